@@ -1,0 +1,35 @@
+# Each command sets up what it needs: `make demo` is the first to try. `setpriv` ends a command when make is killed.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
+
+.PHONY: demo run test lint bench shell down screenshot lock
+
+demo run: .venv/complete
+	@$(STACK) $@
+
+test: .venv/complete browser
+	@$(STACK) exec -- tests/run
+
+shell down: .venv/complete
+	@$(STACK) $@
+
+lint: .venv/complete
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pylint --rcfile=.pylintrc-odoo odoo_addons/nameko_compute
+
+screenshot: .venv/complete browser
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
+
+lock: .venv/complete
+	PATH=$(BIN):$$PATH requirements/lock.sh
+
+.PHONY: browser
+browser: .venv/complete
+	@command -v chromium >/dev/null || $(BIN)/python -c 'from stack import debian; debian.install_for_the_machine("chromium")'
+
+.venv/complete: requirements/dev.txt requirements/uv.txt stack/bootstrap
+	@PYTHON=$(PYTHON) stack/bootstrap .venv

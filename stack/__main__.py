@@ -1,0 +1,111 @@
+"""The commands behind the Makefile: `python -m stack demo|run|exec|shell|down`."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+
+from .demo import LOGIN, PASSWORD, press_the_button
+from .errors import StackError
+from .layout import BUILD, CHECKOUT, ENVIRONMENT_FILE, LOGS
+from .settings import own_broker
+from .stack import running_stack
+from .steps import say
+
+
+def demo() -> int:
+    """Bring everything up, press the button once, take everything down."""
+    with running_stack() as environment:
+        press_the_button(environment)
+    return 0
+
+
+def run() -> int:
+    """Do the demonstration, then serve until Ctrl-C."""
+    with running_stack() as environment:
+        press_the_button(environment)
+        _print_addresses(environment)
+        signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        say("stopping ...")
+    return 0
+
+
+def execute(command: Sequence[str]) -> int:
+    """Run a command while the stack runs, with the stack's addresses in its environment."""
+    with running_stack() as environment:
+        child = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+        return subprocess.run(child, env=dict(environment), check=False, cwd=CHECKOUT).returncode
+
+
+def shell() -> int:
+    """Open the nameko shell on the running stack.
+
+    Raises StackError where none runs.
+    """
+    if not ENVIRONMENT_FILE.exists():
+        raise StackError("no stack runs in this checkout; `make run` in another terminal starts one.")
+    environment = json.loads(ENVIRONMENT_FILE.read_text())
+    command = [sys.executable, "-m", "nameko", "shell", "--config", "services/config.yaml"]
+    os.chdir(CHECKOUT)
+    os.execve(command[0], command, environment)  # noqa: S606  nothing of it comes from outside
+
+
+def down() -> int:
+    """Stop this checkout's stack, if one runs, and wait until it is gone."""
+    lock = BUILD / "lock"
+    if lock.exists() and _is_held(lock):
+        os.kill(int(lock.read_text()), signal.SIGTERM)
+        subprocess.run(["flock", lock, "true"], check=True)
+        say("stopped")
+    else:
+        say("nothing runs")
+    return 0
+
+
+def _is_held(lock: os.PathLike[str]) -> bool:
+    return bool(subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode)
+
+
+def _print_addresses(environment: Mapping[str, str]) -> None:
+    say("")
+    say(f"Odoo      {environment['ODOO_URL']}  (login {LOGIN}, password {PASSWORD})")
+    if own_broker(environment):
+        login, _, address = environment["RABBITMQ_MANAGEMENT_URI"].removeprefix("http://").partition("@")
+        user, _, password = login.partition(":")
+        say(f"RabbitMQ  http://{address}  (login {user}, password {password})")
+    say(f"Logs      {LOGS}/")
+    say("`make shell` in another terminal opens the nameko shell. Ctrl-C stops everything.")
+
+
+def _exit_on(signal_number: int, _frame: FrameType | None) -> None:
+    """Unwind, so that everything stops in order; a second signal does not disturb that."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + signal_number)
+
+
+def main() -> int:
+    """Parse the command line and run its command."""
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("demo", "run", "shell", "down"):
+        commands.add_parser(name)
+    commands.add_parser("exec").add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _exit_on)
+    try:
+        if options.command == "exec":
+            return execute([word for word in options.arguments if word != "--"])
+        return {"demo": demo, "run": run, "shell": shell, "down": down}[options.command]()
+    except StackError as error:
+        sys.stderr.write(f"\nFailed: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""The stack's own PostgreSQL cluster, and Odoo's database in it."""
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+from .layout import BUILD
+from .settings import ADDONS, HOST, Secrets
+from .steps import run_logged
+
+CLUSTER = BUILD / "postgres"
+SETTINGS = f"""
+listen_addresses = '{HOST}'
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 256MB
+jit = off
+"""
+
+
+def initialize_cluster(environment: Mapping[str, str], known: Secrets) -> None:
+    """Create the cluster at the first start; a half-made one is made anew."""
+    if (CLUSTER / "postgresql.auto.conf").exists():
+        return
+    with tempfile.NamedTemporaryFile("w", dir=BUILD) as password:
+        password.write(known.postgres_superuser)
+        password.flush()
+        run_logged(
+            [
+                *environment["STACK_AS_USER"].split(),
+                f"{environment['STACK_POSTGRES_BIN']}/initdb",
+                "--username=postgres", f"--pwfile={password.name}", "--auth=scram-sha-256",
+                "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions", f"--pgdata={CLUSTER}",
+            ],
+            "initdb.log",
+            environment={**environment, "LD_LIBRARY_PATH": environment["STACK_POSTGRES_LIBRARIES"]},
+        )  # fmt: skip
+    with (CLUSTER / "postgresql.conf").open("a") as configuration:
+        configuration.write(SETTINGS)
+
+
+def accepts_connections(environment: Mapping[str, str], known: Secrets) -> bool:
+    """Tell whether the own cluster answers."""
+    try:
+        _superuser(environment, known).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def create_role(environment: Mapping[str, str], known: Secrets) -> None:
+    """Let Odoo log in and create its databases, and nothing else."""
+    connection = _superuser(environment, known)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'odoo'")
+        if not cursor.fetchone():
+            cursor.execute(
+                sql.SQL("CREATE ROLE odoo LOGIN CREATEDB PASSWORD {}").format(
+                    sql.Literal(known.postgres)
+                )
+            )
+    connection.close()
+
+
+def _superuser(environment: Mapping[str, str], known: Secrets) -> "psycopg2.extensions.connection":
+    return psycopg2.connect(
+        host=HOST,
+        port=environment["STACK_POSTGRES_PORT"],
+        user="postgres",
+        password=known.postgres_superuser,
+        dbname="postgres",
+    )
+
+
+def install_addon(environment: Mapping[str, str]) -> None:
+    """Create Odoo's database with the addon, or update the addon where its files have changed.
+
+    Raises StackError with the end of Odoo's log when that fails.
+    """
+    installed, wanted = BUILD / "installed.json", addon_state(environment)
+    if installed.exists() and json.loads(installed.read_text()) == wanted:
+        return
+    odoo = [sys.executable, "-m", "odoo", "server", "--stop-after-init", "--no-http"]
+    modules = ["-i", "nameko_compute", "-u", "nameko_compute"]
+    run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
+    installed.write_text(json.dumps(wanted))
+
+
+def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
+    """Name the database and a digest of the addon's files: what an update depends on."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in ADDONS.rglob("*") if _matters(path)):
+        digest.update(str(path.relative_to(ADDONS)).encode() + b"\0" + path.read_bytes())
+    return {
+        "database": f"{environment['PGHOST']}/{environment['ODOO_DATABASE']}",
+        "addon": digest.hexdigest(),
+    }
+
+
+def _matters(path: Path) -> bool:
+    return path.is_file() and "__pycache__" not in path.parts

@@ -1,0 +1,29 @@
+"""The main job, done once through Odoo's own web interface: a sum that a Nameko service computes."""
+
+import time
+from collections.abc import Mapping
+
+from .errors import StackError
+from .steps import say, step
+from .web import OdooRefused, WebClient
+
+LOGIN = PASSWORD = "admin"  # noqa: S105  what Odoo gives a new database
+OPERANDS = {"value": 99999, "other": 99999}
+
+
+def press_the_button(environment: Mapping[str, str]) -> None:
+    """Log in, create a computation, press its button, and print the sum and how long the click took."""
+    client = WebClient(environment["ODOO_URL"])
+    with step("the button"):
+        try:
+            client.log_in(environment["ODOO_DATABASE"], LOGIN, PASSWORD)
+            record = client.save("nameko.compute", {"name": "The demo's sum", **OPERANDS}, ["id"])
+            started = time.perf_counter()
+            client.click("nameko.compute", "action_suma", [record["id"]])
+            seconds = time.perf_counter() - started
+            fields = ["value", "other", "result"]
+            (computation,) = client.call("nameko.compute", "read", [record["id"]], fields)
+        except OdooRefused as refusal:
+            raise StackError(f"Odoo refused: {refusal}") from refusal
+    say("{value:.0f} + {other:.0f} = {result:.0f}".format(**computation))
+    say(f"the click took {seconds * 1000:.0f} ms")

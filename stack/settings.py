@@ -1,0 +1,178 @@
+"""What the stack's programs are told: ports, secrets and addresses, as one environment."""
+
+import configparser
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import programs
+from .layout import BUILD, CHECKOUT, LOGS
+from .odoo_source import addons_paths
+from .ports import reserve
+
+HOST = "127.0.0.1"
+DATABASE = "nameko_compute"
+ADDONS = CHECKOUT / "odoo_addons"
+# What the surroundings may hold that would lead our own Odoo, broker or database astray.
+FOREIGN = ("ODOO_RC", "PYTHONPATH", "PGSERVICE", "PGDATABASE", "NOTIFY_SOCKET")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Passwords made once per checkout, readable by its owner alone."""
+
+    postgres_superuser: str
+    postgres: str
+    rabbitmq: str
+    supervisor: str
+
+
+def load_secrets() -> Secrets:
+    """Read this checkout's passwords, made at the first start."""
+    path = BUILD / "secrets.json"
+    if not path.exists():
+        made = {name: secrets.token_hex(16) for name in Secrets.__annotations__}
+        write_private(path, json.dumps(made))
+    return Secrets(**json.loads(path.read_text()))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def stack_environment(odoo_root: Path) -> dict[str, str]:
+    """Reserve the ports and gather the environment in which every program of the stack runs."""
+    known = load_secrets()
+    environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
+    environment |= _supervisor_environment(known)
+    environment |= _rabbitmq_environment(known, environment)
+    environment |= _postgres_environment(known)
+    environment |= _odoo_environment(odoo_root)
+    return environment
+
+
+def own_broker(environment: Mapping[str, str]) -> bool:
+    """Tell whether the stack runs a RabbitMQ of its own."""
+    return "RABBITMQ_MANAGEMENT_URI" in environment
+
+
+def own_database(environment: Mapping[str, str]) -> bool:
+    """Tell whether the stack runs a PostgreSQL of its own."""
+    return environment["STACK_POSTGRES_BIN"] != ""
+
+
+def _supervisor_environment(known: Secrets) -> dict[str, str]:
+    port = reserve()
+    return {
+        "STACK_BUILD": str(BUILD),
+        "STACK_CHECKOUT": str(CHECKOUT),
+        "STACK_LOGS": str(LOGS),
+        "STACK_PYTHON": sys.executable,
+        "STACK_SUPERVISOR_PORT": str(port),
+        "STACK_SUPERVISOR_PASSWORD": known.supervisor,
+        "STACK_SUPERVISOR_URL": f"http://stack:{known.supervisor}@{HOST}:{port}",
+    }
+
+
+def _rabbitmq_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, str]:
+    if "AMQP_URI" in base:
+        return {"STACK_RABBITMQ_BIN": "", "STACK_RABBITMQ_LIBRARIES": "", "ERL_EPMD_PORT": "0"}
+    found = programs.rabbitmq()
+    amqp_port, management_port, home = reserve(5672), reserve(15672), BUILD / "rabbitmq"
+    home.mkdir(parents=True, exist_ok=True)
+    _write_rabbitmq_configuration(home, known, amqp_port, management_port)
+    login = f"nameko:{known.rabbitmq}@{HOST}"
+    return {
+        "AMQP_URI": f"amqp://{login}:{amqp_port}//",
+        "RABBITMQ_MANAGEMENT_URI": f"http://{login}:{management_port}",
+        "STACK_RABBITMQ_BIN": str(found.folder),
+        "PATH": ":".join(filter(None, (found.other_folders, base["PATH"]))),
+        "STACK_RABBITMQ_LIBRARIES": found.libraries,
+        "ERL_EPMD_ADDRESS": HOST,
+        "ERL_EPMD_PORT": str(reserve()),
+        "RABBITMQ_ALLOW_INPUT": "1",  # the script becomes the server, so that supervisord knows it
+        "RABBITMQ_NODENAME": "stack@localhost",
+        "RABBITMQ_DIST_PORT": str(reserve()),
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(home / "data"),
+        "RABBITMQ_LOG_BASE": str(home / "log"),
+        "RABBITMQ_LOGS": "-",
+    }
+
+
+def _write_rabbitmq_configuration(
+    home: Path, known: Secrets, amqp_port: int, management_port: int
+) -> None:
+    write_private(
+        home / "rabbitmq.conf",
+        f"listeners.tcp.1 = {HOST}:{amqp_port}\n"
+        f"management.tcp.ip = {HOST}\n"
+        f"management.tcp.port = {management_port}\n"
+        f"default_user = nameko\ndefault_pass = {known.rabbitmq}\n"
+        # RabbitMQ closes a channel that keeps a message unacknowledged for longer: work may take a day.
+        "consumer_timeout = 86400000\n",
+    )
+    (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
+
+
+def _postgres_environment(known: Secrets) -> dict[str, str]:
+    if "PGHOST" in os.environ:
+        return {
+            "STACK_POSTGRES_BIN": "",
+            "STACK_POSTGRES_PORT": "0",
+            "STACK_POSTGRES_LIBRARIES": "",
+            "STACK_AS_USER": "",
+        }
+    found = programs.postgres()
+    port = str(reserve())
+    return {
+        "STACK_POSTGRES_BIN": str(found.folder),
+        "STACK_POSTGRES_PORT": port,
+        "STACK_POSTGRES_LIBRARIES": found.libraries,
+        # PostgreSQL refuses to run as root: in a user namespace root is somebody else.
+        "STACK_AS_USER": "unshare --user --map-user=1000" if os.geteuid() == 0 else "",
+        "PGHOST": HOST,
+        "PGPORT": port,
+        "PGUSER": "odoo",
+        "PGPASSWORD": known.postgres,
+    }
+
+
+def _odoo_environment(odoo_root: Path) -> dict[str, str]:
+    port = reserve(8069)
+    database = os.environ.get("PGDATABASE", DATABASE)
+    configuration = BUILD / "odoo.conf"
+    _write_odoo_configuration(configuration, odoo_root, port, database)
+    return {
+        "ODOO_RC": str(configuration),
+        "ODOO_URL": f"http://{HOST}:{port}",
+        "ODOO_DATABASE": database,
+    }
+
+
+def _write_odoo_configuration(path: Path, odoo_root: Path, port: int, database: str) -> None:
+    """Take the project's odoo.conf and say where things are on this machine."""
+    parser = configparser.RawConfigParser()
+    parser.read(CHECKOUT / "odoo.conf")
+    parser["options"].update(
+        {
+            "addons_path": ",".join(map(str, [*addons_paths(odoo_root), ADDONS])),
+            "data_dir": str(BUILD / "odoo"),
+            "db_name": database,
+            "dbfilter": f"^{database}$",
+            "http_interface": HOST,
+            "http_port": str(port),
+            "gevent_port": str(reserve()),
+        }
+    )
+    write_private(path, "")
+    with path.open("w") as file:
+        parser.write(file)

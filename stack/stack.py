@@ -1,0 +1,139 @@
+"""The whole stack: up in order, each program as soon as what it needs answers; down whatever happens."""
+
+import fcntl
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import kombu
+import kombu.exceptions
+
+from . import database
+from .errors import StackError
+from .layout import BUILD, ENVIRONMENT_FILE, LOGS
+from .odoo_source import find_odoo
+from .settings import (
+    Secrets,
+    load_secrets,
+    own_broker,
+    own_database,
+    stack_environment,
+    write_private,
+)
+from .steps import step
+from .supervision import Supervisor
+
+RPC_QUEUES = ("rpc-compute", "rpc-notify")
+
+
+@contextmanager
+def running_stack() -> Iterator[Mapping[str, str]]:
+    """Bring the stack up, give the environment that leads to it, and take it down at the end.
+
+    Raises StackError when a step fails or this checkout's stack runs already.
+    """
+    BUILD.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(exist_ok=True)
+    with checkout_lock() as lock_descriptor:
+        with step("Odoo 19, PostgreSQL and RabbitMQ (the first time: downloads, 1 minute)"):
+            environment = stack_environment(find_odoo())
+        supervisor = Supervisor(environment, lock_descriptor)
+        try:
+            _bring_up(supervisor, environment, load_secrets())
+            write_private(ENVIRONMENT_FILE, json.dumps(environment))
+            yield environment
+        finally:
+            ENVIRONMENT_FILE.unlink(missing_ok=True)
+            supervisor.shut_down()
+
+
+@contextmanager
+def checkout_lock() -> Iterator[int]:
+    """Hold this checkout for one stack; the lock's file names the process that holds it."""
+    descriptor = os.open(BUILD / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StackError("this checkout's stack runs already; `make down` stops it.") from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Secrets) -> None:
+    if own_broker(environment):
+        supervisor.control.start("epmd", "rabbitmq")  # it starts while the database does
+    if own_database(environment):
+        with step("PostgreSQL"):
+            _start_postgres(supervisor, environment, known)
+    with step("Odoo's database with the addon (the first time: 1 minute)"):
+        database.install_addon(environment)
+    if own_broker(environment):
+        with step("RabbitMQ"):
+            supervisor.start("rabbitmq", lambda: broker_answers(environment), seconds=90)
+    with step("the Nameko services"):
+        supervisor.start("services", lambda: services_answer(environment), seconds=60)
+    with step("Odoo"):
+        supervisor.start("odoo", lambda: odoo_answers(environment), seconds=120)
+
+
+def _start_postgres(
+    supervisor: Supervisor, environment: Mapping[str, str], known: Secrets
+) -> None:
+    database.initialize_cluster(environment, known)
+    answers = lambda: database.accepts_connections(environment, known)  # noqa: E731
+    supervisor.start("postgres", answers, seconds=60)
+    database.create_role(environment, known)
+
+
+def broker_answers(environment: Mapping[str, str]) -> bool:
+    """Tell whether RabbitMQ takes connections."""
+    try:
+        with _broker(environment):
+            return True
+    except (OSError, kombu.exceptions.OperationalError):
+        return False
+
+
+def services_answer(environment: Mapping[str, str]) -> bool:
+    """Tell whether the services of the demonstration consume requests.
+
+    Raises StackError when a broker that the user named cannot be reached.
+    """
+    try:
+        with _broker(environment) as connection:
+            return all(_consumers(connection, queue) for queue in RPC_QUEUES)
+    except (OSError, kombu.exceptions.OperationalError) as error:
+        raise StackError(f"the broker named in AMQP_URI does not answer: {error}") from error
+
+
+def odoo_answers(environment: Mapping[str, str]) -> bool:
+    """Tell whether Odoo serves and reaches its database."""
+    try:
+        address = f"{environment['ODOO_URL']}/web/health?db_server_status=1"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310  our own address
+            return answer.status == 200  # noqa: PLR2004
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _broker(environment: Mapping[str, str]) -> "kombu.Connection":
+    connection = kombu.Connection(environment["AMQP_URI"], connect_timeout=5)
+    connection.connect()
+    return connection
+
+
+def _consumers(connection: "kombu.Connection", queue: str) -> int:
+    """Count who listens to a queue, 0 where it does not exist."""
+    try:
+        with connection.channel() as channel:
+            return int(channel.queue_declare(queue, passive=True).consumer_count)
+    except connection.channel_errors:
+        return 0

@@ -1,0 +1,110 @@
+"""Starting, stopping and watching the stack's programs through supervisord."""
+
+import subprocess
+import time
+import xmlrpc.client
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import StackError
+from .layout import LOGS, VENV
+from .steps import log_tail
+
+CONFIGURATION = Path(__file__).with_name("supervisord.conf")
+POLL_SECONDS = 0.1
+START_SECONDS = 20
+
+
+class Control:
+    """The programs of a running stack, by name, from any process that knows its address."""
+
+    def __init__(self, address: str) -> None:
+        self._rpc: Any = xmlrpc.client.ServerProxy(address, allow_none=True).supervisor
+
+    def start(self, *names: str) -> None:
+        """Start programs that do not run yet."""
+        for name in names:
+            if self._rpc.getProcessInfo(name)["statename"] not in ("RUNNING", "STARTING"):
+                self._rpc.startProcess(name, False)
+
+    def stop(self, *names: str) -> None:
+        """Stop programs in order and wait until each is gone."""
+        for name in names:
+            if self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF"):
+                self._rpc.stopProcess(name, True)
+
+    def restart(self, *names: str) -> None:
+        """Stop and start programs."""
+        self.stop(*names)
+        self.start(*names)
+
+    def signal(self, name: str, signal_name: str) -> None:
+        """Send a program a signal, for example `STOP`, `CONT` or `KILL`."""
+        self._rpc.signalProcess(name, signal_name)
+
+    def pid(self, name: str) -> int:
+        """Give a program's process id, 0 where it does not run."""
+        return int(self._rpc.getProcessInfo(name)["pid"])
+
+    def is_alive(self, name: str) -> bool:
+        """Tell whether a program runs or is being started."""
+        return self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING")
+
+    def running(self) -> list[str]:
+        """Name the programs that run."""
+        states = self._rpc.getAllProcessInfo()
+        return [state["name"] for state in states if state["statename"] == "RUNNING"]
+
+
+class Supervisor:
+    """The supervisord of this stack: it dies with this process, and its programs with it."""
+
+    def __init__(self, environment: Mapping[str, str], lock_descriptor: int) -> None:
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", VENV / "bin" / "supervisord", "-c", CONFIGURATION],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[lock_descriptor],  # the checkout stays locked until the last program is gone
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop the programs in order
+        )
+        self.control = Control(environment["STACK_SUPERVISOR_URL"])
+        _poll(self._takes_orders, START_SECONDS)
+
+    def shut_down(self) -> None:
+        """Stop every program, Odoo first and its database and broker last, then supervisord."""
+        if self._process.poll() is None:
+            try:
+                self.control.stop("odoo", "services", "rabbitmq", "epmd", "postgres")
+            except (OSError, xmlrpc.client.Error):
+                pass  # supervisord itself ends whatever is left
+            self._process.terminate()
+        self._process.wait()
+
+    def start(self, name: str, answers: Callable[[], object], *, seconds: float) -> None:
+        """Start a program and wait until it answers.
+
+        Raises StackError with the end of its log when it dies or takes longer than that.
+        """
+        self.control.start(name)
+        if not _poll(lambda: answers() or not self.control.is_alive(name), seconds) or not answers():
+            raise StackError(f"{name} does not answer.\n{log_tail(LOGS / f'{name}.log')}")
+
+    def _takes_orders(self) -> bool:
+        if self._process.poll() is not None:
+            raise StackError(f"supervisord ended.\n{log_tail(LOGS / 'supervisord.log')}")
+        try:
+            return self.control.running() == []
+        except OSError:
+            return False
+
+
+def _poll(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait for a condition; tell whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
