@@ -1,0 +1,94 @@
+"""Calls of services from any thread of any process, over a pool of kept `ClusterRpcProxy`s."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .config import BrokerConfig
+from .deadline import Deadline
+from .pool import Pool
+from .request import Request
+
+if TYPE_CHECKING:
+    from .encoding import Encoded
+
+Context = Mapping[str, Any]
+
+
+class Client:
+    """Calls services of one broker. For any number of threads; after a fork the child gets
+    connections of its own. Nothing is loaded or connected before the first call.
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self.config = config
+        self._pool = Pool(config)
+        _clients.add(self)
+
+    def call(
+        self, request: Request, *, timeout: float | None = None, context: Context | None = None
+    ) -> Any:
+        """The result of `request`, within `timeout` seconds (the configured ones by default).
+
+        context: Nameko's worker context, such as {"user_id": 2, "language": "es_ES"}.
+        Raises RpcError; `error.may_have_run` says whether it is safe to call again.
+        """
+        from .call import NotSent  # noqa: PLC0415 (loads amqp)
+        from .encoding import encode  # noqa: PLC0415
+
+        deadline = self._deadline(timeout)
+        message = encode(request, context)
+        try:
+            return self._attempt(request, message, deadline)
+        except NotSent:
+            return self._attempt(request, message, deadline, fresh=True)
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        pool, self._pool = self._pool, Pool(self.config)
+        pool.close()
+
+    def _attempt(
+        self, request: Request, message: Encoded, deadline: Deadline, *, fresh: bool = False
+    ) -> Any:
+        with self._pool.proxy(deadline, fresh=fresh) as proxy:
+            return proxy.begin(request, message, deadline).result(deadline)
+
+    def _deadline(self, timeout: float | None) -> Deadline:
+        seconds = self.config.timeout if timeout is None else timeout
+        if not (seconds > 0 and math.isfinite(seconds)):
+            raise ValueError(f"timeout is {seconds!r}; it must be a number of seconds above 0")
+        return Deadline(seconds)
+
+    def _after_fork(self) -> None:
+        self._pool.abandon()
+        self._pool = Pool(self.config)
+
+
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+_by_config: dict[BrokerConfig, Client] = {}
+_lock = threading.Lock()
+
+
+def client_for(config: BrokerConfig) -> Client:
+    """The client of this process for `config`, made at the first call."""
+    with _lock:
+        if config not in _by_config:
+            _by_config[config] = Client(config)
+        return _by_config[config]
+
+
+def _after_fork_in_child() -> None:
+    """Locks may have been held and sockets are shared with the parent: make everything anew."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    for client in list(_clients):
+        client._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
