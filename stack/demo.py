@@ -18,12 +18,16 @@ def press_the_button(environment: Mapping[str, str]) -> None:
         try:
             client.log_in(environment["ODOO_DATABASE"], LOGIN, PASSWORD)
             record = client.save("nameko.compute", {"name": "The demo's sum", **OPERANDS}, ["id"])
-            started = time.perf_counter()
-            client.click("nameko.compute", "action_suma", [record["id"]])
-            seconds = time.perf_counter() - started
+            first, next_one = (_click_seconds(client, record["id"]) for _ in range(2))
             fields = ["value", "other", "result"]
             (computation,) = client.call("nameko.compute", "read", [record["id"]], fields)
         except OdooRefused as refusal:
             raise StackError(f"Odoo refused: {refusal}") from refusal
     say("{value:.0f} + {other:.0f} = {result:.0f}".format(**computation))
-    say(f"the click took {seconds * 1000:.0f} ms")
+    say(f"the click took {next_one * 1000:.0f} ms (the first one, which connects: {first * 1000:.0f} ms)")
+
+
+def _click_seconds(client: WebClient, record_id: int) -> float:
+    started = time.perf_counter()
+    client.click("nameko.compute", "action_suma", [record_id])
+    return time.perf_counter() - started

@@ -96,7 +96,9 @@ def _rabbitmq_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, 
         "STACK_RABBITMQ_LIBRARIES": found.libraries,
         "ERL_EPMD_ADDRESS": HOST,
         "ERL_EPMD_PORT": str(reserve()),
-        "RABBITMQ_ALLOW_INPUT": "1",  # the script becomes the server, so that supervisord knows it
+        # The start script becomes the server, so that supervisord knows its process.
+        "RABBITMQ_ALLOW_INPUT": "1",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
         "RABBITMQ_NODENAME": "stack@localhost",
         "RABBITMQ_DIST_PORT": str(reserve()),
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",

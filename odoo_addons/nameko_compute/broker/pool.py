@@ -12,6 +12,7 @@ from . import errors
 from .breaker import Breaker
 from .config import BrokerConfig
 from .deadline import Deadline
+from .loading import load_nameko
 
 if TYPE_CHECKING:
     from .proxy import LeanClusterRpcProxy
@@ -98,7 +99,8 @@ class Pool:
         return proxy.wire.works(deadline.within(patience), ask_broker=idle > PROBE_AFTER)
 
     def _start(self, deadline: Deadline) -> LeanClusterRpcProxy:
-        from .proxy import LeanClusterRpcProxy  # noqa: PLC0415 (loads Nameko and eventlet)
+        load_nameko()
+        from .proxy import LeanClusterRpcProxy  # noqa: PLC0415 (needs Nameko)
 
         proxy = LeanClusterRpcProxy(self._config)
         try:

@@ -1,0 +1,50 @@
+"""Where the broker is: the environment first, then odoo.conf. The one place that reads either."""
+
+import configparser
+import os
+from functools import lru_cache
+
+from odoo.tools import config
+
+from .broker.config import BrokerConfig, InvalidBrokerConfig
+
+SECTION = "nameko"
+PREFIX = "nameko_"
+ENVIRONMENT = {"AMQP_URI": "amqp_uri", "NAMEKO_TIMEOUT": "timeout"}
+HELP = "Set AMQP_URI in the environment, or amqp_uri in the section [nameko] of odoo.conf."
+
+
+@lru_cache
+def broker_config() -> BrokerConfig:
+    """Give the settings of the broker, read once per process.
+
+    :raises InvalidBrokerConfig: where no broker is named or a value is wrong
+    """
+    settings = {**_options(), **_section(), **_environment()}
+    if not settings.get("amqp_uri"):
+        raise InvalidBrokerConfig(f"No broker is configured. {HELP}")
+    return BrokerConfig.from_mapping({"uri": settings.pop("amqp_uri"), **settings})
+
+
+def _options() -> dict[str, str]:
+    """Read `nameko_*` from odoo.conf's [options]."""
+    return {
+        name.removeprefix(PREFIX): str(config[name])
+        for name in config.options
+        if name.startswith(PREFIX)
+    }
+
+
+def _section() -> dict[str, str]:
+    """Read odoo.conf's section [nameko]."""
+    parser = configparser.RawConfigParser()
+    parser.read([config["config"]])
+    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
+
+
+def _environment() -> dict[str, str]:
+    return {
+        option: os.environ[variable]
+        for variable, option in ENVIRONMENT.items()
+        if os.environ.get(variable)
+    }

@@ -1,0 +1,2 @@
+from . import nameko_rpc
+from . import nameko_compute
