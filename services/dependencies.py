@@ -1,0 +1,28 @@
+"""Dependency providers that more than one service uses."""
+
+from nameko.amqp.publish import get_connection
+from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
+from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, RpcProxy, get_rpc_exchange
+
+
+class AsyncRpcProxy(RpcProxy):
+    """
+    A proxy to a service that may not have run yet.
+
+    Nameko raises `UnknownService` where the target's queue was never declared. This proxy
+    declares it, so that what is asked for with `call_async` waits there for the target's first
+    start instead of being lost.
+    """
+
+    def setup(self) -> None:
+        config = self.container.config
+        queue = Queue(
+            RPC_QUEUE_TEMPLATE.format(self.target_service),
+            exchange=get_rpc_exchange(config),
+            routing_key=f"{self.target_service}.*",
+            durable=True,
+        )
+        uri, ssl = config[AMQP_URI_CONFIG_KEY], config.get(AMQP_SSL_CONFIG_KEY)
+        with get_connection(uri, ssl, config.get(LOGIN_METHOD_CONFIG_KEY)) as connection:
+            queue(connection.default_channel).declare()
+        super().setup()

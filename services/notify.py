@@ -1,0 +1,22 @@
+"""The service `notify`: messages to whoever reads the log."""
+
+import logging
+
+from nameko.rpc import rpc
+
+from services.heartbeat import HeartbeatService
+
+__all__ = ["HeartbeatService", "NotifyService"]
+
+logger = logging.getLogger(__name__)
+
+
+class NotifyService:
+    """Logs what it is told, one line a message."""
+
+    name = "notify"
+
+    @rpc
+    def send(self, message: str) -> None:
+        """Log `message` at level info."""
+        logger.info("%s", message)

@@ -1,0 +1,120 @@
+"""What the tests of the services share: a private vhost and real service processes."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from nameko.standalone.rpc import ClusterRpcProxy
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = ROOT / "services" / "config.yaml"
+BIN = Path(sys.executable).parent
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "") -> Any:
+    """Return the first true value of `condition()`; fail with `what` after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"not within {timeout} s: {what or condition}")
+
+
+class Vhost:
+    """A virtual host of its own on the running RabbitMQ."""
+
+    def __init__(self, amqp_uri: str, management_uri: str) -> None:
+        self.name = f"test-{uuid.uuid4().hex[:12]}"
+        self.api = management_uri.rstrip("/") + "/api"
+        self.amqp_uri = f"{amqp_uri.rsplit('/', 1)[0] if amqp_uri.count('/') > 2 else amqp_uri}"
+        self.amqp_uri += f"/{self.name}"
+
+    def request(self, method: str, path: str, **kwargs: Any) -> Any:
+        answer = requests.request(method, f"{self.api}/{path}", timeout=10, **kwargs)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def create(self) -> None:
+        user = requests.utils.urlparse(self.api).username
+        self.request("PUT", f"vhosts/{self.name}")
+        self.request(
+            "PUT",
+            f"permissions/{self.name}/{user}",
+            json={"configure": ".*", "write": ".*", "read": ".*"},
+        )
+
+    def delete(self) -> None:
+        self.request("DELETE", f"vhosts/{self.name}")
+
+
+@pytest.fixture(scope="module")
+def vhost() -> Iterator[Vhost]:
+    vhost = Vhost(os.environ["AMQP_URI"], os.environ["RABBITMQ_MANAGEMENT_URI"])
+    vhost.create()
+    yield vhost
+    vhost.delete()
+
+
+class ServiceProcess:
+    """A real `nameko run` of some services, with its log lines."""
+
+    def __init__(self, services: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [BIN / "nameko", "run", "--config", CONFIG, *services],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    def logged(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
+
+    def wait_for_log(self, text: str, timeout: float = 30) -> str:
+        wait_until(lambda: self.logged(text), timeout, f"log of {text!r} in {self.lines[-20:]}")
+        return next(line for line in self.lines if text in line)
+
+    def terminate(self) -> int:
+        self.process.terminate()
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.reader.join(5)
+
+
+@contextmanager
+def running(*services: str, **environment: str) -> Iterator[ServiceProcess]:
+    """Run `services` with these environment variables until the block is left."""
+    process = ServiceProcess(services, environment)
+    try:
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.terminate()
+
+
+@contextmanager
+def cluster(amqp_uri: str, timeout: float = 30) -> Iterator[Any]:
+    with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=timeout) as rpc:
+        yield rpc
