@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -36,8 +37,9 @@ def running_stack() -> Iterator[Mapping[str, str]]:
     Raises StackError when a step fails or this checkout's stack runs already.
     """
     BUILD.mkdir(parents=True, exist_ok=True)
-    LOGS.mkdir(exist_ok=True)
     with checkout_lock() as lock_descriptor:
+        shutil.rmtree(LOGS, ignore_errors=True)  # an earlier run's
+        LOGS.mkdir()
         with step("Odoo 19, PostgreSQL and RabbitMQ (the first time: downloads, 1 minute)"):
             environment = stack_environment(find_odoo())
         supervisor = Supervisor(environment, lock_descriptor)

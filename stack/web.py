@@ -23,6 +23,7 @@ class WebClient:
         self.address = address
         self._session = requests.Session()
         self._context: dict[str, Any] = {}
+        self.user_id = 0
 
     def log_in(self, database: str, login: str, password: str) -> None:
         """Open a session; raises OdooRefused for a wrong login."""
@@ -30,6 +31,7 @@ class WebClient:
             "/web/session/authenticate", {"db": database, "login": login, "password": password}
         )
         self._context = user["user_context"]
+        self.user_id = int(user["uid"])
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a model's method as a view does."""

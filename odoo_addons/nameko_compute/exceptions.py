@@ -4,6 +4,7 @@ Each is a `UserError`, so that whoever clicked reads what happened and what to d
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from odoo.exceptions import UserError
 
@@ -18,6 +19,9 @@ class NamekoError(UserError):
     `error` is what the broker's client raised, None where the configuration or the answer is at
     fault: a `RemoteError` keeps the type and message of the exception in the service.
     """
+
+    # Odoo's web client picks the dialog by this: the same as for any other UserError.
+    context: ClassVar[dict[str, str]] = {"exception_class": "odoo.exceptions.UserError"}
 
     def __init__(self, message: str, error: errors.RpcError | None = None) -> None:
         super().__init__(message)

@@ -1,23 +1,36 @@
-"""Computations: the example of a model whose button has a service do the work."""
+"""Computations: the example of a model whose buttons have a service do the work."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
+from odoo.tools import split_every
 
-from ..exceptions import UnusableResult
+from ..broker.request import Request
+from ..exceptions import NamekoError, RemoteError, UnusableResult
+
+PAIRS_A_REQUEST = 1000
 
 
 class NamekoCompute(models.Model):
     _name = "nameko.compute"
     _description = "Computation"
     _order = "id desc"
-    _check_company_auto = True
 
     name = fields.Char(required=True, default=lambda self: self.env._("New computation"))
+    operation = fields.Selection(
+        [("sum", "Sum"), ("sub", "Subtraction"), ("mul", "Multiplication"), ("div", "Division")],
+        default="sum",
+        required=True,
+    )
     value = fields.Float(digits=False, required=True)
     other = fields.Float(digits=False, required=True)
+    is_mailed = fields.Boolean(
+        string="Mail Me the Result",
+        help="The services mail the result, or the error, to whoever presses “Compute”.",
+    )
     result = fields.Float(digits=False, readonly=True, copy=False)
     state = fields.Selection(
         [("draft", "Draft"), ("done", "Done"), ("failed", "Failed")],
@@ -42,34 +55,89 @@ class NamekoCompute(models.Model):
                     self.env._("“%s” has an operand that is not a number.", record.name)
                 )
 
-    @api.onchange("value", "other")
+    @api.onchange("operation", "value", "other")
     def _onchange_operands(self) -> None:
         self.state = "draft"
 
-    def action_suma(self) -> None:
-        """Have the service `compute` add the operands, and write its answer.
+    def action_suma(self) -> dict[str, Any] | None:
+        """Have the service `compute` add the operands, and write its answers.
 
-        :raises exceptions.NamekoError: nothing is written then
+        On one record an error is raised and nothing is written; of many, each keeps its own.
+
+        :raises exceptions.NamekoError: what happened, and what to do
         """
-        for record in self:
-            sum_of_operands = self.env["nameko.rpc"].call(
-                "compute", "method", _wire_number(record.value), _wire_number(record.other)
-            )
-            record._write_result(sum_of_operands)
+        self.filtered(lambda record: record.operation != "sum").operation = "sum"
+        if len(self) == 1:
+            return self._compute_one("method", self._operands())
+        return self._compute_many(mailed=False)
 
-    def _write_result(self, answer: Any) -> None:
-        self.write(
-            {
-                "result": self._to_number(answer),
-                "state": "done",
-                "error": False,
-                "computed_by_id": self.env.uid,
-                "computed_at": fields.Datetime.now(),
-            }
-        )
+    def action_compute(self) -> dict[str, Any] | None:
+        """Have the service `compute` carry out the selected operations, as `action_suma` does."""
+        if len(self) == 1:
+            email = self._mail_address()
+            return self._compute_one("compute", (self.operation, *self._operands(), email))
+        return self._compute_many(mailed=True)
+
+    def _compute_one(self, method: str, arguments: tuple[Any, ...]) -> None:
+        answer = self.env["nameko.rpc"].call("compute", method, *arguments)
+        self._write_outcomes({self: self._to_number(answer)})
+
+    def _compute_many(self, *, mailed: bool) -> dict[str, Any]:
+        """Compute in batches, and mail record by record where that is wanted."""
+        to_mail = self.filtered("is_mailed") if mailed else self.browse()
+        outcomes = {**(self - to_mail)._batch_outcomes(), **to_mail._single_outcomes()}
+        self._raise_if_nothing_ran(outcomes)
+        self._write_outcomes(outcomes)
+        return self._many_done(outcomes)
+
+    def _batch_outcomes(self) -> dict["NamekoCompute", float | NamekoError]:
+        """Compute many pairs a request; where one of them fails, each record on its own."""
+        batches = list(self._batches())
+        requests = [
+            Request("compute", "map", (batch[0].operation, [r._operands() for r in batch]))
+            for batch in batches
+        ]
+        outcomes = {}
+        for batch, answer in zip(batches, self._call_many(requests), strict=True):
+            if isinstance(answer, RemoteError):
+                outcomes |= batch._single_outcomes()
+            elif isinstance(answer, NamekoError):
+                outcomes |= dict.fromkeys(batch, answer)
+            else:
+                outcomes |= batch._number_outcomes(answer)
+        return outcomes
+
+    def _single_outcomes(self) -> dict["NamekoCompute", float | NamekoError]:
+        requests = [
+            Request("compute", "compute", (r.operation, *r._operands(), r._mail_address()))
+            for r in self
+        ]
+        return self._number_outcomes(self._call_many(requests))
+
+    def _call_many(self, requests: list[Request]) -> list[Any | NamekoError]:
+        return self.env["nameko.rpc"].call_many(requests) if requests else []
+
+    def _batches(self) -> Iterator["NamekoCompute"]:
+        for records in self.grouped("operation").values():
+            for batch in split_every(PAIRS_A_REQUEST, records.ids):
+                yield self.browse(batch)
+
+    def _number_outcomes(self, answers: list[Any]) -> dict["NamekoCompute", float | NamekoError]:
+        return {
+            record: self._number_or_error(answer)
+            for record, answer in zip(self, answers, strict=True)
+        }
+
+    def _number_or_error(self, answer: Any) -> float | NamekoError:
+        if isinstance(answer, NamekoError):
+            return answer
+        try:
+            return self._to_number(answer)
+        except UnusableResult as error:
+            return error
 
     def _to_number(self, answer: Any) -> float:
-        """Take an answer only where the field shows the very same number."""
+        """Take an answer only where the field holds the very same number."""
         if isinstance(answer, int | float) and not isinstance(answer, bool):
             try:
                 if math.isfinite(answer) and float(answer) == answer:
@@ -77,10 +145,59 @@ class NamekoCompute(models.Model):
             except OverflowError:
                 pass
         raise UnusableResult(
-            self.env._("The service answered %s, which the result cannot hold.", repr(answer)[:100])
+            self.env._("The service answered %s, which the result cannot hold.", _shorten(answer))
         )
+
+    def _raise_if_nothing_ran(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> None:
+        """Where the broker or the service is away, say so once and write nothing."""
+        errors = [outcome for outcome in outcomes.values() if isinstance(outcome, NamekoError)]
+        if errors and len(errors) == len(outcomes) and type(errors[0]) not in OF_ONE_RECORD:
+            raise errors[0]
+
+    def _write_outcomes(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> None:
+        failed = {r: o for r, o in outcomes.items() if isinstance(o, NamekoError)}
+        done = self.browse(record.id for record in outcomes if record not in failed)
+        stamp = {"computed_by_id": self.env.uid, "computed_at": fields.Datetime.now()}
+        for record in done:
+            record.result = outcomes[record]
+        done.write({"state": "done", "error": False, **stamp})
+        for record, error in failed.items():
+            record.error = str(error)
+        self.browse(record.id for record in failed).write({"state": "failed", "result": 0, **stamp})
+
+    def _many_done(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> dict[str, Any]:
+        """Tell how it went, and have the view show the results."""
+        failed = sum(isinstance(outcome, NamekoError) for outcome in outcomes.values())
+        done = len(outcomes) - failed
+        message = self.env._("%(done)s computed, %(failed)s failed", done=done, failed=failed)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "message": message,
+                "type": "warning" if failed else "success",
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def _operands(self) -> tuple[int | float, int | float]:
+        return _wire_number(self.value), _wire_number(self.other)
+
+    def _mail_address(self) -> str | None:
+        return (self.env.user.email or None) if self.is_mailed else None
+
+
+# Errors that say nothing about the other records of a run.
+OF_ONE_RECORD = (RemoteError, UnusableResult)
 
 
 def _wire_number(value: float) -> int | float:
     """Send a whole number as an integer, so that the service computes exactly."""
     return int(value) if value.is_integer() else value
+
+
+def _shorten(answer: Any) -> str:
+    try:
+        return repr(answer)[:100]
+    except ValueError:  # an integer of thousands of digits
+        return type(answer).__name__

@@ -1,0 +1,31 @@
+"""What a person does in Odoo's web client."""
+
+from playwright.sync_api import Page, expect
+
+from stack.demo import LOGIN, PASSWORD
+
+
+def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWORD) -> None:
+    page.goto(f"{address}/web/login")
+    page.fill("input[name=login]", login)
+    page.fill("input[name=password]", password)
+    page.click("button[type=submit]")
+    page.wait_for_selector(".o_main_navbar")
+
+
+def open_computations(page: Page) -> None:
+    """Open the menu of the addon from the apps menu."""
+    page.click(".o_navbar_apps_menu button")
+    page.click(".o-dropdown--menu .o_app:has-text('Nameko')")
+    page.wait_for_selector(".o_list_view, .o_view_nocontent")
+
+
+def new_computation(page: Page, name: str, value: str, other: str) -> None:
+    page.click(".o_list_button_add")
+    page.fill(".o_field_widget[name=name] input", name)
+    page.fill(".o_field_widget[name=value] input", value)
+    page.fill(".o_field_widget[name=other] input", other)
+
+
+def expect_result(page: Page, shown: str) -> None:
+    expect(page.locator(".o_field_widget[name=result]")).to_have_text(shown)

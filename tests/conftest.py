@@ -1,0 +1,101 @@
+"""The running stack, as the tests see it: `python -m stack exec -- tests/run` sets the environment."""
+
+import os
+import shutil
+import urllib.parse
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from stack.demo import LOGIN, PASSWORD
+from stack.stack import broker_answers, services_answer
+from stack.supervision import Control
+from stack.web import WebClient
+from tests.waiting import wait_until
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Addresses of the running stack, and control over its programs."""
+
+    control: Control
+    odoo_url: str
+    database: str
+    amqp_uri: str
+    management_uri: str
+
+    def web_client(self, login: str = LOGIN, password: str = PASSWORD) -> WebClient:
+        client = WebClient(self.odoo_url)
+        client.log_in(self.database, login, password)
+        return client
+
+    def wait_until_whole(self) -> None:
+        """Start what a test has stopped, and wait until the broker and the services answer."""
+        self.control.start("epmd", "rabbitmq", "services")
+        wait_until(lambda: broker_answers(os.environ), seconds=60)
+        wait_until(lambda: services_answer(os.environ), seconds=60)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    if "STACK_SUPERVISOR_URL" not in os.environ:
+        pytest.exit("these tests need the stack: run `make test`, or `python -m stack exec -- pytest ...`")
+    return Stack(
+        control=Control(os.environ["STACK_SUPERVISOR_URL"]),
+        odoo_url=os.environ["ODOO_URL"],
+        database=os.environ["ODOO_DATABASE"],
+        amqp_uri=os.environ["AMQP_URI"],
+        management_uri=os.environ["RABBITMQ_MANAGEMENT_URI"],
+    )
+
+
+@pytest.fixture
+def faults(stack: Stack) -> Iterator[Control]:
+    """Control over the stack's programs; whatever the test stops runs again after it."""
+    yield stack.control
+    for program in ("rabbitmq", "services"):
+        if stack.control.is_alive(program):
+            stack.control.signal(program, "CONT")
+    stack.wait_until_whole()
+
+
+@pytest.fixture
+def make_vhost(stack: Stack) -> Iterator[Callable[[], str]]:
+    """Make virtual hosts of one's own on the stack's broker; gives the AMQP URI of each."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        address = f"{stack.management_uri}/api/vhosts/{name}"
+        requests.put(address, timeout=30).raise_for_status()
+        made.append(address)
+        parts = urllib.parse.urlsplit(stack.amqp_uri)
+        return parts._replace(path=f"/{name}").geturl()
+
+    yield make
+    for address in made:
+        requests.delete(address, timeout=30).raise_for_status()
+
+
+@pytest.fixture
+def vhost_uri(make_vhost: Callable[[], str]) -> str:
+    """The AMQP URI of a virtual host of the test's own."""
+    return make_vhost()
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, object]:
+    return {"executable_path": shutil.which("chromium"), "args": list(CHROMIUM_FLAGS)}

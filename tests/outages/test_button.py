@@ -1,0 +1,104 @@
+"""What the button says while something is away, and that it works again without a restart of Odoo."""
+
+import threading
+import time
+
+import pytest
+
+from stack.web import OdooRefused, WebClient
+from tests.conftest import Stack
+from tests.waiting import wait_until
+
+TIMEOUT = 5  # odoo.conf's [nameko] timeout, in seconds
+FREE_AGAIN = TIMEOUT + 2  # what the request around the call may add
+
+
+@pytest.fixture
+def client(stack: Stack) -> WebClient:
+    return stack.web_client()
+
+
+@pytest.fixture
+def computation(client: WebClient) -> int:
+    return client.save("nameko.compute", {"name": "Outage", "value": 1, "other": 2}, ["id"])["id"]
+
+
+def refusal(client: WebClient, computation: int) -> str:
+    """Press the button, which must be refused within the timeout with nothing written."""
+    started = time.monotonic()
+    with pytest.raises(OdooRefused) as caught:
+        client.click("nameko.compute", "action_suma", [computation])
+    assert time.monotonic() - started < FREE_AGAIN
+    assert caught.value.name.startswith("odoo.addons.nameko_compute.exceptions.")
+    assert read(client, computation) == {"id": computation, "state": "draft", "result": 0.0}
+    return str(caught.value)
+
+
+def read(client: WebClient, computation: int) -> dict:
+    return client.call("nameko.compute", "read", [computation], ["state", "result"])[0]
+
+
+def works(client: WebClient, computation: int) -> bool:
+    try:
+        client.click("nameko.compute", "action_suma", [computation])
+    except OdooRefused:
+        return False
+    return read(client, computation)["result"] == 3
+
+
+@pytest.fixture
+def odoo_pid(stack: Stack) -> int:
+    return stack.control.pid("odoo")
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["connected before", "never connected"])
+@pytest.mark.parametrize(
+    ("program", "how", "message"),
+    [
+        ("services", "stop", "the service is stopped or busy"),
+        ("services", "freeze", "did not answer within 5 seconds"),
+        ("rabbitmq", "stop", "The message broker cannot be reached"),
+        ("rabbitmq", "freeze", ""),
+    ],
+)
+def test_button_says_what_is_wrong_and_works_again(
+    stack, faults, client, computation, program, how, message, warm
+):
+    if warm:
+        other = client.save("nameko.compute", {"name": "Before", "value": 1, "other": 2}, ["id"])
+        assert works(client, other["id"])
+    else:
+        stack.control.restart("odoo")
+        client = wait_until(lambda: try_log_in(stack), seconds=60)
+    odoo_pid = stack.control.pid("odoo")
+    break_program(faults, program, how)
+    assert message in refusal(client, computation)
+    mend_program(stack, program, how)
+    wait_until(lambda: works(client, computation), seconds=15, what="the button works again")
+    assert stack.control.pid("odoo") == odoo_pid
+
+
+def try_log_in(stack: Stack) -> WebClient | None:
+    try:
+        return stack.web_client()
+    except OSError:
+        return None
+
+
+def break_program(faults, program, how):
+    faults.stop(program) if how == "stop" else faults.signal(program, "STOP")
+
+
+def mend_program(stack, program, how):
+    if how == "freeze":
+        stack.control.signal(program, "CONT")
+    stack.wait_until_whole()
+
+
+def test_other_users_are_served_while_a_click_waits(stack, faults, client, computation):
+    faults.signal("services", "STOP")
+    waiting = threading.Thread(target=works, args=(client, computation))
+    waiting.start()
+    assert stack.web_client().call("nameko.compute", "search_count", []) >= 1
+    assert waiting.is_alive()
+    waiting.join()
