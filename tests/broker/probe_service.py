@@ -1,9 +1,9 @@
-"""Nameko services for the tests of `broker/`. `probe` does what a test asks of it."""
+"""A Nameko service for the tests of `broker/`: unmodified Nameko, that does what a test asks of it."""
 
-import os
-import time
-
+import eventlet
 from nameko.rpc import rpc
+
+done: list[object] = []  # what `record` was called with in this process
 
 
 class ProbeService:
@@ -14,9 +14,19 @@ class ProbeService:
         return value
 
     @rpc
-    def add(self, a, b):
-        return a + b
-
-    @rpc
     def fail(self, message):
         raise ValueError(message)
+
+    @rpc
+    def sleep(self, seconds, value=None):
+        eventlet.sleep(seconds)
+        return value
+
+    @rpc
+    def record(self, value):
+        done.append(value)
+        return value
+
+    @rpc
+    def recorded(self):
+        return done

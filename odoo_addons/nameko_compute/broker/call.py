@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from . import encoding, errors
 from .deadline import Deadline
 from .request import Request
-from .wire import LOST, Pending, QueueState, Wire
+from .watch import Watch
+from .wire import LOST, Wire
 
 FIRST_LOOK = (
     0.05  # s without a reply, after which it is worth asking whether anybody takes requests
 )
+MARGIN = 0.25  # s at most, kept before the deadline for finding out why no reply came
 
 
 class NotSent(Exception):
@@ -21,38 +25,40 @@ class NotSent(Exception):
 class Call:
     """A request and what is known of it.
 
-    While no reply comes, the queue of the service is looked at twice: soon after sending, and once
-    more after the request has expired in the broker, a margin before the deadline.
+    While no reply comes, the queue of the service is looked at twice: soon after sending, and again
+    when the request has expired in the broker, a margin before the deadline.
     """
 
-    def __init__(self, wire: Wire, request: Request, message: encoding.Encoded) -> None:
+    def __init__(self, wire: Wire, request: Request, watch: Watch | None = None) -> None:
+        self.request = request
         self._wire = wire
-        self._request = request
-        self._message = message
-        self._looks: list[QueueState] = []
-        self._unanswered_look = False
-        self._withdrawn = False
+        self._watch = watch or Watch(request.service)
 
-    def send(self, deadline: Deadline) -> Pending:
-        """Raises NotSent, or CallTimeout if the deadline passed while sending."""
+    def send(
+        self,
+        message: encoding.Encoded,
+        deadline: Deadline,
+        notify: Callable[[], None] | None = None,
+    ) -> None:
+        """Raises NotSent, or CallTimeout at the deadline. `notify` is called once it is settled."""
+        self.deadline = deadline
+        self.sent_at = time.monotonic()
         try:
-            self._margin = min(0.25, 0.1 * deadline.remaining())
-            expire = deadline.remaining() - 2 * self._margin
-            self.pending = self._wire.publish(self._message, deadline, expire)
+            remaining = deadline.remaining()
+            self._margin = min(MARGIN, 0.1 * remaining)
+            expire = remaining - 2 * self._margin
+            self.pending = self._wire.publish(message, deadline, expire, notify)
         except TimeoutError:
-            raise self._error_of_sending(deadline) from None
+            raise self._sending_timed_out() from None
         except LOST as error:
             raise NotSent from error
-        return self.pending
 
-    def result(self, deadline: Deadline) -> Any:
-        """Wait for the reply. After RemoteError, WrongArguments, UnknownMethod and UnknownService
-        the wire can be used again; after all others it must be discarded.
-        """
+    def result(self) -> Any:
+        """Wait for the reply and return its result; raises RpcError."""
         try:
-            self._wait(deadline)
+            self._wait()
         except TimeoutError:
-            raise self.timed_out(deadline) from None
+            raise self.timed_out() from None
         except LOST:
             raise self.lost() from None
         return self.settle()
@@ -60,40 +66,54 @@ class Call:
     def settle(self) -> Any:
         """The result of a settled request, or raises its error."""
         if self.pending.returned:
-            text = f"There is no service {self._request.service}: it has never run on this broker."
+            text = f"There is no service {self.request.service}: it has never run on this broker."
             raise errors.UnknownService(text, **self._names)
         if self.pending.refused:
-            text = f"The broker refused the request {self._request}: its queue is full."
+            text = f"The broker refused the request {self.request}: the service's queue is full."
             raise errors.RequestRefused(text, **self._names)
-        return encoding.decode(self.pending.reply, self._request)
+        return encoding.decode(self.pending.reply, self.request)
+
+    def look(self) -> None:
+        """See whether any instance takes requests; TimeoutError if the broker does not say."""
+        self._watch.look(self._wire, self.deadline)
+
+    @property
+    def look_at(self) -> Deadline:
+        """When to look for the last time."""
+        return self.deadline.earlier_by(self._margin)
 
     def lost(self) -> errors.UncertainOutcome:
         text = (
-            f"The connection to the broker was lost after {self._request} was sent. "
+            f"The connection to the broker was lost after {self.request} was sent. "
             "It is not known whether it was executed: check before you repeat it."
         )
         return errors.UncertainOutcome(text, **self._names)
 
-    def timed_out(self, deadline: Deadline) -> errors.CallTimeout:
-        text, may_have_run = self._why_no_reply()
+    def timed_out(self) -> errors.CallTimeout:
+        seconds = self.deadline.seconds
         return errors.CallTimeout(
-            f"{self._request} gave no answer within {deadline.seconds:g} s: {text}",
-            seconds=deadline.seconds,
-            may_have_run=may_have_run,
+            f"{self.request} gave no answer within {seconds:g} s: {self._why()}",
+            seconds=seconds,
+            may_have_run=not self._withdrawn,
             **self._names,
         )
 
     @property
-    def _names(self) -> dict[str, Any]:
-        return {"service": self._request.service, "method": self._request.method}
+    def _withdrawn(self) -> bool:
+        """Whether it expired in the broker while nobody was there to take it."""
+        return self._watch.deserted and self.pending.expired(self._watch.looked_at)
 
-    def _wait(self, deadline: Deadline) -> None:
-        first = min(FIRST_LOOK, deadline.remaining() / 4)
-        for look_at in (deadline.within(first), deadline.earlier_by(self._margin)):
-            if self._settled_by(look_at):
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"service": self.request.service, "method": self.request.method}
+
+    def _wait(self) -> None:
+        first = min(FIRST_LOOK, self.deadline.remaining() / 4)
+        for moment in (self.deadline.within(first), self.look_at):
+            if self._settled_by(moment):
                 return
-            self._look(deadline)
-        self._wire.wait(self.pending, deadline)
+            self.look()
+        self._wire.wait(self.pending, self.deadline)
 
     def _settled_by(self, moment: Deadline) -> bool:
         try:
@@ -102,34 +122,23 @@ class Call:
             return False
         return True
 
-    def _look(self, deadline: Deadline) -> None:
-        expired = self.pending.expired()
-        self._unanswered_look = True
-        self._looks.append(self._wire.look(self._request.service, deadline))
-        self._unanswered_look = False
-        self._withdrawn = expired and not any(look.consumers for look in self._looks)
-
-    def _why_no_reply(self) -> tuple[str, bool]:
-        """In words, and whether the request may have run."""
-        service = self._request.service
+    def _why(self) -> str:
+        service, instances = self.request.service, self._watch.instances
         if self._wire.blocked:
-            return "the broker takes no messages at present (short of memory or disk).", True
-        if self._unanswered_look or not self._looks or not self.pending.confirmed:
-            return "the broker does not respond. The request may still be executed.", True
+            return "the broker takes no messages at present (short of memory or disk)."
+        if self._watch.unanswered_look or instances is None or not self.pending.confirmed:
+            return "the broker does not respond. The request may still be executed."
         if self._withdrawn:
-            text = f"no instance of the service {service} is running. The request was withdrawn."
-            return text, False
-        if not self._looks[-1].consumers:
-            text = (
+            return f"no instance of the service {service} is running. The request was withdrawn."
+        if instances == 0:
+            return (
                 f"no instance of the service {service} is running now. It may have been executed."
             )
-            return text, True
-        count = self._looks[-1].consumers
-        running = "1 instance is" if count == 1 else f"{count} instances are"
-        text = f"{running} running, but slow, busy or stuck. It may still be executed."
-        return text, True
+        running = "1 instance is" if instances == 1 else f"{instances} instances are"
+        return f"{running} running, but slow, busy or stuck. It may still be executed."
 
-    def _error_of_sending(self, deadline: Deadline) -> errors.CallTimeout:
+    def _sending_timed_out(self) -> errors.CallTimeout:
         reason = "takes no messages at present" if self._wire.blocked else "does not respond"
-        text = f"{self._request} was not sent within {deadline.seconds:g} s: the broker {reason}."
-        return errors.CallTimeout(text, seconds=deadline.seconds, may_have_run=False, **self._names)
+        seconds = self.deadline.seconds
+        text = f"{self.request} was not sent within {seconds:g} s: the broker {reason}."
+        return errors.CallTimeout(text, seconds=seconds, may_have_run=False, **self._names)

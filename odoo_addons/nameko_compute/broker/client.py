@@ -6,13 +6,13 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .config import BrokerConfig
 from .deadline import Deadline
 from .pool import Pool
-from .request import Request
+from .request import Outcome, Request
 
 if TYPE_CHECKING:
     from .encoding import Encoded
@@ -48,6 +48,24 @@ class Client:
         except NotSent:
             return self._attempt(request, message, deadline, fresh=True)
 
+    def call_many(
+        self,
+        requests: Sequence[Request],
+        *,
+        timeout: float | None = None,
+        context: Context | None = None,
+    ) -> list[Outcome]:
+        """The outcome of every request, in their order; at most `config.window` on their way.
+
+        timeout: seconds that each request may take from being sent. A service that answers nothing
+        for so long is sent nothing more: what was not sent gets a CallTimeout that says so.
+        Raises no RpcError: each outcome holds its own.
+        """
+        from .batch import Batch  # noqa: PLC0415
+
+        batch = Batch(requests, context, self._deadline(timeout).seconds)
+        return batch.run(self._pool, self.config.window)
+
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
         pool, self._pool = self._pool, Pool(self.config)
@@ -57,7 +75,7 @@ class Client:
         self, request: Request, message: Encoded, deadline: Deadline, *, fresh: bool = False
     ) -> Any:
         with self._pool.proxy(deadline, fresh=fresh) as proxy:
-            return proxy.begin(request, message, deadline).result(deadline)
+            return proxy.begin(request, message, deadline).result()
 
     def _deadline(self, timeout: float | None) -> Deadline:
         seconds = self.config.timeout if timeout is None else timeout

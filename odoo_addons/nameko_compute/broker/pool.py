@@ -73,7 +73,7 @@ class Pool:
             )
 
     def _reuse(self, deadline: Deadline) -> LeanClusterRpcProxy:
-        """The proxy used last that still works, or a new one. Those idle for too long are closed on the way."""
+        """The proxy used last that still works, or a new one; stale ones are closed on the way."""
         for proxy in self._take_stale():
             self._stop(proxy)
         while (kept := self._take_last()) is not None:

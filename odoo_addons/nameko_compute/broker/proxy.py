@@ -54,8 +54,8 @@ class LeanClusterRpcProxy(ClusterRpcProxy):
 
     def begin(self, request: Request, message: encoding.Encoded, deadline: Deadline) -> Call:
         """Send a request; raises NotSent where another connection may be tried."""
-        call = Call(self.wire, request, message)
-        call.send(deadline)
+        call = Call(self.wire, request)
+        call.send(message, deadline)
         return call
 
 
@@ -89,7 +89,7 @@ class _Method:
         message = encoding.encode(request, self._owner.context)
         deadline = Deadline(self._owner.timeout)
         try:
-            return _Reply(self._owner.begin(request, message, deadline), deadline)
+            return _Reply(self._owner.begin(request, message, deadline))
         except NotSent:
             text = f"The connection to the broker was lost before {request} was sent."
             raise errors.BrokerUnreachable(
@@ -98,10 +98,9 @@ class _Method:
 
 
 class _Reply:
-    def __init__(self, call: Call, deadline: Deadline) -> None:
+    def __init__(self, call: Call) -> None:
         self._call = call
-        self._deadline = deadline
 
     def result(self) -> Any:
         """Wait for the result until the timeout that began when the request was sent."""
-        return self._call.result(self._deadline)
+        return self._call.result()

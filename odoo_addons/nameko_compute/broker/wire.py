@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,6 +40,14 @@ class Pending:
     returned: bool = False
     refused: bool = False
     reply: Any = None
+    notify: Callable[[], None] | None = None  # called when one of the three is set
+
+    def settle(self, **how: Any) -> None:
+        """Set `reply`, `returned` or `refused`."""
+        for name, value in how.items():
+            setattr(self, name, value)
+        if self.notify is not None:
+            self.notify()
 
     @property
     def call_id(self) -> str:
@@ -52,9 +61,9 @@ class Pending:
     def confirmed(self) -> bool:
         return self.confirmed_at is not None
 
-    def expired(self) -> bool:
-        """Whether the broker has certainly dropped it, unless an instance has it."""
-        return self.confirmed_at is not None and time.monotonic() > self.confirmed_at + self.expire
+    def expired(self, at: float) -> bool:
+        """Whether the broker had certainly dropped it by then, unless an instance had it."""
+        return self.confirmed_at is not None and at > self.confirmed_at + self.expire
 
 
 class QueueState(NamedTuple):
@@ -107,12 +116,12 @@ class Wire:
     def _on_reply(self, message: Any) -> None:
         pending = self._pending.pop(message.properties.get("correlation_id"), None)
         if pending is not None:
-            pending.reply = message
+            pending.settle(reply=message)
 
     def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
         pending = self._pending.pop(message.properties.get("correlation_id"), None)
         if pending is not None:
-            pending.returned = True
+            pending.settle(returned=True)
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
         for pending in self._take_unconfirmed(tag, multiple):
@@ -120,8 +129,8 @@ class Wire:
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
         for pending in self._take_unconfirmed(tag, multiple):
-            pending.refused = True
             self._pending.pop(pending.correlation_id, None)
+            pending.settle(refused=True)
 
     def _take_unconfirmed(self, tag: int, multiple: bool) -> list[Pending]:
         tags = [each for each in self._unconfirmed if each <= tag] if multiple else [tag]
@@ -136,18 +145,24 @@ class Wire:
 
     # What is done
 
-    def publish(self, request: Encoded, deadline: Deadline, expire: float) -> Pending:
+    def publish(
+        self,
+        request: Encoded,
+        deadline: Deadline,
+        expire: float,
+        notify: Callable[[], None] | None = None,
+    ) -> Pending:
         """Send a request that the broker drops after `expire` seconds in a queue.
 
         If it raises, the broker did not get all of the request and will not execute it.
         """
-        pending = Pending(str(uuid.uuid4()), expire)
+        pending = Pending(str(uuid.uuid4()), expire, notify=notify)
         message = amqp.Message(
             request.body,
             application_headers={**request.headers, "nameko.call_id_stack": [pending.call_id]},
             content_type="application/json",
             content_encoding="utf-8",
-            delivery_mode=2,
+            delivery_mode=1,  # on disk it would outlive a restart of the broker, and its caller
             correlation_id=pending.correlation_id,
             reply_to=self.reply_to,
             expiration=str(max(1, int(expire * 1000))),  # ms
