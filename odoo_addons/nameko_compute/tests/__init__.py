@@ -1,0 +1,4 @@
+from . import test_access
+from . import test_computation
+from . import test_configuration
+from . import test_rpc

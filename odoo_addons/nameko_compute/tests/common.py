@@ -1,0 +1,21 @@
+"""What the addon's tests share. The services that they call are the running stack's."""
+
+from odoo.tests import TransactionCase
+
+
+class ComputationCase(TransactionCase):
+    def computation(self, value, other, **values):
+        return self.env["nameko.compute"].create({"value": value, "other": other, **values})
+
+    def new_user(self, login, *groups, company=None):
+        company = company or self.env.company
+        return self.env["res.users"].create(
+            {
+                "name": login,
+                "login": login,
+                "email": f"{login}@example.com",
+                "company_id": company.id,
+                "company_ids": [(6, 0, company.ids)],
+                "group_ids": [(6, 0, [self.env.ref(group).id for group in groups])],
+            }
+        )
