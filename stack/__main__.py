@@ -19,26 +19,29 @@ from .steps import say
 
 def demo() -> int:
     """Bring everything up, press the button once, take everything down."""
-    with running_stack() as environment:
-        press_the_button(environment)
+    with running_stack() as stack:
+        press_the_button(stack.environment)
     return 0
 
 
 def run() -> int:
     """Do the demonstration, then serve until Ctrl-C."""
-    with running_stack() as environment:
-        press_the_button(environment)
-        _print_addresses(environment)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        say("stopping ...")
-    return 0
+    with running_stack() as stack:
+        press_the_button(stack.environment)
+        _print_addresses(stack.environment)
+        try:
+            stack.supervisor.wait()
+        except SystemExit:  # what a signal raises: here it is the expected end
+            say("stopping ...")
+            return 0
+    raise StackError(f"supervisord was ended by somebody else. Its log: {LOGS}/supervisord.log")
 
 
 def execute(command: Sequence[str]) -> int:
     """Run a command while the stack runs, with the stack's addresses in its environment."""
-    with running_stack() as environment:
+    with running_stack() as stack:
         child = ["setpriv", "--pdeathsig", "KILL", "--", *command]
-        return subprocess.run(child, env=dict(environment), check=False, cwd=CHECKOUT).returncode
+        return subprocess.run(child, env=stack.environment, check=False, cwd=CHECKOUT).returncode
 
 
 def shell() -> int:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import kombu
 import kombu.exceptions
@@ -30,9 +31,16 @@ from .supervision import Supervisor
 RPC_QUEUES = ("rpc-compute", "rpc-notify")
 
 
+class RunningStack(NamedTuple):
+    """The environment that leads to the stack's programs, and what keeps them running."""
+
+    environment: dict[str, str]
+    supervisor: Supervisor
+
+
 @contextmanager
-def running_stack() -> Iterator[Mapping[str, str]]:
-    """Bring the stack up, give the environment that leads to it, and take it down at the end.
+def running_stack() -> Iterator[RunningStack]:
+    """Bring the stack up, and take it down at the end.
 
     Raises StackError when a step fails or this checkout's stack runs already.
     """
@@ -46,7 +54,7 @@ def running_stack() -> Iterator[Mapping[str, str]]:
         try:
             _bring_up(supervisor, environment, load_secrets())
             write_private(ENVIRONMENT_FILE, json.dumps(environment))
-            yield environment
+            yield RunningStack(environment, supervisor)
         finally:
             ENVIRONMENT_FILE.unlink(missing_ok=True)
             supervisor.shut_down()

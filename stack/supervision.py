@@ -72,6 +72,10 @@ class Supervisor:
         self.control = Control(environment["STACK_SUPERVISOR_URL"])
         _poll(self._takes_orders, START_SECONDS)
 
+    def wait(self) -> None:
+        """Wait until supervisord ends, which it does not do by itself."""
+        self._process.wait()
+
     def shut_down(self) -> None:
         """Stop every program, Odoo first and its database and broker last, then supervisord."""
         if self._process.poll() is None:

@@ -1,0 +1,118 @@
+"""Whatever way a stack ends, none of its processes stays: tried in a second checkout, beside this one's."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stack.layout import CHECKOUT, VENV
+from tests.waiting import wait_until
+
+
+class Checkout:
+    """A clone of this project that shares this one's Python environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(["git", "clone", "-q", CHECKOUT, folder], check=True)
+        (folder / ".venv").symlink_to(VENV)
+        self.output = folder.with_suffix(".log")
+
+    def make(self, target: str) -> subprocess.Popen:
+        with self.output.open("w") as output:
+            return subprocess.Popen(
+                ["make", "--old-file=.venv/complete", target],
+                cwd=self.folder,
+                env=outside_environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def processes(self) -> list[psutil.Process]:
+        """Whatever runs in this checkout or was told of it."""
+        return [process for process in psutil.process_iter() if self._belongs(process)]
+
+    def _belongs(self, process: psutil.Process) -> bool:
+        try:
+            told = [process.cwd(), *process.cmdline(), *process.environ().values()]
+        except psutil.Error:
+            return False
+        return any(text.startswith(str(self.folder)) for text in told)
+
+    def says(self, text: str) -> bool:
+        return text in self.output.read_text()
+
+
+def outside_environment() -> dict[str, str]:
+    """The environment without what this test's own stack has put there."""
+    own = ("STACK_", "PG", "RABBITMQ_", "ERL_", "ODOO_", "AMQP_", "NAMEKO_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path_factory.mktemp("second") / "checkout")
+    yield checkout
+    for process in checkout.processes():
+        process.kill()
+
+
+def test_demo_prints_the_sum_beside_a_running_stack_and_leaves_nothing(checkout):
+    assert checkout.make("demo").wait(timeout=240) == 0, checkout.output.read_text()
+    assert checkout.says("99999 + 99999 = 199998")
+    assert checkout.processes() == []
+
+
+def interrupt(make: subprocess.Popen, _checkout: Checkout) -> None:
+    """Ctrl-C reaches the whole process group of the terminal."""
+    os.killpg(make.pid, signal.SIGINT)
+
+
+def kill_make(make: subprocess.Popen, _checkout: Checkout) -> None:
+    make.kill()
+
+
+def kill_stack(make: subprocess.Popen, checkout: Checkout) -> None:
+    os.kill(int((checkout.folder / "build/stack/lock").read_text()), signal.SIGKILL)
+
+
+def kill_supervisord(make: subprocess.Popen, checkout: Checkout) -> None:
+    os.kill(int((checkout.folder / "build/stack/supervisord.pid").read_text()), signal.SIGKILL)
+
+
+def make_down(make: subprocess.Popen, checkout: Checkout) -> None:
+    subprocess.run(
+        ["make", "--old-file=.venv/complete", "down"],
+        cwd=checkout.folder,
+        env=outside_environment(),
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.mark.parametrize("end", [interrupt, kill_make, kill_stack, kill_supervisord, make_down])
+def test_nothing_is_left_after(checkout: Checkout, end: Callable):
+    make = checkout.make("run")
+    wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=120)
+    assert len(checkout.processes()) > 5
+    end(make, checkout)
+    wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
+    make.wait()
+
+
+def test_failing_step_says_which_and_why_and_leaves_nothing(checkout):
+    configuration = checkout.folder / "odoo.conf"
+    original = configuration.read_text()
+    configuration.write_text(original + "no_such_setting = 1\n")
+    try:
+        assert checkout.make("demo").wait(timeout=120) != 0
+        assert checkout.says("Failed: the button: Odoo refused")
+        assert checkout.says("no_such_setting")
+    finally:
+        configuration.write_text(original)
+    assert checkout.processes() == []
