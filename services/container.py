@@ -22,8 +22,7 @@ hosted: set["Container"] = set()  # the running containers of this process
 
 
 class Container(ServiceContainer):
-    """
-    Nameko's container, made fit for a supervised life. It works with any Nameko service.
+    """Nameko's container, made fit for a supervised life. It works with any Nameko service.
 
     It waits for the broker instead of exiting without one, keeps the connection that holds the
     unfinished requests until they are finished, counts and times the calls, and knows which
@@ -36,8 +35,7 @@ class Container(ServiceContainer):
         self._keep_connection_until_workers_are_done()
 
     def _keep_connection_until_workers_are_done(self) -> None:
-        """
-        Bind a consumer that is stopped last.
+        """Bind a consumer that is stopped last.
 
         Nameko's queue consumer closes its connection with its last queue, at once when a shutdown
         begins: the broker would give the requests in hand to another instance, to run twice. A

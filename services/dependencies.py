@@ -9,8 +9,7 @@ from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, RpcProxy, get_rpc_exchange
 
 
 class AsyncRpcProxy(RpcProxy):
-    """
-    A proxy to a service that may not have run yet.
+    """A proxy to a service that may not have run yet.
 
     Nameko raises `UnknownService` where the target's queue was never declared. This proxy
     declares it, so that what is asked for with `call_async` waits there for the target's first

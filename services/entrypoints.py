@@ -22,8 +22,7 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
 
 
 class Rpc(nameko_rpc.Rpc):
-    """
-    Nameko's RPC entrypoint, with two more habits.
+    """Nameko's RPC entrypoint, with two more habits.
 
     The worker's context data has `job`: the header `nameko.job`, else the request's correlation
     id, which a redelivery keeps. A request that failed for want of a broker or because of a
@@ -49,8 +48,7 @@ rpc = Rpc.decorator
 
 
 class ConfiguredTimer(Timer):
-    """
-    A Nameko timer that takes its interval in seconds from the configuration, and fires at once.
+    """A Nameko timer that takes its interval in seconds from the configuration, and fires at once.
 
     `interval_key` names the key of the configuration.
     """

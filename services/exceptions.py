@@ -4,8 +4,7 @@ from nameko.exceptions import deserialize_to_instance
 
 
 class ServiceError(Exception):
-    """
-    Any error of these services that is about the request.
+    """Any error of these services that is about the request.
 
     Callers that can import this module get the class itself, others a `RemoteError` whose
     `exc_type` is its name.

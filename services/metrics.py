@@ -16,8 +16,7 @@ MAILS = Counter("nameko_mails", "Mails by what became of them", ["outcome"])
 
 
 class MetricsServer(DependencyProvider):
-    """
-    Serves the metrics of this process over HTTP on METRICS_HOST:METRICS_PORT (0: not at all).
+    """Serves the metrics of this process over HTTP on METRICS_HOST:METRICS_PORT (0: not at all).
 
     A port that is taken is logged and no more: nobody's work stops for want of a statistic.
     """

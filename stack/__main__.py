@@ -50,7 +50,9 @@ def shell() -> int:
     Raises StackError where none runs.
     """
     if not ENVIRONMENT_FILE.exists():
-        raise StackError("no stack runs in this checkout; `make run` in another terminal starts one.")
+        raise StackError(
+            "no stack runs in this checkout; `make run` in another terminal starts one."
+        )
     environment = json.loads(ENVIRONMENT_FILE.read_text())
     command = [sys.executable, "-m", "nameko", "shell", "--config", "services/config.yaml"]
     os.chdir(CHECKOUT)
@@ -77,7 +79,9 @@ def _print_addresses(environment: Mapping[str, str]) -> None:
     say("")
     say(f"Odoo      {environment['ODOO_URL']}  (login {LOGIN}, password {PASSWORD})")
     if own_broker(environment):
-        login, _, address = environment["RABBITMQ_MANAGEMENT_URI"].removeprefix("http://").partition("@")
+        login, _, address = (
+            environment["RABBITMQ_MANAGEMENT_URI"].removeprefix("http://").partition("@")
+        )
         user, _, password = login.partition(":")
         say(f"RabbitMQ  http://{address}  (login {user}, password {password})")
     say(f"Logs      {LOGS}/")

@@ -1,7 +1,7 @@
 """Debian packages unpacked into the cache: nothing is installed, no service of the machine starts.
 
-The packages come from the mirror that the machine's own apt names; apt's private lists and archives live
-in the cache, so that no right is needed and the machine's apt is left alone.
+The packages come from the mirror that the machine's own apt names; apt's private lists and archives
+live in the cache, so that no right is needed and the machine's apt is left alone.
 """
 
 import fcntl
@@ -89,7 +89,9 @@ def _download(package_set: PackageSet) -> list[Path]:
         sid.update()
         archives += sid.fetch_names(package_set.name + "-sid", package_set.unstable_packages)
     if not archives:
-        raise StackError(f"Debian has no packages {' '.join(package_set.packages)} for this machine.")
+        raise StackError(
+            f"Debian has no packages {' '.join(package_set.packages)} for this machine."
+        )
     return archives
 
 
@@ -132,7 +134,9 @@ class _Apt:
             address, _, suite = line.partition(" ")
             if suite in (release(), "stable", "oldstable"):
                 return address
-        raise StackError("the machine's apt sources name no Debian mirror; name Odoo in ODOO_SOURCE.")
+        raise StackError(
+            "the machine's apt sources name no Debian mirror; name Odoo in ODOO_SOURCE."
+        )
 
     def closure(self, package_set: PackageSet) -> list[Path]:
         """Download the packages and all that they need and the machine lacks."""
@@ -158,5 +162,8 @@ def install_for_the_machine(*packages: str) -> None:
     """Install packages with the machine's apt, as root or with sudo."""
     sudo = [] if os.geteuid() == 0 else ["sudo"]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
+    for arguments in (
+        ["update", "-q"],
+        ["install", "-y", "-q", "--no-install-recommends", *packages],
+    ):
         run_logged([*sudo, "apt-get", *arguments], "apt-install.log", environment=environment)

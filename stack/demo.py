@@ -1,4 +1,4 @@
-"""The main job, done once through Odoo's own web interface: a sum that a Nameko service computes."""
+"""The main job, once, through Odoo's web interface: a sum that a Nameko service computes."""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ OPERANDS = {"value": 99999, "other": 99999}
 
 
 def press_the_button(environment: Mapping[str, str]) -> None:
-    """Log in, create a computation, press its button, and print the sum and how long the click took."""
+    """Log in, create a computation, press its button; print the sum and how long it took."""
     client = WebClient(environment["ODOO_URL"])
     with step("the button"):
         try:
@@ -24,7 +24,9 @@ def press_the_button(environment: Mapping[str, str]) -> None:
         except OdooRefused as refusal:
             raise StackError(f"Odoo refused: {refusal}") from refusal
     say("{value:.0f} + {other:.0f} = {result:.0f}".format(**computation))
-    say(f"the click took {next_one * 1000:.0f} ms (the first one, which connects: {first * 1000:.0f} ms)")
+    say(
+        f"the click took {next_one * 1000:.0f} ms (the first one, which connects: {first * 1000:.0f} ms)"
+    )
 
 
 def _click_seconds(client: WebClient, record_id: int) -> float:

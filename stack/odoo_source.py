@@ -1,4 +1,4 @@
-"""Where Odoo 19 comes from: the user's own, one that Python imports, Debian's package, the source archive."""
+"""Where Odoo 19 comes from: the user, the machine, Debian's package, the source archive."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from .steps import say
 SOURCE_ARCHIVE = "https://github.com/odoo/odoo/archive/refs/heads/19.0.tar.gz"
 PACKAGE = PackageSet(
     "odoo",
-    # Odoo's package links its fonts and scripts to these; Font Awesome 4.7 is in the stable releases only.
+    # Odoo's package links its fonts and scripts to these; Font Awesome 4.7 is in stable only.
     packages=("fonts-font-awesome", "fonts-inconsolata", "fonts-roboto-unhinted"),
     unstable_packages=(
         "odoo-19",
@@ -56,14 +56,16 @@ def _named_by_the_user() -> Path | None:
     root = Path(named).expanduser().resolve()
     if not (root / "odoo" / "release.py").exists():
         raise StackError(
-            f"ODOO_SOURCE={named} holds no odoo/release.py; name the folder of an Odoo 19.0 checkout."
+            f"ODOO_SOURCE={named} holds no odoo/release.py; name a folder that holds Odoo 19.0."
         )
     return root
 
 
 def _importable() -> Path | None:
     """Ask the Python that made this environment, which sees what the machine has installed."""
-    base_python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    base_python = (
+        Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    )
     answer = subprocess.run(
         [base_python, "-c", FIND_ODOO], capture_output=True, text=True, check=False, cwd="/"
     ).stdout.strip()
@@ -74,7 +76,7 @@ def _packaged_or_archived() -> Path:
     try:
         return unpack(PACKAGE) / "usr" / "lib" / "python3" / "dist-packages"
     except StackError as error:
-        say(f"    Debian's package is not to be had, the source archive is next ({error})")
+        say(f"    Debian's package is not to be had ({error}); the source archive is next")
         return _source_archive()
 
 
@@ -92,9 +94,11 @@ def _download_archive(address: str, root: Path) -> None:
     partial = root.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        with urllib.request.urlopen(address, timeout=60) as stream:  # noqa: S310  the user's or ours
-            with tarfile.open(fileobj=stream, mode="r|gz") as archive:
-                archive.extractall(partial, filter="data")
+        with (
+            urllib.request.urlopen(address, timeout=60) as stream,  # noqa: S310  the user's or ours
+            tarfile.open(fileobj=stream, mode="r|gz") as archive,
+        ):
+            archive.extractall(partial, filter="data")
     except (OSError, tarfile.TarError) as error:
         raise StackError(
             f"Odoo could not be downloaded from {address} ({error}); "

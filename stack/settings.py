@@ -119,7 +119,7 @@ def _write_rabbitmq_configuration(
         f"management.tcp.ip = {HOST}\n"
         f"management.tcp.port = {management_port}\n"
         f"default_user = nameko\ndefault_pass = {known.rabbitmq}\n"
-        # RabbitMQ closes a channel that keeps a message unacknowledged for longer: work may take a day.
+        # RabbitMQ closes a channel that keeps a message unacknowledged for longer: a day.
         "consumer_timeout = 86400000\n",
     )
     (home / "enabled_plugins").write_text("[rabbitmq_management].\n")

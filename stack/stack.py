@@ -1,4 +1,4 @@
-"""The whole stack: up in order, each program as soon as what it needs answers; down whatever happens."""
+"""The whole stack: up in order, each program when what it needs answers; down in any case."""
 
 import fcntl
 import json
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import kombu
-import kombu.exceptions
+from kombu.connection import Connection
+from kombu.exceptions import OperationalError
 
 from . import database
 from .errors import StackError
@@ -94,9 +94,7 @@ def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Sec
         supervisor.start("odoo", lambda: odoo_answers(environment), seconds=120)
 
 
-def _start_postgres(
-    supervisor: Supervisor, environment: Mapping[str, str], known: Secrets
-) -> None:
+def _start_postgres(supervisor: Supervisor, environment: Mapping[str, str], known: Secrets) -> None:
     database.initialize_cluster(environment, known)
     answers = lambda: database.accepts_connections(environment, known)  # noqa: E731
     supervisor.start("postgres", answers, seconds=60)
@@ -108,7 +106,7 @@ def broker_answers(environment: Mapping[str, str]) -> bool:
     try:
         with _broker(environment):
             return True
-    except (OSError, kombu.exceptions.OperationalError):
+    except (OSError, OperationalError):
         return False
 
 
@@ -120,7 +118,7 @@ def services_answer(environment: Mapping[str, str]) -> bool:
     try:
         with _broker(environment) as connection:
             return all(_consumers(connection, queue) for queue in RPC_QUEUES)
-    except (OSError, kombu.exceptions.OperationalError) as error:
+    except (OSError, OperationalError) as error:
         raise StackError(f"the broker named in AMQP_URI does not answer: {error}") from error
 
 
@@ -134,13 +132,13 @@ def odoo_answers(environment: Mapping[str, str]) -> bool:
         return False
 
 
-def _broker(environment: Mapping[str, str]) -> "kombu.Connection":
-    connection = kombu.Connection(environment["AMQP_URI"], connect_timeout=5)
+def _broker(environment: Mapping[str, str]) -> Connection:
+    connection = Connection(environment["AMQP_URI"], connect_timeout=5)
     connection.connect()
     return connection
 
 
-def _consumers(connection: "kombu.Connection", queue: str) -> int:
+def _consumers(connection: Connection, queue: str) -> int:
     """Count who listens to a queue, 0 where it does not exist."""
     try:
         with connection.channel() as channel:

@@ -4,6 +4,7 @@ import subprocess
 import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,15 @@ class Supervisor:
 
     def __init__(self, environment: Mapping[str, str], lock_descriptor: int) -> None:
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", VENV / "bin" / "supervisord", "-c", CONFIGURATION],
+            [
+                "setpriv",
+                "--pdeathsig",
+                "TERM",
+                "--",
+                VENV / "bin" / "supervisord",
+                "-c",
+                CONFIGURATION,
+            ],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -79,10 +88,8 @@ class Supervisor:
     def shut_down(self) -> None:
         """Stop every program, Odoo first and its database and broker last, then supervisord."""
         if self._process.poll() is None:
-            try:
+            with suppress(OSError, xmlrpc.client.Error):  # supervisord itself ends what is left
                 self.control.stop("odoo", "services", "rabbitmq", "epmd", "postgres")
-            except (OSError, xmlrpc.client.Error):
-                pass  # supervisord itself ends whatever is left
             self._process.terminate()
         self._process.wait()
 
@@ -92,7 +99,10 @@ class Supervisor:
         Raises StackError with the end of its log when it dies or takes longer than that.
         """
         self.control.start(name)
-        if not _poll(lambda: answers() or not self.control.is_alive(name), seconds) or not answers():
+        if (
+            not _poll(lambda: answers() or not self.control.is_alive(name), seconds)
+            or not answers()
+        ):
             raise StackError(f"{name} does not answer.\n{log_tail(LOGS / f'{name}.log')}")
 
     def _takes_orders(self) -> bool:

@@ -32,7 +32,9 @@ def merge(path: Path) -> list[str]:
 def main() -> int:
     """Export the template and merge every language; fails while a text lacks its translation."""
     export_template(TEMPLATE)
-    missing = [f"{path.name}: {text}" for path in sorted(FOLDER.glob("*.po")) for text in merge(path)]
+    missing = [
+        f"{path.name}: {text}" for path in sorted(FOLDER.glob("*.po")) for text in merge(path)
+    ]
     for line in missing:
         say(f"not translated, {line}")
     return 1 if missing else 0

@@ -35,7 +35,9 @@ class WebClient:
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a model's method as a view does."""
-        return self._post(f"/web/dataset/call_kw/{model}/{method}", self._body(model, method, args, kwargs))
+        return self._post(
+            f"/web/dataset/call_kw/{model}/{method}", self._body(model, method, args, kwargs)
+        )
 
     def click(self, model: str, method: str, ids: Sequence[int]) -> Any:
         """Press a button of a form or list; gives the action that it returns, or False."""

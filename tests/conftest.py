@@ -1,4 +1,4 @@
-"""The running stack, as the tests see it: `python -m stack exec -- tests/run` sets the environment."""
+"""The running stack, as the tests see it: `python -m stack exec` sets the environment."""
 
 import os
 import shutil
@@ -52,7 +52,9 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     if "STACK_SUPERVISOR_URL" not in os.environ:
-        pytest.exit("these tests need the stack: run `make test`, or `python -m stack exec -- pytest ...`")
+        pytest.exit(
+            "these tests need the stack: run `make test`, or `python -m stack exec -- pytest ...`"
+        )
     return Stack(
         control=Control(os.environ["STACK_SUPERVISOR_URL"]),
         odoo_url=os.environ["ODOO_URL"],

@@ -88,8 +88,8 @@ def _not_sendable(error: errors.NotSendable, _: Translate) -> str:
 
 def _access_refused(error: errors.AccessRefused, _: Translate) -> str:
     return _(
-        "The message broker refuses Odoo's login, so nothing was sent. "
-        "Ask your administrator to check the broker's address and password in Odoo's configuration.",
+        "The message broker refuses Odoo's login, so nothing was sent. Ask your administrator to "
+        "check the broker's address and password in Odoo's configuration.",
     )
 
 
@@ -172,7 +172,7 @@ def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
 
 
 # The first class that fits counts: a subclass stands before its base.
-_MEANINGS = {
+_MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., str]]] = {
     errors.NotSendable: (NotSendable, _not_sendable),
     errors.AccessRefused: (BrokerUnreachable, _access_refused),
     errors.BrokerUnreachable: (BrokerUnreachable, _broker_unreachable),

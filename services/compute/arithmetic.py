@@ -28,8 +28,7 @@ DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def calculate(operation: Any, value: Any, other: Any) -> Number:
-    """
-    Return the result of `operation` ("sum", "sub", "mul" or "div") on two operands.
+    """Return the result of `operation` ("sum", "sub", "mul" or "div") on two operands.
 
     An operand is an int, a finite float, a `Decimal` or a numeric string. Integers stay exact;
     a quotient that is whole is an int, any other a float. Raises a `ComputeError`.

@@ -65,8 +65,7 @@ class PoolWorker:
 
 
 class ProcessPool(DependencyProvider):
-    """
-    Gives a service `pool.run(function, *args, report=...)`.
+    """Gives a service `pool.run(function, *args, report=...)`.
 
     Configuration: COMPUTE_PROCESSES (0: one a processor), and COMPUTE_STOP_SECONDS that a running
     operation gets at shutdown before it is stopped and its request goes back to the queue.
@@ -85,8 +84,7 @@ class ProcessPool(DependencyProvider):
         return self
 
     def run(self, function: str, *args: Any, report: Report = lambda share: None) -> Any:
-        """
-        Run `function` of `services.compute.worker` in another process and return its result.
+        """Run `function` of `services.compute.worker` in another process and return its result.
 
         `report` gets the share that is done, 0 to 1. Raises `PoolWorkerDiedError`, or
         `PoolStoppedError` when the service shuts down.

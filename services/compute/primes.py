@@ -13,8 +13,7 @@ SEGMENT = 1 << 19  # odd numbers sieved at a time: half a megabyte stays in the 
 
 
 def prime_count(limit: int, report: Callable[[float], None] = lambda share: None) -> int:
-    """
-    Return π(limit), the number of primes up to and including `limit`.
+    """Return π(limit), the number of primes up to and including `limit`.
 
     A segmented sieve of Eratosthenes over the odd numbers. `report` is called with the share
     that is done, from 0 to 1, after each segment.

@@ -34,8 +34,7 @@ class ComputeService:
 
     @rpc(expected_exceptions=ComputeError)
     def compute(self, operation: str, value: Any, other: Any, email: str | None = None) -> Number:
-        """
-        Return the result of "sum", "sub", "mul" or "div" on two numbers or numeric strings.
+        """Return the result of "sum", "sub", "mul" or "div" on two numbers or numeric strings.
 
         With an `email`, the result or the error is mailed there as well. Raises `ComputeError`s.
         """
@@ -54,8 +53,7 @@ class ComputeService:
 
     @rpc(expected_exceptions=ComputeError)
     def prime_count(self, limit: int, job: str | None = None) -> int:
-        """
-        Return the number of primes up to `limit` (at most 10**10), counted in another process.
+        """Return the number of primes up to `limit` (at most 10**10), counted in another process.
 
         Dispatches events `progress` {"job": ..., "progress": 0 to 1}. The job is `job`, else the
         context's `job`, else the correlation id of the request.

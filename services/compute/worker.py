@@ -1,5 +1,4 @@
-"""
-A process of the pool: `python -m services.compute.worker`.
+"""A process of the pool: `python -m services.compute.worker`.
 
 It reads a task a line from its standard input and writes progress and outcome to its standard
 output, all JSON. The end of its input is the end of its parent, however that died: it exits too.

@@ -37,8 +37,7 @@ def describe_methods(service_cls: type) -> list[dict[str, Any]]:
 
 
 def describe_parameters(method: Any) -> list[dict[str, Any]]:
-    """
-    Return {"name", "kind", "annotation", "default"} of each parameter but `self`, in order.
+    """Return {"name", "kind", "annotation", "default"} of each parameter but `self`, in order.
 
     The kind is one of Python's own, as "POSITIONAL_OR_KEYWORD". A parameter without `default` is
     required. Defaults that JSON cannot say are given as their `repr`.

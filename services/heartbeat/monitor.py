@@ -12,8 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Monitor(DependencyProvider):
-    """
-    Gives a service `monitor.ping(problem)`.
+    """Gives a service `monitor.ping(problem)`.
 
     Configuration: HEARTBEAT_URL (empty: no pings), a secret that is never logged, and
     HEARTBEAT_TIMEOUT, in seconds for a whole ping, at most the interval between two.

@@ -23,8 +23,7 @@ class HeldError(Exception):
 
 
 class Ledger(DependencyProvider):
-    """
-    Gives a service `ledger.claim(id)`: shared by all processes of a machine.
+    """Gives a service `ledger.claim(id)`: shared by all processes of a machine.
 
     Configuration: MAIL_LEDGER, a folder. What was sent stands in an SQLite file. What is being
     sent is locked, as a byte of another file: the system gives the lock back when a process dies.

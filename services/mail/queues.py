@@ -1,5 +1,4 @@
-"""
-The broker's queues through which a mail goes.
+"""The broker's queues through which a mail goes.
 
 `mail.outgoing` has what is to be delivered, `mail.wait.<milliseconds>` what is tried again after
 that delay, when the broker moves it back, and `mail.dead` what is given up. All are durable, and
@@ -57,8 +56,7 @@ def wait_queue(seconds: float) -> Queue:
 
 
 class MailQueues(DependencyProvider):
-    """
-    Gives a service `queues`: every method returns when the broker has confirmed.
+    """Gives a service `queues`: every method returns when the broker has confirmed.
 
     Configuration: MAIL_RETRY_DELAYS, the seconds before the second try, the third and so on.
     """

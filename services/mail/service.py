@@ -28,8 +28,7 @@ class MailService:
 
     @rpc(expected_exceptions=MailError)
     def send(self, to: str | list[str], subject: str, contents: str) -> list[str]:
-        """
-        Accept a mail of plain text to one address or several; return the id of each.
+        """Accept a mail of plain text to one address or several; return the id of each.
 
         Accepted means that the broker keeps it on disk until it is delivered or given up. Each
         recipient gets a mail of his own, once, also if the request is run again. Raises
@@ -85,8 +84,7 @@ class MailDeliveryService:
 
     @consume(OUTGOING, requeue_on_error=True)
     def deliver(self, body: dict[str, Any]) -> None:
-        """
-        Deliver one mail, or see to it that it is tried again.
+        """Deliver one mail, or see to it that it is tried again.
 
         The message is acknowledged only when the mail was sent or the broker has confirmed its
         place in another queue.

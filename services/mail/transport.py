@@ -27,8 +27,7 @@ class RefusedError(Exception):
 
 
 class MailTransport(DependencyProvider):
-    """
-    Gives a service `transport.send(mail)`.
+    """Gives a service `transport.send(mail)`.
 
     Configuration: SMTP_HOST, SMTP_PORT, SMTP_TLS ("none", "starttls" or "tls"; the certificate is
     always verified), SMTP_CA_FILE, SMTP_USER, SMTP_PASSWORD or SMTP_PASSWORD_FILE, SMTP_TIMEOUT
@@ -46,8 +45,7 @@ class MailTransport(DependencyProvider):
         return self
 
     def send(self, mail: Mail) -> None:
-        """
-        Hand `mail` to the SMTP server.
+        """Hand `mail` to the SMTP server.
 
         Raises `RefusedError` when it refuses the mail for good; any other exception means that
         another try may succeed.

@@ -19,7 +19,7 @@ def browser(browser_type_launch_args: dict[str, object]) -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack) -> Iterator[Page]:
-    """A page on which admin is logged in; a test fails when Odoo's client reports an error of ours."""
+    """A page on which admin is logged in."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     log_in(page, stack.odoo_url)
     yield page

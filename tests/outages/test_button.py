@@ -1,4 +1,4 @@
-"""What the button says while something is away, and that it works again without a restart of Odoo."""
+"""What the button says while something is away, and that it works again without a restart."""
 
 import threading
 import time

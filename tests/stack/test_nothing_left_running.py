@@ -1,4 +1,4 @@
-"""Whatever way a stack ends, none of its processes stays: tried in a second checkout, beside this one's."""
+"""Whatever way a stack ends, none of its processes stays: tried in a second checkout."""
 
 import os
 import signal

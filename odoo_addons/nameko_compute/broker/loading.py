@@ -16,7 +16,7 @@ def load_nameko() -> None:
 
     Nameko imports eventlet, which runs a second copy of the standard library's `threading`. That
     copy takes over the state lock of the thread in which it is imported, and Python then waits for
-    ever for that thread at its exit, unless it is a daemon. A request of Odoo's runs in one that is not.
+    ever for that thread at its exit, unless it is a daemon. Odoo's requests run in other threads.
     """
     if MODULE in sys.modules:
         return

@@ -13,6 +13,9 @@ from ..exceptions import NamekoError, RemoteError, UnusableResult
 
 PAIRS_A_REQUEST = 1000
 
+# What came of each record: its result, or the error that it met.
+Outcomes = dict[models.Model, float | NamekoError]
+
 
 class NamekoCompute(models.Model):
     _name = "nameko.compute"
@@ -68,14 +71,16 @@ class NamekoCompute(models.Model):
         """
         self.filtered(lambda record: record.operation != "sum").operation = "sum"
         if len(self) == 1:
-            return self._compute_one("method", self._operands())
+            self._compute_one("method", self._operands())
+            return None
         return self._compute_many(mailed=False)
 
     def action_compute(self) -> dict[str, Any] | None:
         """Have the service `compute` carry out the selected operations, as `action_suma` does."""
         if len(self) == 1:
             email = self._mail_address()
-            return self._compute_one("compute", (self.operation, *self._operands(), email))
+            self._compute_one("compute", (self.operation, *self._operands(), email))
+            return None
         return self._compute_many(mailed=True)
 
     def _compute_one(self, method: str, arguments: tuple[Any, ...]) -> None:
@@ -90,14 +95,14 @@ class NamekoCompute(models.Model):
         self._write_outcomes(outcomes)
         return self._many_done(outcomes)
 
-    def _batch_outcomes(self) -> dict["NamekoCompute", float | NamekoError]:
+    def _batch_outcomes(self) -> Outcomes:
         """Compute many pairs a request; where one of them fails, each record on its own."""
         batches = list(self._batches())
         requests = [
             Request("compute", "map", (batch[0].operation, [r._operands() for r in batch]))
             for batch in batches
         ]
-        outcomes = {}
+        outcomes: Outcomes = {}
         for batch, answer in zip(batches, self._call_many(requests), strict=True):
             if isinstance(answer, RemoteError):
                 outcomes |= batch._single_outcomes()
@@ -107,7 +112,7 @@ class NamekoCompute(models.Model):
                 outcomes |= batch._number_outcomes(answer)
         return outcomes
 
-    def _single_outcomes(self) -> dict["NamekoCompute", float | NamekoError]:
+    def _single_outcomes(self) -> Outcomes:
         requests = [
             Request("compute", "compute", (r.operation, *r._operands(), r._mail_address()))
             for r in self
@@ -122,7 +127,7 @@ class NamekoCompute(models.Model):
             for batch in split_every(PAIRS_A_REQUEST, records.ids):
                 yield self.browse(batch)
 
-    def _number_outcomes(self, answers: list[Any]) -> dict["NamekoCompute", float | NamekoError]:
+    def _number_outcomes(self, answers: list[Any]) -> Outcomes:
         return {
             record: self._number_or_error(answer)
             for record, answer in zip(self, answers, strict=True)
@@ -138,23 +143,20 @@ class NamekoCompute(models.Model):
 
     def _to_number(self, answer: Any) -> float:
         """Take an answer only where the field holds the very same number."""
-        if isinstance(answer, int | float) and not isinstance(answer, bool):
-            try:
-                if math.isfinite(answer) and float(answer) == answer:
-                    return float(answer)
-            except OverflowError:
-                pass
-        raise UnusableResult(
-            self.env._("The service answered %s, which the result cannot hold.", _shorten(answer))
-        )
+        if not _is_exact_float(answer):
+            shown = _shorten(answer)
+            raise UnusableResult(
+                self.env._("The service answered %s, which the result cannot hold.", shown)
+            )
+        return float(answer)
 
-    def _raise_if_nothing_ran(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> None:
+    def _raise_if_nothing_ran(self, outcomes: Outcomes) -> None:
         """Where the broker or the service is away, say so once and write nothing."""
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, NamekoError)]
         if errors and len(errors) == len(outcomes) and type(errors[0]) not in OF_ONE_RECORD:
             raise errors[0]
 
-    def _write_outcomes(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> None:
+    def _write_outcomes(self, outcomes: Outcomes) -> None:
         failed = {r: o for r, o in outcomes.items() if isinstance(o, NamekoError)}
         done = self.browse(record.id for record in outcomes if record not in failed)
         stamp = {"computed_by_id": self.env.uid, "computed_at": fields.Datetime.now()}
@@ -165,7 +167,7 @@ class NamekoCompute(models.Model):
             record.error = str(error)
         self.browse(record.id for record in failed).write({"state": "failed", "result": 0, **stamp})
 
-    def _many_done(self, outcomes: dict["NamekoCompute", float | NamekoError]) -> dict[str, Any]:
+    def _many_done(self, outcomes: Outcomes) -> dict[str, Any]:
         """Tell how it went, and have the view show the results."""
         failed = sum(isinstance(outcome, NamekoError) for outcome in outcomes.values())
         done = len(outcomes) - failed
@@ -194,6 +196,15 @@ OF_ONE_RECORD = (RemoteError, UnusableResult)
 def _wire_number(value: float) -> int | float:
     """Send a whole number as an integer, so that the service computes exactly."""
     return int(value) if value.is_integer() else value
+
+
+def _is_exact_float(answer: Any) -> bool:
+    if isinstance(answer, bool) or not isinstance(answer, int | float):
+        return False
+    try:
+        return math.isfinite(answer) and float(answer) == answer
+    except OverflowError:
+        return False
 
 
 def _shorten(answer: Any) -> str:
