@@ -24,9 +24,8 @@ def press_the_button(environment: Mapping[str, str]) -> None:
         except OdooRefused as refusal:
             raise StackError(f"Odoo refused: {refusal}") from refusal
     say("{value:.0f} + {other:.0f} = {result:.0f}".format(**computation))
-    say(
-        f"the click took {next_one * 1000:.0f} ms (the first one, which connects: {first * 1000:.0f} ms)"
-    )
+    next_ms, first_ms = f"{next_one * 1000:.0f} ms", f"{first * 1000:.0f} ms"
+    say(f"the click took {next_ms} (the first one, which connects: {first_ms})")
 
 
 def _click_seconds(client: WebClient, record_id: int) -> float:
