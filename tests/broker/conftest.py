@@ -1,4 +1,4 @@
-"""What the tests of `broker/` share: a RabbitMQ of their own, a vhost and a service a module, clients."""
+"""What the tests of `broker/` share: a RabbitMQ of their own, vhosts, services and clients."""
 
 import shutil
 import sys

@@ -57,7 +57,7 @@ class ProbeService:
 
     @rpc
     def log_and_echo(self, value):
-        """Append the value to the file that the environment names, in one write, before answering."""
+        """Append the value to the file that the environment names, in one write, then answer."""
         with Path(os.environ["PROBE_LOG"]).open("a") as log:
             log.write(f"{value}\n")
         return value

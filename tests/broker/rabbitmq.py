@@ -22,7 +22,7 @@ LOGIN = "guest:guest"
 
 
 class RabbitMQ:
-    """One broker with a plain and a TLS port (which asks for a client certificate), and its management API."""
+    """One broker with a plain port, a TLS port that wants a client certificate, and its API."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,8 +37,8 @@ class RabbitMQ:
             f"listeners.tcp.1 = {HOST}:{self.port}\nlisteners.ssl.1 = {HOST}:{self.tls_port}\n"
             f"management.tcp.ip = {HOST}\nmanagement.tcp.port = {self._api_port}\n"
             "management.rates_mode = none\ncollect_statistics_interval = 1000\n"
-            f"ssl_options.cacertfile = {self.authority.file}\nssl_options.certfile = {certificate}\n"
-            f"ssl_options.keyfile = {key}\n"
+            f"ssl_options.cacertfile = {self.authority.file}\n"
+            f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"
             "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
         )
         (self._folder / "enabled_plugins").write_text("[rabbitmq_management].\n")

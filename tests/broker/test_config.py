@@ -1,4 +1,4 @@
-"""The settings of the broker: what is wrong with one is said by its name, and no secret is shown."""
+"""The settings of the broker: what is wrong is said by name, and no secret is shown."""
 
 import pytest
 from broker import BrokerConfig, InvalidBrokerConfig

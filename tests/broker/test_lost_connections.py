@@ -1,4 +1,4 @@
-"""A kept connection that has died costs a reconnect; one that dies under a request is owned up to."""
+"""A kept connection that died costs a reconnect; if it dies under a request, that is said."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What the service answers instead of a result arrives as a class of ours, and the connection stays."""
+"""What a service answers instead of a result is a class of ours, and the connection stays."""
 
 import pytest
 from broker import Client, RemoteError, Request, UnknownMethod, UnknownService, WrongArguments

@@ -1,4 +1,4 @@
-"""What travels comes back as what it was; what cannot travel is refused, by name, before anything is sent."""
+"""What travels comes back as what it was; what cannot is refused, by name, before it is sent."""
 
 import datetime
 import math
@@ -76,7 +76,7 @@ def test_what_cannot_travel_is_refused_by_name(client: Client, request_: Request
 def test_what_contains_itself_is_refused(client: Client):
     endless: list[object] = []
     endless.append(endless)
-    with pytest.raises(NotSendable, match="argument 1 .*contains itself"):
+    with pytest.raises(NotSendable, match=r"argument 1 .*contains itself"):
         client.call(echo(endless))
 
 

@@ -49,7 +49,9 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: seconds that any one of them may take
         :return: in the order of the requests, each one's result, or the NamekoError it met
         """
-        outcomes = self._client().call_many(requests, timeout=timeout, context=self._context_data())
+        outcomes = self._client().call_many(
+            requests, timeout=timeout, context=self._context_data()
+        )
         return [self._result(outcome) for outcome in outcomes]
 
     def _result(self, outcome: Outcome) -> Any | NamekoError:
