@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stack.ports import reserve
 from tests.broker.rabbitmq import HOST, Vhost
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 

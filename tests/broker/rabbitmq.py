@@ -15,7 +15,7 @@ import requests
 from stack import programs
 from stack.ports import reserve
 from tests.broker.certificates import Authority
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 HOST = "127.0.0.1"
 LOGIN = "guest:guest"

@@ -26,9 +26,7 @@ def test_what_one_instance_took_and_died_of_may_have_run(start_service, client: 
     outcomes = []
 
     def call() -> None:
-        with pytest.raises(
-            CallTimeout, match="is running now"
-        ) as caught:
+        with pytest.raises(CallTimeout, match="is running now") as caught:
             client.call(probe("sleep", 30), timeout=2)
         outcomes.append(caught.value.may_have_run)
 

@@ -5,7 +5,7 @@ from broker import BrokerConfig, RemoteError
 from broker.proxy import LeanClusterRpcProxy
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 

@@ -4,7 +4,7 @@ import pytest
 from broker import CallTimeout, Client
 
 from tests.broker.probe import echo, probe
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 

@@ -7,7 +7,7 @@ import pytest
 from broker import CallTimeout, Client, Request, UnknownService
 
 from tests.broker.probe import echo, probe
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 

@@ -6,7 +6,7 @@ import pytest
 from broker import Client, UncertainOutcome
 
 from tests.broker.probe import echo, no_longer_than, probe
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 

@@ -4,7 +4,7 @@ import pytest
 from broker import CallTimeout, Client, RequestRefused
 
 from tests.broker.probe import echo
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 
 def test_a_full_queue(start_service, rabbitmq, client: Client, vhost):

@@ -8,7 +8,7 @@ from broker import Client, PoolExhausted, client_for
 from broker.config import BrokerConfig
 
 from tests.broker.probe import echo, no_longer_than, probe
-from tests.broker.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 
