@@ -19,3 +19,14 @@ def test_a_full_queue(start_service, rabbitmq, client: Client, vhost):
     assert refused
     assert not any(error.may_have_run for error in refused)
     rabbitmq.api("DELETE", f"policies/{vhost.name}/full")
+
+
+def test_a_user_who_may_not_call(start_service, rabbitmq, make_client, vhost):
+    start_service()
+    rabbitmq.api("PUT", "users/reader", password="pw", tags="")
+    rights = {"configure": ".*", "write": r"^rpc\.reply-.*", "read": ".*"}
+    rabbitmq.api("PUT", f"permissions/{vhost.name}/reader", **rights)
+    client = make_client(vhost.uri(login="reader:pw"))
+    with pytest.raises(RequestRefused, match="access to exchange 'nameko-rpc'") as caught:
+        client.call(echo(1))
+    assert not caught.value.may_have_run

@@ -83,3 +83,13 @@ def test_while_it_does_not_answer_the_hundredth_click_waits_less_than_the_first(
     assert (
         client.call(echo(2)) == 2
     )  # at once: no breaker keeps the click away from a broker that is back
+
+
+def test_a_name_server_that_does_not_answer(make_client, monkeypatch):
+    """The one thing that is acted here: a resolver cannot be made to hang without root's files."""
+    hung = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [hung.wait(30)])
+    client = make_client("amqp://guest:guest@broker.example.com/")
+    with no_longer_than(2), pytest.raises(BrokerUnreachable, match="does not answer"):
+        client.call(echo(1), timeout=1)
+    hung.set()
