@@ -10,7 +10,7 @@ from . import encoding, errors
 from .deadline import Deadline
 from .request import Request
 from .watch import Watch
-from .wire import LOST, Wire
+from .wire import LOST, REFUSED, Wire
 
 FIRST_LOOK = (
     0.05  # s without a reply, after which it is worth asking whether anybody takes requests
@@ -59,6 +59,9 @@ class Call:
             self._wait()
         except TimeoutError:
             raise self.timed_out() from None
+        except REFUSED as error:
+            text = f"The broker refused the request {self.request}: {error.reply_text}"
+            raise errors.RequestRefused(text, **self._names) from None
         except LOST:
             raise self.lost() from None
         return self.settle()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import BrokerConfig
 from .deadline import Deadline
+from .errors import BrokerUnreachable, RpcError
 from .pool import Pool
 from .request import Outcome, Request
 
@@ -38,15 +39,15 @@ class Client:
         context: Nameko's worker context, such as {"user_id": 2, "language": "es_ES"}.
         Raises RpcError; `error.may_have_run` says whether it is safe to call again.
         """
-        from .call import NotSent  # noqa: PLC0415 (loads amqp)
-        from .encoding import encode  # noqa: PLC0415
+        from .encoding import encode  # noqa: PLC0415 (loads kombu)
 
         deadline = self._deadline(timeout)
         message = encode(request, context)
         try:
-            return self._attempt(request, message, deadline)
-        except NotSent:
-            return self._attempt(request, message, deadline, fresh=True)
+            return self._call(request, message, deadline)
+        except RpcError as error:
+            error.service, error.method = request.service, request.method
+            raise
 
     def call_many(
         self,
@@ -70,6 +71,20 @@ class Client:
         """Close the connections; a later call opens new ones."""
         pool, self._pool = self._pool, Pool(self.config)
         pool.close()
+
+    def _call(self, request: Request, message: Encoded, deadline: Deadline) -> Any:
+        """Over a kept connection; over a new one if the request did not get out."""
+        from .call import NotSent  # noqa: PLC0415 (loads amqp)
+
+        try:
+            return self._attempt(request, message, deadline)
+        except NotSent:
+            try:
+                return self._attempt(request, message, deadline, fresh=True)
+            except NotSent:
+                raise BrokerUnreachable(
+                    f"The connection broke before {request} was sent."
+                ) from None
 
     def _attempt(
         self, request: Request, message: Encoded, deadline: Deadline, *, fresh: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -54,9 +55,7 @@ class Pool:
         """Close the idle proxies, and each of the others as soon as it is free."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for proxy in idle:
-            self._stop(proxy)
+        self._stop_all(self._take_idle())
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections without a word to the broker."""
@@ -73,25 +72,28 @@ class Pool:
             )
 
     def _reuse(self, deadline: Deadline) -> LeanClusterRpcProxy:
-        """The proxy used last that still works, or a new one; stale ones are closed on the way."""
-        for proxy in self._take_stale():
-            self._stop(proxy)
-        while (kept := self._take_last()) is not None:
-            if self._works(kept, deadline):
-                return kept
-            self._stop(kept)
-        return self._start(deadline)
+        """The proxy used last if it works, else a new one; stale ones are closed on the way."""
+        self._stop_all(self._take_idle(unused_since=time.monotonic() - self._config.idle_seconds))
+        kept = self._take_last()
+        if kept is None:
+            return self._start(deadline)
+        works = False
+        try:
+            works = self._works(kept, deadline)
+        finally:
+            if not works:  # what has ended one connection has probably ended them all
+                self._stop_all([kept, *self._take_idle()])
+        return kept if works else self._start(deadline)
 
     def _take_last(self) -> LeanClusterRpcProxy | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _take_stale(self) -> list[LeanClusterRpcProxy]:
-        oldest = time.monotonic() - self._config.idle_seconds
+    def _take_idle(self, unused_since: float = math.inf) -> list[LeanClusterRpcProxy]:
         with self._lock:
-            stale = [proxy for proxy in self._idle if proxy.wire.used_at < oldest]
-            self._idle = [proxy for proxy in self._idle if proxy.wire.used_at >= oldest]
-        return stale
+            taken = [proxy for proxy in self._idle if proxy.wire.used_at < unused_since]
+            self._idle = [proxy for proxy in self._idle if proxy.wire.used_at >= unused_since]
+        return taken
 
     def _works(self, proxy: LeanClusterRpcProxy, deadline: Deadline) -> bool:
         idle = time.monotonic() - proxy.wire.used_at
@@ -120,9 +122,10 @@ class Pool:
                 proxy.wire.used_at = time.monotonic()
                 self._idle.append(proxy)
         if not keep:
-            self._stop(proxy)
+            self._stop_all([proxy])
 
-    def _stop(self, proxy: LeanClusterRpcProxy) -> None:
+    def _stop_all(self, proxies: list[LeanClusterRpcProxy]) -> None:
         with self._lock:
-            self._all.discard(proxy)
-        proxy.stop()
+            self._all.difference_update(proxies)
+        for proxy in proxies:
+            proxy.stop()

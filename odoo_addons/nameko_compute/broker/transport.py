@@ -16,6 +16,7 @@ from amqp.transport import TCPTransport
 
 from .config import BrokerConfig
 from .deadline import Deadline
+from .resolving import resolve
 
 READ_SIZE = 65536  # bytes
 FRAME_HEADER = Struct(">BHI")  # type, channel, size of the payload
@@ -44,7 +45,7 @@ class DeadlineTransport(TCPTransport):
         self._buffer = bytearray()
 
     def _connect(self, host: str, port: int, timeout: float | None) -> None:
-        addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+        addresses = resolve(host, port, self.deadline)
         while addresses:
             share = self.deadline.remaining() / len(addresses)
             family, kind, protocol, _, address = addresses.pop(0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -27,6 +26,7 @@ EXCHANGE = "nameko-rpc"
 HEARTBEAT = (
     60.0  # s; nothing beats while idle, so the broker clears a forgotten connection away itself
 )
+REFUSED = (amqp.AccessRefused, amqp.PreconditionFailed)  # the broker closes the channel
 LOST = (OSError, amqp.exceptions.AMQPError)  # TimeoutError is an OSError too: catch it first
 
 
@@ -82,7 +82,6 @@ class Wire:
 
     def __init__(self, config: BrokerConfig, deadline: Deadline) -> None:
         self.reply_to = str(uuid.uuid4())
-        self.pid = os.getpid()
         self.used_at = time.monotonic()
         self.blocked = False
         self._pending: dict[str, Pending] = {}
@@ -168,10 +167,10 @@ class Wire:
             expiration=str(max(1, int(expire * 1000))),  # ms
         )
         self._connection.transport.deadline = deadline
+        self._pending[pending.correlation_id] = pending  # first: half a request is not clean either
+        self._unconfirmed[next(self._tags)] = pending
         arguments = (0, EXCHANGE, request.routing_key, True, False)  # True: mandatory
         self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
-        self._pending[pending.correlation_id] = pending
-        self._unconfirmed[next(self._tags)] = pending
         return pending
 
     def wait(self, pending: Pending, deadline: Deadline) -> None:

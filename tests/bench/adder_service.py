@@ -1,0 +1,11 @@
+"""The smallest Nameko service: what is measured is the way to it and back."""
+
+from nameko.rpc import rpc
+
+
+class AdderService:
+    name = "bench_adder"
+
+    @rpc
+    def add(self, first, second):
+        return first + second

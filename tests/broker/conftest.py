@@ -1,0 +1,82 @@
+"""What the tests of `broker/` share: a RabbitMQ of their own, vhosts, services and clients."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.broker.processes import ROOT, Forwarder, Service
+from tests.broker.rabbitmq import RabbitMQ, Vhost, make_folder
+
+sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_compute"))  # as Odoo sees it, without Odoo
+
+from broker import BrokerConfig, Client
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    folder = make_folder()
+    broker = RabbitMQ(folder)
+    broker.start()
+    yield broker
+    broker.shut_down()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def vhost(rabbitmq: RabbitMQ) -> Iterator[Vhost]:
+    made = Vhost(rabbitmq)
+    yield made
+    made.delete()
+
+
+@pytest.fixture
+def start_service(vhost: Vhost) -> Iterator[Callable[[], Service]]:
+    """Start instances of the service `probe`, which end with the test."""
+    started: list[Service] = []
+
+    def start() -> Service:
+        started.append(Service(vhost))
+        return started[-1]
+
+    yield start
+    for service in started:
+        if service.is_alive():
+            service.kill()
+
+
+@pytest.fixture(scope="module")
+def kept_service(vhost: Vhost) -> Iterator[Service]:
+    """One instance for all tests of a module that do it no harm."""
+    service = Service(vhost)
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+def make_client(vhost: Vhost) -> Iterator[Callable[..., Client]]:
+    """Make clients with settings of one's own; they are closed after the test."""
+    made: list[Client] = []
+
+    def make(uri: str | None = None, **settings: Any) -> Client:
+        made.append(Client(BrokerConfig(uri or vhost.uri(), **settings)))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: Callable[..., Client]) -> Client:
+    return make_client()
+
+
+@pytest.fixture
+def forwarder(rabbitmq: RabbitMQ) -> Iterator[Forwarder]:
+    made = Forwarder(rabbitmq.port)
+    yield made
+    made.thaw()
+    made.kill()

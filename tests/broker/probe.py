@@ -1,0 +1,24 @@
+"""Requests to the service of `probe_service.py`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from broker import Request
+
+
+def probe(method: str, *args: Any, **kwargs: Any) -> Request:
+    return Request("probe", method, args, kwargs)
+
+
+def echo(value: Any) -> Request:
+    return probe("echo", value)
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    """Hold a call to its deadline: a hang fails, the machine's noise does not."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < seconds

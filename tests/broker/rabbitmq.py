@@ -1,0 +1,170 @@
+"""A RabbitMQ of the tests' own, to be stopped, killed and frozen without harm to anybody else."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import amqp
+import requests
+
+from stack import programs
+from stack.ports import reserve
+from tests.broker.certificates import Authority
+from tests.waiting import wait_until
+
+HOST = "127.0.0.1"
+LOGIN = "guest:guest"
+
+
+class RabbitMQ:
+    """One broker with a plain port, a TLS port that wants a client certificate, and its API."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.port, self.tls_port, self._api_port = reserve(), reserve(), reserve()
+        self._epmd_port, self._dist_port = reserve(), reserve()
+        self.authority = Authority(folder)
+        self._programs = programs.rabbitmq()
+        self._write_configuration(*self.authority.issue("broker"))
+
+    def _write_configuration(self, certificate: Path, key: Path) -> None:
+        (self._folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {HOST}:{self.port}\nlisteners.ssl.1 = {HOST}:{self.tls_port}\n"
+            f"management.tcp.ip = {HOST}\nmanagement.tcp.port = {self._api_port}\n"
+            "management.rates_mode = none\ncollect_statistics_interval = 1000\n"
+            f"ssl_options.cacertfile = {self.authority.file}\n"
+            f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"
+            "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
+        )
+        (self._folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": ":".join(filter(None, (self._programs.other_folders, os.environ["PATH"]))),
+            "LD_LIBRARY_PATH": self._programs.libraries,
+            "HOME": str(self._folder),
+            "ERL_EPMD_ADDRESS": HOST,
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "RABBITMQ_NODENAME": f"tests-{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_ALLOW_INPUT": "1",  # the start script becomes the server
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": str(self._folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(self._folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self._folder),
+            "RABBITMQ_LOGS": "-",
+        }
+
+    def _run(self, *command: str) -> "subprocess.Popen[bytes]":
+        with (self._folder / "output.log").open("ab") as log:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "--", *command],
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def start(self) -> None:
+        """Start and wait until it takes connections and answers the management API."""
+        if not hasattr(self, "_epmd"):
+            self._epmd = self._run("epmd", "-address", HOST, "-port", str(self._epmd_port))
+        self._server = self._run(f"{self._programs.folder}/rabbitmq-server")
+        wait_until(self._is_up, seconds=60, what=f"RabbitMQ, see {self._folder}/output.log")
+
+    def _is_up(self) -> bool:
+        assert self._server.poll() is None, (self._folder / "output.log").read_text()[-2000:]
+        try:
+            socket.create_connection((HOST, self.port), 1).close()
+            return bool(self.api("GET", "overview"))
+        except (OSError, requests.RequestException):
+            return False
+
+    def stop(self) -> None:
+        self._server.terminate()
+        self._server.wait(60)
+
+    def kill(self) -> None:
+        self._server.kill()
+        self._server.wait(60)
+
+    def freeze(self) -> None:
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._server.send_signal(signal.SIGCONT)
+
+    def shut_down(self) -> None:
+        self.thaw()
+        self.stop()
+        self._epmd.terminate()
+        self._epmd.wait()
+
+    def api(self, method: str, path: str, **json: Any) -> Any:
+        user, password = LOGIN.split(":")
+        address = f"http://{HOST}:{self._api_port}/api/{path}"
+        answer = requests.request(
+            method, address, auth=(user, password), timeout=10, json=json or None
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+class Vhost:
+    """A virtual host of a test's own, and what is open in it."""
+
+    def __init__(self, rabbitmq: RabbitMQ) -> None:
+        self.rabbitmq = rabbitmq
+        self.name = f"test-{uuid.uuid4().hex[:12]}"
+        rabbitmq.api("PUT", f"vhosts/{self.name}")
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        rabbitmq.api("PUT", f"permissions/{self.name}/guest", **rights)
+
+    def uri(self, port: int | None = None, login: str = LOGIN) -> str:
+        return f"amqp://{login}@{HOST}:{port or self.rabbitmq.port}/{self.name}"
+
+    def consumers(self, queue: str = "rpc-probe") -> int:
+        """Asked over AMQP: the management API knows it seconds later."""
+        host = f"{HOST}:{self.rabbitmq.port}"
+        with amqp.Connection(host, virtual_host=self.name, connect_timeout=10) as connection:
+            try:
+                return int(connection.channel().queue_declare(queue, passive=True).consumer_count)
+            except amqp.NotFound:
+                return 0
+
+    def delete(self) -> None:
+        self.rabbitmq.api("DELETE", f"vhosts/{self.name}")
+
+    def queues(self) -> dict[str, dict[str, Any]]:
+        return {queue["name"]: queue for queue in self.rabbitmq.api("GET", f"queues/{self.name}")}
+
+    def reply_queues(self) -> list[str]:
+        return [name for name in self.queues() if "reply" in name]
+
+    def client_connections(self) -> list[dict[str, Any]]:
+        """The connections of `broker/`, not those of services."""
+        found = self.rabbitmq.api("GET", f"vhosts/{self.name}/connections")
+        return [each for each in found if each["client_properties"]["product"] == "nameko_compute"]
+
+    def channels(self) -> int:
+        mine = {each["name"] for each in self.client_connections()}
+        found = self.rabbitmq.api("GET", f"vhosts/{self.name}/channels")
+        return sum(channel["connection_details"]["name"] in mine for channel in found)
+
+    def close_client_connections(self) -> int:
+        """As a broker does that is being shut down; gives their number."""
+        names = [each["name"] for each in wait_until(self.client_connections)]
+        for name in names:
+            self.rabbitmq.api("DELETE", f"connections/{name}")
+        return len(names)
+
+
+def make_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="rabbitmq-tests-"))

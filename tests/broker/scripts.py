@@ -1,0 +1,25 @@
+"""Programs of their own: what must not happen inside the process of the tests."""
+
+import subprocess
+import sys
+
+from tests.broker.processes import ROOT
+
+PREAMBLE = """
+import sys
+sys.path.insert(0, "odoo_addons/nameko_compute")
+"""
+
+
+def run_script(source: str, *arguments: str) -> str:
+    """Run Python source with arguments and give what it prints; fails where it fails or hangs."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PREAMBLE + source, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -1,0 +1,305 @@
+"""Calls without end while services are killed, the broker restarts and connections freeze.
+
+    python -m tests.broker.soak [CALLS] [FAULT_EVERY_SECONDS]
+
+Counts what must never happen: an answer of another call, an error that is not ours, a caller held
+beyond its timeout, a request that ran although its error says it cannot have, a result whose
+request the service never ran, and anything that stays open at the broker or grows.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import shutil
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.broker.processes import ROOT, Forwarder, Process, Service
+from tests.broker.rabbitmq import RabbitMQ, Vhost, make_folder
+from tests.waiting import wait_until
+
+PROCESSES = 4
+THREADS = 4  # in each process
+INSTANCES = 2
+TIMEOUT = 3.0  # s for each call
+MOST_GROWTH = 20_000_000  # bytes that a process may grow by after its first 1,000 calls
+GRACE = 2.0  # s beyond the timeout that the machine may be busy elsewhere
+
+
+@dataclass
+class Report:
+    """What a soak found; `problems` is empty where all is well."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    longest: float = 0.0
+    grown_bytes: int = 0  # of the process that grew most
+    problems: list[str] = field(default_factory=list)
+
+
+# One of the calling processes: `python -m tests.broker.soak --caller URI CALLS SUMMARY_FILE`
+
+
+def caller(uri: str, calls: int, summary: Path) -> None:
+    """Call from several threads and write what came of it as JSON."""
+    sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_compute"))
+    from broker import BrokerConfig, Client  # noqa: PLC0415
+
+    client = Client(BrokerConfig(uri, timeout=TIMEOUT, pool_size=THREADS))
+    tally = Tally()
+    share = calls // THREADS
+    threads = [
+        threading.Thread(
+            target=_call_again_and_again, args=(client, tally, share, f"{summary.stem}-{each}")
+        )
+        for each in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    client.close()
+    summary.write_text(json.dumps(tally.summary()))
+
+
+class Tally:
+    """What the threads of one process saw."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._memory_at: int | None = None
+        self.outcomes: Counter[str] = Counter()
+        self.longest = 0.0
+        self.problems: list[str] = []
+        self.answered: list[str] = []
+        self.certain: list[str] = []  # what cannot have run, by its error
+
+    def add(self, token: str, seconds: float, result: Any, error: Exception | None) -> None:
+        with self._lock:
+            self.longest = max(self.longest, seconds)
+            self._judge(token, result, error)
+            if sum(self.outcomes.values()) == 1000:  # warm
+                self._memory_at = resident_bytes()
+
+    def _judge(self, token: str, result: Any, error: Exception | None) -> None:
+        from broker import RpcError  # noqa: PLC0415
+
+        self.outcomes[type(error).__name__ if error else "answered"] += 1
+        if error is None:
+            self.answered.append(token)
+            if result != token:
+                self.problems.append(f"{token} got the answer {result}")
+        elif not isinstance(error, RpcError):
+            self.problems.append(f"{token} raised {error!r}")
+        elif not error.may_have_run:
+            self.certain.append(token)
+
+    def summary(self) -> dict[str, Any]:
+        grown = resident_bytes() - self._memory_at if self._memory_at else 0
+        return {
+            "outcomes": self.outcomes,
+            "longest": self.longest,
+            "problems": self.problems,
+            "answered": self.answered,
+            "certain": self.certain,
+            "grown_bytes": grown,
+        }
+
+
+def _call_again_and_again(client: Any, tally: Tally, calls: int, name: str) -> None:
+    from broker import Request  # noqa: PLC0415
+
+    for number in range(calls):
+        token = f"{name}-{number}"
+        start = time.monotonic()
+        result, error = None, None
+        try:
+            result = client.call(Request("probe", "log_and_echo", (token,)))
+        except Exception as caught:  # noqa: BLE001  every kind is counted
+            error = caught
+        tally.add(token, time.monotonic() - start, result, error)
+        if error is not None:
+            time.sleep(0.05)  # nobody clicks faster; an outage shall not use up all the calls
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+# The faults
+
+
+class Stage:
+    """A broker, a forwarder before it, and instances of the service that are kept alive."""
+
+    def __init__(self, rabbitmq: RabbitMQ, folder: Path) -> None:
+        self.rabbitmq = rabbitmq
+        self.vhost = Vhost(rabbitmq)
+        self.log = folder / "ran.log"
+        self.log.touch()
+        self.forwarder = Forwarder(rabbitmq.port)
+        self._services = [self._start_service() for _ in range(INSTANCES)]
+
+    def _start_service(self) -> Service:
+        return Service(self.vhost, PROBE_LOG=str(self.log))
+
+    def kill_a_service(self) -> None:
+        number = random.randrange(INSTANCES)  # noqa: S311
+        self._services[number].kill_process()
+        self.revive_services()
+
+    def kill_the_broker(self) -> None:
+        self.rabbitmq.kill()
+        self.rabbitmq.start()
+        self.revive_services()
+
+    def restart_the_broker(self) -> None:
+        self.rabbitmq.stop()
+        self.rabbitmq.start()
+        self.revive_services()
+
+    def freeze_connections(self) -> None:
+        self.forwarder.freeze()
+        time.sleep(TIMEOUT + 1)  # the fault itself: this long nothing passes
+        self.forwarder.thaw()
+
+    def forget_connections(self) -> None:
+        self.forwarder.forget_connections()
+
+    def revive_services(self) -> None:
+        """A service exits where it cannot send a reply: as a supervisor does, start it again."""
+        for number, service in enumerate(self._services):
+            if not service.is_alive():
+                self._services[number] = self._start_service()
+
+    def end(self) -> None:
+        for service in self._services:
+            service.kill_process()
+        self.forwarder.kill()
+
+
+def faults(stage: Stage) -> list[Callable[[], None]]:
+    return [
+        stage.kill_a_service,
+        stage.forget_connections,
+        stage.freeze_connections,
+        stage.kill_a_service,
+        stage.restart_the_broker,
+        stage.kill_a_service,
+        stage.kill_the_broker,
+    ]
+
+
+# The run
+
+
+def soak(rabbitmq: RabbitMQ, calls: int, fault_every: float) -> Report:
+    """Make so many calls from several threads of several processes while the faults go round."""
+    folder = make_folder()
+    stage = Stage(rabbitmq, folder)
+    report = Report()
+    start = time.monotonic()
+    try:
+        callers = [Caller(stage, calls // PROCESSES, folder / f"p{n}") for n in range(PROCESSES)]
+        _cause_faults(stage, callers, fault_every, report)
+        report.seconds = time.monotonic() - start
+        summaries = [each.summary() for each in callers]
+        _add_up(summaries, report)
+        _compare_with_what_ran(summaries, stage.log, report)
+        _count_what_is_left(stage, report)
+    finally:
+        stage.end()
+        stage.vhost.delete()
+        shutil.rmtree(folder)
+    return report
+
+
+class Caller(Process):
+    """One of the calling processes."""
+
+    def __init__(self, stage: Stage, calls: int, summary: Path) -> None:
+        self._summary = summary
+        uri = stage.vhost.uri(stage.forwarder.port)
+        log = summary.with_suffix(".log")
+        arguments = ("--caller", uri, str(calls), str(summary))
+        super().__init__("-m", "tests.broker.soak", *arguments, log=log)
+
+    def summary(self) -> dict[str, Any]:
+        assert self._summary.exists(), self._summary.with_suffix(".log").read_text()
+        return dict(json.loads(self._summary.read_text()))
+
+
+def _cause_faults(stage: Stage, callers: list[Caller], every: float, report: Report) -> None:
+    """One fault after the other, `every` seconds of peace between, until all calls are made."""
+    for fault in itertools.cycle(faults(stage)):
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not any(each.is_alive() for each in callers), seconds=every)
+            return
+        report.faults[fault.__name__] += 1
+        fault()
+        stage.revive_services()
+
+
+def _add_up(summaries: list[dict[str, Any]], report: Report) -> None:
+    for summary in summaries:
+        report.outcomes.update(summary["outcomes"])
+        report.problems.extend(summary["problems"])
+    report.calls = sum(report.outcomes.values())
+    report.longest = max(summary["longest"] for summary in summaries)
+    report.grown_bytes = max(summary["grown_bytes"] for summary in summaries)
+    if report.longest > TIMEOUT + GRACE:
+        report.problems.append(f"a caller was held for {report.longest:.1f} s")
+    if report.grown_bytes > MOST_GROWTH:
+        report.problems.append(f"a process grew by {report.grown_bytes} bytes")
+
+
+def _compare_with_what_ran(summaries: list[dict[str, Any]], log: Path, report: Report) -> None:
+    ran = set(log.read_text().split())
+    for summary in summaries:
+        report.problems += [f"{t} was never run" for t in summary["answered"] if t not in ran]
+        report.problems += [f"{t} ran after all" for t in summary["certain"] if t in ran]
+
+
+def _count_what_is_left(stage: Stage, report: Report) -> None:
+    stage.forwarder.kill()  # ends the silently dead connections, too
+    try:
+        wait_until(lambda: not stage.vhost.client_connections(), seconds=30)
+        wait_until(lambda: not _our_queues(stage.vhost), seconds=30)
+    except TimeoutError:
+        left = stage.vhost.client_connections(), _our_queues(stage.vhost)
+        report.problems.append(f"left at the broker: {left}")
+
+
+def _our_queues(vhost: Vhost) -> list[str]:
+    return [name for name in vhost.reply_queues() if "nameko_compute" in name]
+
+
+def main(calls: int = 100_000, fault_every: float = 5.0) -> None:
+    folder = make_folder()
+    rabbitmq = RabbitMQ(folder)
+    rabbitmq.start()
+    try:
+        report = soak(rabbitmq, calls, fault_every)
+    finally:
+        rabbitmq.shut_down()
+        shutil.rmtree(folder)
+    print(report)  # noqa: T201
+    sys.exit(bool(report.problems))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--caller"]:
+        caller(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    else:
+        main(*(kind(each) for kind, each in zip((int, float), sys.argv[1:], strict=False)))

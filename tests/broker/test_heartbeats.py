@@ -1,0 +1,25 @@
+"""A connection that waits long stays; one that nobody uses goes away by itself."""
+
+import pytest
+from broker import Client
+
+from tests.broker.probe import echo, probe
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("kept_service")
+
+
+@pytest.fixture(autouse=True)
+def _quick_heartbeat(monkeypatch):
+    monkeypatch.setattr("broker.wire.HEARTBEAT", 2.0)
+
+
+def test_a_long_wait_outlives_the_brokers_patience(client: Client):
+    assert client.call(probe("sleep", 8, "done"), timeout=20) == "done"
+
+
+def test_the_broker_ends_what_a_process_has_forgotten(client: Client, vhost):
+    client.call(echo(1))
+    wait_until(vhost.client_connections)
+    wait_until(lambda: not vhost.client_connections(), seconds=20)
+    assert client.call(echo(2)) == 2
