@@ -1,7 +1,10 @@
 """Dependency providers that more than one service uses."""
 
+from typing import Any
+
 from nameko.amqp.publish import get_connection
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
+from nameko.extensions import DependencyProvider
 from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, RpcProxy, get_rpc_exchange
 
 
@@ -26,3 +29,10 @@ class AsyncRpcProxy(RpcProxy):
         with get_connection(uri, ssl, config.get(LOGIN_METHOD_CONFIG_KEY)) as connection:
             queue(connection.default_channel).declare()
         super().setup()
+
+
+class Job(DependencyProvider):
+    """Gives a service the id of the job that it works for; see `services.entrypoints.Rpc`."""
+
+    def get_dependency(self, worker_ctx: Any) -> str:
+        return str(worker_ctx.data.get("job") or worker_ctx.call_id)

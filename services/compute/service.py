@@ -1,10 +1,18 @@
 """The service `compute`."""
 
+import logging
 from typing import Any
 
-from nameko.rpc import rpc
+from nameko.events import EventDispatcher
 
-from services.dependencies import AsyncRpcProxy
+from services.compute.arithmetic import Number, calculate, calculate_all
+from services.compute.pool import ProcessPool
+from services.compute.primes import check_limit
+from services.dependencies import AsyncRpcProxy, Job
+from services.entrypoints import rpc
+from services.exceptions import ComputeError
+
+logger = logging.getLogger(__name__)
 
 
 class ComputeService:
@@ -12,10 +20,59 @@ class ComputeService:
 
     name = "compute"
     notify = AsyncRpcProxy("notify")
+    mail = AsyncRpcProxy("mail")
+    dispatch = EventDispatcher(retry=False)
+    pool = ProcessPool()
+    job = Job()
 
-    @rpc
-    def method(self, value1: Any, value2: Any) -> Any:
+    @rpc(expected_exceptions=ComputeError)
+    def method(self, value1: Any, value2: Any) -> Number:
         """Return `value1 + value2`, and tell `notify` about it without waiting."""
-        result = value1 + value2
+        result = calculate("sum", value1, value2)
         self.notify.send.call_async(f"Operation completed {result}")
         return result
+
+    @rpc(expected_exceptions=ComputeError)
+    def compute(self, operation: str, value: Any, other: Any, email: str | None = None) -> Number:
+        """
+        Return the result of "sum", "sub", "mul" or "div" on two numbers or numeric strings.
+
+        With an `email`, the result or the error is mailed there as well. Raises `ComputeError`s.
+        """
+        try:
+            result = calculate(operation, value, other)
+        except ComputeError as error:
+            self._mail(email, "An error occurred", str(error))
+            raise
+        self._mail(email, "Your operation is complete!", f"The result is: {result}")
+        return result
+
+    @rpc(expected_exceptions=ComputeError)
+    def map(self, operation: str, pairs: list[list[Any]]) -> list[Number]:
+        """Return the results of `operation` on each `[value, other]`; any error fails them all."""
+        return calculate_all(operation, pairs)
+
+    @rpc(expected_exceptions=ComputeError)
+    def prime_count(self, limit: int, job: str | None = None) -> int:
+        """
+        Return the number of primes up to `limit` (at most 10**10), counted in another process.
+
+        Dispatches events `progress` {"job": ..., "progress": 0 to 1}. The job is `job`, else the
+        context's `job`, else the correlation id of the request.
+        """
+        job = job or self.job
+
+        def report(share: float) -> None:
+            self._report(job, share)
+
+        return int(self.pool.run("prime_count", check_limit(limit), report=report))
+
+    def _mail(self, email: str | None, subject: str, contents: str) -> None:
+        if email:
+            self.mail.send.call_async(email, subject, contents)
+
+    def _report(self, job: str, share: float) -> None:
+        try:
+            self.dispatch("progress", {"job": job, "progress": share})
+        except Exception as error:  # noqa: BLE001 - no operation fails for its progress report
+            logger.warning("progress of job %s not reported: %s", job, type(error).__name__)

@@ -1,0 +1,138 @@
+"""A pool of processes for heavy operations, behind a dependency provider."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import eventlet
+from eventlet.green import subprocess
+from eventlet.semaphore import Semaphore
+from nameko.extensions import DependencyProvider
+
+from services.exceptions import PoolError, PoolStoppedError, PoolWorkerDiedError
+
+ROOT = Path(__file__).resolve().parents[2]
+logger = logging.getLogger(__name__)
+
+Report = Callable[[float], None]
+
+
+class PoolWorker:
+    """One process of the pool. It is started, never forked: Nameko's process is full of threads."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "services.compute.worker"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def run(self, function: str, args: tuple[Any, ...], report: Report) -> Any:
+        """Run one of the worker's functions there, and return its result."""
+        with suppress(OSError):  # a dead worker shows when it is read from
+            self._write({"function": function, "args": args})
+        while line := self.process.stdout.readline():
+            message = json.loads(line)
+            if "progress" not in message:
+                return self._outcome(message)
+            report(message["progress"])
+        raise PoolWorkerDiedError(
+            f"The process that ran {function} died. Ask again, or ask for less."
+        )
+
+    def kill(self) -> None:
+        """End the process, whatever it does, and wait for its end."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def _write(self, task: dict[str, Any]) -> None:
+        self.process.stdin.write(json.dumps(task).encode() + b"\n")
+        self.process.stdin.flush()
+
+    @staticmethod
+    def _outcome(message: dict[str, Any]) -> Any:
+        if "error" in message:
+            raise PoolError(message["error"])
+        return message["result"]
+
+
+class ProcessPool(DependencyProvider):
+    """
+    Gives a service `pool.run(function, *args, report=...)`.
+
+    Configuration: COMPUTE_PROCESSES (0: one a processor), and COMPUTE_STOP_SECONDS that a running
+    operation gets at shutdown before it is stopped and its request goes back to the queue.
+    """
+
+    def setup(self) -> None:
+        config = self.container.config
+        self.size = int(config.get("COMPUTE_PROCESSES") or os.cpu_count() or 1)
+        self.stop_seconds = float(config.get("COMPUTE_STOP_SECONDS", 5))
+        self.slots = Semaphore(self.size)
+        self.idle: list[PoolWorker] = []
+        self.busy: set[PoolWorker] = set()
+        self.stopping = False
+
+    def get_dependency(self, worker_ctx: Any) -> "ProcessPool":
+        return self
+
+    def run(self, function: str, *args: Any, report: Report = lambda share: None) -> Any:
+        """
+        Run `function` of `services.compute.worker` in another process and return its result.
+
+        `report` gets the share that is done, 0 to 1. Raises `PoolWorkerDiedError`, or
+        `PoolStoppedError` when the service shuts down.
+        """
+        with self.slots:
+            if self.stopping:
+                raise PoolStoppedError
+            worker = self.idle.pop() if self.idle else PoolWorker()
+            return self._run_on(worker, function, args, report)
+
+    def _run_on(
+        self, worker: PoolWorker, function: str, args: tuple[Any, ...], report: Report
+    ) -> Any:
+        self.busy.add(worker)
+        finished = False
+        try:
+            result = worker.run(function, args, report)
+            finished = True
+        except PoolWorkerDiedError as error:
+            if self.stopping:
+                raise PoolStoppedError from error
+            raise
+        else:
+            return result
+        finally:
+            self.busy.discard(worker)
+            if finished:
+                self.idle.append(worker)
+            else:
+                worker.kill()
+
+    def prepare_stop(self) -> None:
+        """Let running operations come to an end for a while, then stop them."""
+        eventlet.spawn_after(self.stop_seconds, self.stop_running)
+
+    def stop_running(self) -> None:
+        self.stopping = True
+        for worker in list(self.busy):
+            logger.warning("stopped a heavy operation: its request goes back to the queue")
+            worker.process.kill()
+
+    def stop(self) -> None:
+        self.stopping = True
+        while self.idle:
+            self.idle.pop().kill()
+
+    def kill(self) -> None:
+        self.stop_running()
+        self.stop()
