@@ -2,8 +2,7 @@
 
 import logging
 
-from nameko.rpc import rpc
-
+from services.entrypoints import rpc
 from services.heartbeat import HeartbeatService
 
 __all__ = ["HeartbeatService", "NotifyService"]
@@ -19,4 +18,14 @@ class NotifyService:
     @rpc
     def send(self, message: str) -> None:
         """Log `message` at level info."""
+        self.info(message)
+
+    @rpc
+    def info(self, message: str) -> None:
+        """Log `message` at level info."""
         logger.info("%s", message)
+
+    @rpc
+    def error(self, message: str) -> None:
+        """Log `message` at level error."""
+        logger.error("%s", message)

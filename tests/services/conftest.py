@@ -1,6 +1,7 @@
 """What the tests of the services share: a private vhost and real service processes."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -30,6 +31,13 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = ""
     raise AssertionError(f"not within {timeout} s: {what or condition}")
 
 
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Vhost:
     """A virtual host of its own on the running RabbitMQ."""
 
@@ -57,12 +65,28 @@ class Vhost:
         self.request("DELETE", f"vhosts/{self.name}")
 
 
-@pytest.fixture(scope="module")
-def vhost() -> Iterator[Vhost]:
+@contextmanager
+def new_vhost() -> Iterator[Vhost]:
     vhost = Vhost(os.environ["AMQP_URI"], os.environ["RABBITMQ_MANAGEMENT_URI"])
     vhost.create()
-    yield vhost
-    vhost.delete()
+    try:
+        yield vhost
+    finally:
+        vhost.delete()
+
+
+@pytest.fixture(scope="module")
+def vhost() -> Iterator[Vhost]:
+    """A vhost that the tests of a module share."""
+    with new_vhost() as vhost:
+        yield vhost
+
+
+@pytest.fixture
+def fresh_vhost() -> Iterator[Vhost]:
+    """A vhost of this test alone."""
+    with new_vhost() as vhost:
+        yield vhost
 
 
 class ServiceProcess:
@@ -89,7 +113,10 @@ class ServiceProcess:
         return any(text in line for line in self.lines)
 
     def wait_for_log(self, text: str, timeout: float = 30) -> str:
-        wait_until(lambda: self.logged(text), timeout, f"log of {text!r} in {self.lines[-20:]}")
+        try:
+            wait_until(lambda: self.logged(text), timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{text!r} was not logged: {self.lines[-20:]}") from error
         return next(line for line in self.lines if text in line)
 
     def terminate(self) -> int:

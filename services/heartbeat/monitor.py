@@ -1,0 +1,49 @@
+"""Pings to a monitoring platform, in the manner of healthchecks.io."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import eventlet
+import requests
+from nameko.extensions import DependencyProvider
+
+logger = logging.getLogger(__name__)
+
+
+class Monitor(DependencyProvider):
+    """
+    Gives a service `monitor.ping(problem)`.
+
+    Configuration: HEARTBEAT_URL (empty: no pings), a secret that is never logged, and
+    HEARTBEAT_TIMEOUT, in seconds for a whole ping, at most the interval between two.
+    """
+
+    def setup(self) -> None:
+        config = self.container.config
+        self.url = str(config.get("HEARTBEAT_URL") or "").rstrip("/")
+        self.timeout = min(
+            float(config.get("HEARTBEAT_TIMEOUT") or 5), float(config["HEARTBEAT_INTERVAL"])
+        )
+
+    def get_dependency(self, worker_ctx: Any) -> "Monitor":
+        return self
+
+    def ping(self, problem: str | None = None) -> None:
+        """GET the URL for a healthy process; POST the problem to `<url>/fail` for another."""
+        if not self.url:
+            return
+        try:
+            with eventlet.Timeout(self.timeout):
+                self._request(problem)
+        except (requests.RequestException, eventlet.Timeout) as error:
+            host = urlsplit(self.url).hostname
+            logger.warning("monitoring at %s not reached: %s", host, type(error).__name__)
+
+    def _request(self, problem: str | None) -> None:
+        if problem is None:
+            answer = requests.get(self.url, timeout=self.timeout)
+        else:
+            answer = requests.post(f"{self.url}/fail", data=problem.encode(), timeout=self.timeout)
+        if not answer.ok:
+            logger.warning("monitoring answered a ping with status %s", answer.status_code)

@@ -1,0 +1,74 @@
+"""The service `heartbeat`: every service process hosts one, so that others see it alive."""
+
+import logging
+import os
+import socket
+import time
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from nameko.events import EventDispatcher
+from nameko.extensions import DependencyProvider
+
+from services.container import hosted
+from services.entrypoints import timer
+from services.heartbeat.catalogue import describe_services
+from services.heartbeat.monitor import Monitor
+from services.metrics import MetricsServer
+
+VERSION = "1.0.0"
+logger = logging.getLogger(__name__)
+
+
+class Instance(DependencyProvider):
+    """Gives a service its `instance`: who this process is, and its last problem, if any."""
+
+    def setup(self) -> None:
+        self.id = str(uuid.uuid4())
+        self.started = datetime.now(timezone.utc)
+        self.clock = time.monotonic()
+        self.problem: str | None = None
+
+    def get_dependency(self, worker_ctx: Any) -> "Instance":
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """Return who and since when (ISO 8601, UTC; uptime in seconds), and what it hosts."""
+        return {
+            "id": self.id,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": VERSION,
+            "started": self.started.isoformat(timespec="seconds"),
+            "uptime": round(time.monotonic() - self.clock, 3),
+            "interval": float(self.container.config["HEARTBEAT_INTERVAL"]),
+            "services": describe_services(hosted),
+        }
+
+
+class HeartbeatService:
+    """Says at a fixed interval that this process is alive: to Odoo, a monitor and Prometheus."""
+
+    name = "heartbeat"
+    dispatch = EventDispatcher(retry=False)
+    instance = Instance()
+    monitor = Monitor()
+    metrics = MetricsServer()
+
+    @timer(interval_key="HEARTBEAT_INTERVAL")
+    def beat(self) -> None:
+        """Dispatch the event `beat`: who this is and what it hosts; see `Instance.describe`."""
+        try:
+            self.dispatch("beat", self.instance.describe())
+        except Exception as error:  # noqa: BLE001 - told to the monitor, tried again next time
+            self.instance.problem = f"no beat: {type(error).__name__}: {error}"
+            logger.warning("%s", self.instance.problem)
+        else:
+            self.instance.problem = None
+            logger.info("alive")
+
+    @timer(interval_key="HEARTBEAT_INTERVAL")
+    def ping(self) -> None:
+        """Tell the monitor that this process is well, or what its last beat failed of."""
+        self.monitor.ping(self.instance.problem)

@@ -1,0 +1,194 @@
+"""Heartbeats of real processes: events, pings to a monitor, metrics."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+import requests
+from kombu import Connection, Exchange, Queue
+from nameko.rpc import rpc
+
+from services.heartbeat.catalogue import describe_methods, describe_services
+from services.heartbeat.monitor import Monitor
+from tests.services.conftest import cluster, free_port, running, wait_until
+
+
+class Platform:
+    """A monitoring platform: remembers requests, and may be slow or cross."""
+
+    def __init__(self):
+        self.requests, self.status, self.released = [], 200, threading.Event()
+        self.released.set()
+        platform = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                platform.requests.append((self.command, self.path, body))
+                platform.released.wait(20)
+                self.send_response(platform.status)
+                self.end_headers()
+
+            do_POST = do_GET  # noqa: N815
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/secret-uuid"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.released.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def platform():
+    platform = Platform()
+    yield platform
+    platform.close()
+
+
+def monitor(url, timeout=5):
+    provider = Monitor()
+    provider.container = SimpleNamespace(
+        config={"HEARTBEAT_URL": url, "HEARTBEAT_TIMEOUT": timeout, "HEARTBEAT_INTERVAL": 30}
+    )
+    provider.setup()
+    return provider
+
+
+def test_a_ping_is_a_get(platform):
+    monitor(platform.url).ping()
+    assert platform.requests == [("GET", "/secret-uuid", "")]
+
+
+def test_a_problem_is_posted_with_its_reason(platform):
+    monitor(platform.url).ping("the broker is away")
+    assert platform.requests == [("POST", "/secret-uuid/fail", "the broker is away")]
+
+
+def test_no_url_no_ping():
+    monitor("").ping()
+
+
+def test_a_monitor_that_is_down_or_cross_is_logged_without_the_secret(platform, caplog):
+    platform.status = 500
+    monitor(platform.url).ping()
+    monitor(f"http://127.0.0.1:{free_port()}/secret-uuid").ping()
+    assert "status 500" in caplog.messages[0]
+    assert "127.0.0.1 not reached" in caplog.messages[1]
+    assert "secret" not in caplog.text
+
+
+def test_the_catalogue_tells_how_to_call():
+    class Example:
+        """An example."""
+
+        def method(self, a, b: int = 1, *more, c: str | None = None, **rest):
+            """Do it."""
+
+    assert describe_methods(Example) == []
+    Example.method = rpc(Example.method)
+    assert describe_services([SimpleNamespace(service_name="example", service_cls=Example)]) == [
+        {
+            "name": "example",
+            "doc": "An example.",
+            "methods": [
+                {
+                    "name": "method",
+                    "doc": "Do it.",
+                    "parameters": [
+                        {"name": "a", "kind": "POSITIONAL_OR_KEYWORD"},
+                        {
+                            "name": "b",
+                            "kind": "POSITIONAL_OR_KEYWORD",
+                            "annotation": "int",
+                            "default": 1,
+                        },
+                        {"name": "more", "kind": "VAR_POSITIONAL"},
+                        {
+                            "name": "c",
+                            "kind": "KEYWORD_ONLY",
+                            "annotation": "str | None",
+                            "default": None,
+                        },
+                        {"name": "rest", "kind": "VAR_KEYWORD"},
+                    ],
+                }
+            ],
+        }
+    ]
+
+
+def beats(amqp_uri, count):
+    """Return the bodies of the next `count` events `beat`."""
+    bodies = []
+    exchange = Exchange("heartbeat.events", "topic", durable=True)
+    with Connection(amqp_uri) as connection:
+        queue = Queue("", exchange, "beat", exclusive=True, channel=connection)
+        with connection.Consumer(
+            queue, callbacks=[lambda body, _: bodies.append(body)], no_ack=True
+        ):
+            while len(bodies) < count:
+                connection.drain_events(timeout=10)
+    return bodies
+
+
+def test_a_process_tells_who_it_is_and_what_it_hosts(vhost):
+    with running("services.compute", AMQP_URI=vhost.amqp_uri, HEARTBEAT_INTERVAL="0.2") as process:
+        process.wait_for_log("alive")
+        first, second = beats(vhost.amqp_uri, 2)
+    assert first["host"] == socket.gethostname()
+    assert first["pid"] == process.process.pid
+    assert first["interval"] == 0.2
+    assert second["started"] == first["started"]
+    assert second["id"] == first["id"]
+    assert second["uptime"] > first["uptime"]
+    services = {service["name"]: service for service in first["services"]}
+    assert set(services) == {"compute", "heartbeat"}
+    methods = {method["name"]: method for method in services["compute"]["methods"]}
+    assert [p["name"] for p in methods["method"]["parameters"]] == ["value1", "value2"]
+    assert methods["compute"]["parameters"][-1]["default"] is None
+
+
+def test_a_hanging_monitor_is_not_in_the_way_of_the_next_beat(vhost, platform):
+    platform.released.clear()
+    environment = {"HEARTBEAT_INTERVAL": "0.2", "HEARTBEAT_URL": platform.url}
+    with running("services.notify", AMQP_URI=vhost.amqp_uri, **environment) as process:
+        wait_until(lambda: len(platform.requests) > 2)
+        wait_until(lambda: sum("alive" in line for line in process.lines) > 5)
+        process.wait_for_log("not reached")
+    assert not process.logged("secret")
+
+
+def test_metrics_of_a_process(vhost):
+    port = free_port()
+    environment = {"AMQP_URI": vhost.amqp_uri, "METRICS_PORT": str(port)}
+    with running("services.compute", **environment) as process:
+        process.wait_for_log("alive")
+        with cluster(vhost.amqp_uri) as services:
+            assert services.compute.compute("sum", 1, 1) == 2
+            with pytest.raises(Exception, match="divided by zero"):
+                services.compute.compute("div", 1, 0)
+        text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    labels = 'method="compute",service="compute"'
+    assert f"nameko_calls_total{{{labels}}} 2.0" in text
+    assert f'nameko_errors_total{{error="DivisionByZeroError",{labels}}} 1.0' in text
+    assert f"nameko_call_seconds_count{{{labels}}} 2.0" in text
+    assert f"nameko_running_calls{{{labels}}} 0.0" in text
+
+
+def test_a_metrics_port_that_is_taken_stops_nothing(vhost):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with running("services.notify", AMQP_URI=vhost.amqp_uri, METRICS_PORT=port) as process:
+            assert "cannot listen" in json.loads(process.wait_for_log("no metrics"))["message"]
+            process.wait_for_log("alive")
