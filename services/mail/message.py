@@ -1,0 +1,103 @@
+"""A mail: what is checked when it is accepted, and the MIME message that it becomes."""
+
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+
+from services.exceptions import InvalidContentsError, InvalidRecipientError, InvalidSubjectError
+
+MAX_RECIPIENTS = 100
+MAX_SUBJECT = 250  # characters
+MAX_CONTENTS = 1_000_000  # characters
+CONTROL = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that have no place in a header
+NAMESPACE = uuid.UUID("6f4d7a0e-8f0b-5a52-9a53-6a3d3a0a9c11")
+
+
+@dataclass
+class Mail:
+    """One mail to one recipient. Its id is the same whenever the same request is run again."""
+
+    id: str
+    to: str
+    subject: str
+    contents: str
+    accepted: str  # ISO 8601, UTC
+    attempts: int = 0
+    error: str = ""
+
+
+def accept(request: str, to: Any, subject: Any, contents: Any) -> list[Mail]:
+    """Return one mail for each recipient, or raise a `MailError`; `request` is the request's id."""
+    recipients = check_recipients(to)
+    subject, contents = check_subject(subject), check_contents(contents)
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return [
+        Mail(mail_id(request, recipient, subject, contents), recipient, subject, contents, now)
+        for recipient in recipients
+    ]
+
+
+def mail_id(*parts: str) -> str:
+    """Return a UUID that depends on `parts` alone."""
+    return str(uuid.uuid5(NAMESPACE, "\0".join(parts)))
+
+
+def check_recipients(to: Any) -> list[str]:
+    """Return the addresses of `to`, one address or a list, each once and in order."""
+    addresses = [to] if isinstance(to, str) else to
+    if not isinstance(addresses, (list, tuple)) or not 1 <= len(addresses) <= MAX_RECIPIENTS:
+        raise InvalidRecipientError(
+            f"The recipient is missing: send an address, or a list of 1 to {MAX_RECIPIENTS}."
+        )
+    return list(dict.fromkeys(check_address(address) for address in addresses))
+
+
+def check_address(address: Any) -> str:
+    """Return `address` in ASCII, or raise `InvalidRecipientError`."""
+    try:
+        valid = validate_email(address, check_deliverability=False, allow_smtputf8=False)
+    except (EmailNotValidError, TypeError, AttributeError, UnicodeError) as error:
+        raise InvalidRecipientError(
+            f"{str(address)[:80]!r} is no mail address: {error} Send a plain address as name@host."
+        ) from error
+    return str(valid.ascii_email)
+
+
+def check_subject(subject: Any) -> str:
+    """Return `subject`, or raise `InvalidSubjectError`."""
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT:
+        raise InvalidSubjectError(f"The subject is not a text of 1 to {MAX_SUBJECT} characters.")
+    if any(unicodedata.category(character) in CONTROL for character in subject):
+        raise InvalidSubjectError("The subject has line breaks or control characters: remove them.")
+    return subject
+
+
+def check_contents(contents: Any) -> str:
+    """Return `contents`, or raise `InvalidContentsError`. They are text, whatever they say."""
+    if not isinstance(contents, str) or len(contents) > MAX_CONTENTS:
+        raise InvalidContentsError(
+            f"The contents are not a text of at most {MAX_CONTENTS} characters: send a string."
+        )
+    if any("\ud800" <= character <= "\udfff" for character in contents):
+        raise InvalidContentsError("The contents have half characters (surrogates): remove them.")
+    return contents
+
+
+def to_mime(mail: Mail, sender: str) -> EmailMessage:
+    """Return the MIME message. Its Message-ID comes from the mail's id: every try has the same."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender
+    message["To"] = mail.to
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(datetime.fromisoformat(mail.accepted))
+    message["Message-ID"] = f"<{mail.id}@{sender.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.contents)
+    return message

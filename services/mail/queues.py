@@ -1,0 +1,117 @@
+"""
+The broker's queues through which a mail goes.
+
+`mail.outgoing` has what is to be delivered, `mail.wait.<milliseconds>` what is tried again after
+that delay, when the broker moves it back, and `mail.dead` what is given up. All are durable, and
+replicated in a cluster. Needs RabbitMQ 3.10 or later.
+"""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from nameko.amqp.publish import Publisher, UndeliverableMessage, get_connection
+from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
+from nameko.extensions import DependencyProvider
+from nameko.rpc import Queue
+
+from services.mail.message import Mail
+from services.metrics import MAILS
+
+logger = logging.getLogger(__name__)
+
+DEAD = Queue("mail.dead", routing_key="mail.dead", durable=True)
+OUTGOING = Queue(
+    "mail.outgoing",
+    routing_key="mail.outgoing",
+    durable=True,
+    queue_arguments={
+        "x-queue-type": "quorum",
+        # A mail that was in hand when a process died, so many times over, goes to the dead letters.
+        "x-delivery-limit": 100,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": DEAD.name,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    },
+)
+
+
+def wait_queue(seconds: float) -> Queue:
+    """Return the queue that gives a mail back to `mail.outgoing` after `seconds`."""
+    milliseconds = round(seconds * 1000)
+    name = f"mail.wait.{milliseconds}"
+    return Queue(
+        name,
+        routing_key=name,
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-message-ttl": milliseconds,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": OUTGOING.name,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
+
+
+class MailQueues(DependencyProvider):
+    """
+    Gives a service `queues`: every method returns when the broker has confirmed.
+
+    Configuration: MAIL_RETRY_DELAYS, the seconds before the second try, the third and so on.
+    """
+
+    def setup(self) -> None:
+        config = self.container.config
+        self.waits = [wait_queue(float(seconds)) for seconds in config["MAIL_RETRY_DELAYS"]]
+        self.connection_options = (
+            config[AMQP_URI_CONFIG_KEY],
+            config.get(AMQP_SSL_CONFIG_KEY),
+            config.get(LOGIN_METHOD_CONFIG_KEY),
+        )
+        uri, ssl, login_method = self.connection_options
+        self.publisher = Publisher(uri, ssl=ssl, login_method=login_method, mandatory=True)
+        self.declare()
+
+    def get_dependency(self, worker_ctx: Any) -> "MailQueues":
+        return self
+
+    def declare(self) -> None:
+        with get_connection(*self.connection_options) as connection:
+            for queue in (OUTGOING, DEAD, *self.waits):
+                queue(connection.default_channel).declare()
+
+    def send(self, mail: Mail) -> None:
+        """Put `mail` where it is delivered from."""
+        self._publish(mail, OUTGOING)
+
+    def retry(self, mail: Mail, error: str) -> None:
+        """Have `mail` tried again after its next delay, or bury it after the last."""
+        mail.attempts += 1
+        mail.error = error
+        if mail.attempts > len(self.waits):
+            self.bury(mail, f"given up after {mail.attempts} tries: {error}")
+            return
+        self._publish(mail, self.waits[mail.attempts - 1])
+        MAILS.labels("deferred").inc()
+        logger.warning("mail %s is put off, try %s failed: %s", mail.id, mail.attempts, error)
+
+    def put_off(self, mail: Mail) -> None:
+        """Look at `mail` again after the first delay, as if nothing had been tried."""
+        self._publish(mail, self.waits[0])
+
+    def bury(self, mail: Mail, error: str) -> None:
+        """Put `mail` among the dead letters."""
+        mail.error = error
+        self._publish(mail, DEAD)
+        MAILS.labels("dead").inc()
+        logger.error("mail %s is dead: %s (see docs/services.md, dead letters)", mail.id, error)
+
+    def _publish(self, mail: Mail, queue: Queue) -> None:
+        try:
+            self.publisher.publish(asdict(mail), routing_key=queue.name)
+        except UndeliverableMessage:  # somebody deleted the queue
+            self.declare()
+            self.publisher.publish(asdict(mail), routing_key=queue.name)

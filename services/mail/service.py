@@ -1,0 +1,116 @@
+"""The services `mail`, which accepts, and `mail_delivery`, which delivers."""
+
+import logging
+from typing import Any
+
+from nameko.messaging import consume
+
+from services.dependencies import Job
+from services.entrypoints import rpc
+from services.exceptions import MailError, UnknownDeadLetterError
+from services.mail.dead_letters import DeadLetters
+from services.mail.ledger import HeldError, Ledger
+from services.mail.message import Mail, accept
+from services.mail.queues import OUTGOING, MailQueues
+from services.mail.transport import MailTransport, RefusedError
+from services.metrics import MAILS
+
+logger = logging.getLogger(__name__)
+
+
+class MailService:
+    """Accepts mails, and lets an admin see to those that could not be delivered."""
+
+    name = "mail"
+    queues = MailQueues()
+    dead = DeadLetters()
+    request = Job()
+
+    @rpc(expected_exceptions=MailError)
+    def send(self, to: str | list[str], subject: str, contents: str) -> list[str]:
+        """
+        Accept a mail of plain text to one address or several; return the id of each.
+
+        Accepted means that the broker keeps it on disk until it is delivered or given up. Each
+        recipient gets a mail of his own, once, also if the request is run again. Raises
+        `MailError`s.
+        """
+        mails = accept(self.request, to, subject, contents)
+        for mail in mails:
+            self.queues.send(mail)
+            MAILS.labels("accepted").inc()
+        return [mail.id for mail in mails]
+
+    @rpc(expected_exceptions=MailError)
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """Return id, to, subject, accepted, attempts and error of each mail that was given up."""
+        fields = ("id", "to", "subject", "accepted", "attempts", "error")
+        return [{field: getattr(mail, field) for field in fields} for mail in self.dead.list()]
+
+    @rpc(expected_exceptions=MailError)
+    def retry_dead(self, mail_id: str) -> None:
+        """Try a dead letter again, from the first try on."""
+        if not self._retry(mail_id):
+            raise _unknown(mail_id)
+
+    @rpc(expected_exceptions=MailError)
+    def retry_all_dead(self) -> int:
+        """Try all dead letters again; return how many."""
+        return self._retry(None)
+
+    @rpc(expected_exceptions=MailError)
+    def drop_dead(self, mail_id: str) -> None:
+        """Forget a dead letter."""
+        dropped = list(self.dead.take(str(mail_id)))
+        if not dropped:
+            raise _unknown(mail_id)
+        logger.warning("mail %s was dropped from the dead letters", mail_id)
+
+    def _retry(self, mail_id: str | None) -> int:
+        count = 0
+        for mail in self.dead.take(mail_id):
+            mail.attempts = 0
+            self.queues.send(mail)
+            count += 1
+        return count
+
+
+class MailDeliveryService:
+    """Delivers what `mail` accepted."""
+
+    name = "mail_delivery"
+    queues = MailQueues()
+    transport = MailTransport()
+    ledger = Ledger()
+
+    @consume(OUTGOING, requeue_on_error=True)
+    def deliver(self, body: dict[str, Any]) -> None:
+        """
+        Deliver one mail, or see to it that it is tried again.
+
+        The message is acknowledged only when the mail was sent or the broker has confirmed its
+        place in another queue.
+        """
+        mail = Mail(**body)
+        try:
+            with self.ledger.claim(mail.id) as already_sent:
+                self._send_once(mail, already_sent)
+        except HeldError:
+            self.queues.put_off(mail)
+        except RefusedError as error:
+            self.queues.bury(mail, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
+            self.queues.retry(mail, f"{type(error).__name__}: {error}")
+
+    def _send_once(self, mail: Mail, already_sent: bool) -> None:
+        if already_sent:
+            MAILS.labels("duplicate").inc()
+            return
+        self.transport.send(mail)
+        self.ledger.record(mail.id)
+        MAILS.labels("sent").inc()
+        logger.info("mail %s was sent", mail.id)
+
+
+def _unknown(mail_id: Any) -> UnknownDeadLetterError:
+    return UnknownDeadLetterError(f"No dead letter has the id {mail_id!r}: see dead_letters().")
