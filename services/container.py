@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import eventlet
+from eventlet.semaphore import Semaphore
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.containers import ServiceContainer
 from nameko.extensions import iter_extensions
@@ -32,6 +33,7 @@ class Container(ServiceContainer):
     def __init__(self, service_cls: type, config: dict[str, Any]) -> None:
         super().__init__(service_cls, config)
         self.stop_requested = False
+        self.lifecycle = Semaphore()  # Nameko hangs when it is stopped while it starts
         self._keep_connection_until_workers_are_done()
 
     def _keep_connection_until_workers_are_done(self) -> None:
@@ -48,8 +50,10 @@ class Container(ServiceContainer):
 
     def start(self) -> None:
         hosted.add(self)
-        if self._wait_for_broker():
-            super().start()
+        with self.lifecycle:
+            if self._wait_for_broker():
+                super().start()
+                logger.info("%s is ready", self.service_name)
 
     def _wait_for_broker(self) -> bool:
         """Return True when the broker answers, or False when asked to stop before it did."""
@@ -64,11 +68,12 @@ class Container(ServiceContainer):
     def stop(self) -> None:
         self.stop_requested = True
         hosted.discard(self)
-        if self.started:
-            self._prepare_stop()
-            super().stop()
-        elif not self._died.ready():
-            self._died.send(None)
+        with self.lifecycle:
+            if self.started:
+                self._prepare_stop()
+                super().stop()
+            elif not self._died.ready():
+                self._died.send(None)
 
     def _prepare_stop(self) -> None:
         for extension in self.extensions:

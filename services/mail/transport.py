@@ -86,6 +86,7 @@ class MailTransport(DependencyProvider):
 
     def _new_client(self) -> yagmail.SMTP:
         client = yagmail.SMTP(**self.options)
+        client.user = self.options["user"]  # yagmail makes user@gmail.com of a plain login name
         client.set_logging(None)
         try:
             client.login()

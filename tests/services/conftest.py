@@ -1,5 +1,6 @@
 """What the tests of the services share: a private vhost and real service processes."""
 
+import json
 import os
 import socket
 import subprocess
@@ -109,6 +110,12 @@ class ServiceProcess:
         for line in self.process.stderr:
             self.lines.append(line)
 
+    def wait_until_ready(self) -> None:
+        """Wait until every service of the process consumes its queues."""
+        starting = json.loads(self.wait_for_log("starting services: "))["message"]
+        for service in starting.removeprefix("starting services: ").split(", "):
+            self.wait_for_log(f'"{service} is ready"')
+
     def logged(self, text: str) -> bool:
         return any(text in line for line in self.lines)
 
@@ -119,29 +126,32 @@ class ServiceProcess:
             raise AssertionError(f"{text!r} was not logged: {self.lines[-20:]}") from error
         return next(line for line in self.lines if text in line)
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+
     def terminate(self) -> int:
+        """Ask the process to stop, and return its exit status."""
         self.process.terminate()
         try:
             return self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
         finally:
-            self.reader.join(5)
+            self.kill()
 
 
 @contextmanager
 def running(*services: str, **environment: str) -> Iterator[ServiceProcess]:
-    """Run `services` with these environment variables until the block is left."""
+    """Run `services` with these environment variables; kill them when the block is left."""
     process = ServiceProcess(services, environment)
     try:
+        process.wait_until_ready()
         yield process
     finally:
-        if process.process.poll() is None:
-            process.terminate()
+        process.kill()
 
 
 @contextmanager
-def cluster(amqp_uri: str, timeout: float = 30) -> Iterator[Any]:
-    with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=timeout) as rpc:
+def cluster(amqp_uri: str, timeout: float = 30, **options: Any) -> Iterator[Any]:
+    with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=timeout, **options) as rpc:
         yield rpc

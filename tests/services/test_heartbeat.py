@@ -170,8 +170,7 @@ def test_a_hanging_monitor_is_not_in_the_way_of_the_next_beat(vhost, platform):
 def test_metrics_of_a_process(vhost):
     port = free_port()
     environment = {"AMQP_URI": vhost.amqp_uri, "METRICS_PORT": str(port)}
-    with running("services.compute", **environment) as process:
-        process.wait_for_log("alive")
+    with running("services.compute", **environment):
         with cluster(vhost.amqp_uri) as services:
             assert services.compute.compute("sum", 1, 1) == 2
             with pytest.raises(Exception, match="divided by zero"):

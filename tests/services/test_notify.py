@@ -64,9 +64,8 @@ def test_a_real_process_logs_one_line_a_message(vhost, services):
 
 
 def test_notify_is_told_even_before_its_first_start(fresh_vhost):
-    with running("services.compute", AMQP_URI=fresh_vhost.amqp_uri) as compute:
-        compute.wait_for_log("alive")
-        with cluster(fresh_vhost.amqp_uri) as rpc:
-            assert rpc.compute.method(40, 2) == 42
-    with running("services.notify", AMQP_URI=fresh_vhost.amqp_uri) as notify:
+    uri = fresh_vhost.amqp_uri
+    with running("services.compute", AMQP_URI=uri), cluster(uri) as rpc:
+        assert rpc.compute.method(40, 2) == 42
+    with running("services.notify", AMQP_URI=uri) as notify:
         notify.wait_for_log("Operation completed 42")

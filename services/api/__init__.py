@@ -1,0 +1,1 @@
+"""The services as a REST API: `python -m services.api`."""

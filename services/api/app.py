@@ -1,0 +1,140 @@
+"""The Flask application: its routes and its errors."""
+
+import logging
+from functools import partial
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from flask import Response, redirect
+from flask_limiter import Limiter
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from kombu.exceptions import KombuError
+from nameko.exceptions import RpcTimeout, UnknownService
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from services.api.access import HEADER, check_key, read_keys, who
+from services.api.health import check_health
+from services.api.models import ComputeBody, ComputeQuery, Health, Problem, Result
+from services.api.proxies import PoolBusyError, ProxyPool
+from services.exceptions import ComputeError
+
+logger = logging.getLogger(__name__)
+
+ACCEPTED = "Please wait the calculation, you'll receive an email with results"
+MAX_BODY = 100_000  # bytes
+TEXT = {"description": "Accepted", "content": {"text/plain": {"schema": {"type": "string"}}}}
+PROBLEMS: Any = {400: Problem, 401: Problem, 413: Problem, 422: Problem, 429: Problem, 500: Problem}
+UNAVAILABLE: Any = {503: Problem, 504: Problem}
+UNREACHABLE = (OSError, AMQPError, KombuError, UnknownService, PoolBusyError, RuntimeError)
+
+
+def create_app(config: dict[str, Any]) -> OpenAPI:
+    """Return the application as `config` says; raises `ConfigurationError`."""
+    keys = read_keys(config)
+    app = OpenAPI(
+        "services.api",
+        info=Info(title="Nameko services", version="1.0.0"),
+        security_schemes={"key": {"type": "apiKey", "name": HEADER, "in": "header"}},
+        validation_error_model=Problem,
+        validation_error_callback=invalid,
+        doc_prefix="/apidocs",
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.before_request(partial(check_key, keys))  # before any limit is counted
+    limiter = Limiter(partial(who, keys), app=app, storage_uri="memory://", headers_enabled=True)
+    threads, timeout = int(config["API_THREADS"]), float(config["API_TIMEOUT"])
+    pool = ProxyPool(config, size=threads, timeout=timeout)
+    add_compute(app, pool, limiter.limit(str(config["API_RATE_LIMIT"])), keys)
+    add_health(app, config)
+    add_errors(app)
+    app.add_url_rule("/", "home", lambda: redirect("/apidocs"))
+    app.add_url_rule("/apidocs", "apidocs", lambda: redirect("/apidocs/swagger"))
+    return app
+
+
+def add_compute(app: OpenAPI, pool: ProxyPool, limit: Any, keys: list[str]) -> None:
+    """Add `POST /compute`."""
+
+    @app.post(
+        "/compute",
+        responses={200: Result, 202: TEXT, **PROBLEMS, **UNAVAILABLE},
+        security=[{"key": []}] if keys else [],
+    )
+    @limit
+    def compute(query: ComputeQuery, body: ComputeBody) -> Any:
+        """Compute, and mail the result; with `?wait=true`, answer with the result."""
+        if query.wait:
+            return compute_now(pool, body)
+        if body.email is None:
+            return problem("MissingEmail", "Send an email for the result, or ?wait=true.", 422)
+        return compute_later(pool, body)
+
+
+def compute_now(pool: ProxyPool, body: ComputeBody) -> Any:
+    """Return the result, mailed as well where there is an email."""
+    with pool.proxy() as rpc:
+        result = rpc.compute.compute(body.operation, body.value, body.other, body.email)
+    return answer(Result(result=result), 200)
+
+
+def compute_later(pool: ProxyPool, body: ComputeBody) -> Any:
+    """Ask for both mail and computation; the broker has confirmed them when this returns."""
+    with pool.proxy() as rpc:
+        rpc.mail.send.call_async(body.email, "API Notification", ACCEPTED)
+        rpc.compute.compute.call_async(body.operation, body.value, body.other, body.email)
+    return Response(ACCEPTED, 202, mimetype="text/plain")
+
+
+def add_health(app: OpenAPI, config: dict[str, Any]) -> None:
+    """Add `GET /health`."""
+
+    @app.get("/health", responses={200: Health, 503: Health})
+    def health() -> Any:
+        """Tell whether the broker is reachable and every service has an instance."""
+        found = check_health(config)
+        return answer(found, 200 if found.healthy else 503)
+
+
+def add_errors(app: OpenAPI) -> None:
+    """Have every error answered as a `Problem`."""
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Any:
+        response: Any = error.get_response()
+        found = Problem(error=type(error).__name__, message=str(error.description))
+        response.data = found.model_dump_json()
+        response.content_type = "application/json"
+        return response
+
+    @app.errorhandler(ComputeError)
+    def not_computable(error: ComputeError) -> Any:
+        return problem(type(error).__name__, str(error), 422)
+
+    @app.errorhandler(RpcTimeout)
+    def too_slow(error: RpcTimeout) -> Any:
+        return problem("Timeout", "The result did not come in time: ask again.", 504)
+
+    def unreachable(error: Exception) -> Any:
+        logger.error("no call possible: %s: %s", type(error).__name__, error)
+        return problem(type(error).__name__, "The services are away: try again later.", 503)
+
+    for kind in UNREACHABLE:
+        app.register_error_handler(kind, unreachable)
+
+
+def invalid(error: ValidationError) -> Response:
+    """Return the answer to a request that is not as the document says."""
+    details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return problem("InvalidRequest", details, 422)
+
+
+def problem(name: str, message: str, status: int) -> Response:
+    """Return a `Problem` as response."""
+    return answer(Problem(error=name, message=message), status)
+
+
+def answer(model: BaseModel, status: int) -> Response:
+    """Return `model` as JSON response."""
+    return Response(model.model_dump_json(), status, mimetype="application/json")

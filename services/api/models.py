@@ -1,0 +1,71 @@
+"""What the REST API takes and gives, as its OpenAPI document says it."""
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+)
+
+from services.compute.arithmetic import Number, to_number
+from services.exceptions import ComputeError
+
+NUMERIC = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+Operand = Annotated[
+    StrictInt
+    | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+    | Annotated[StrictStr, Field(pattern=NUMERIC, max_length=4301)],
+    Field(description="A number, or a string that writes one.", examples=[30, "10", 0.5]),
+]
+
+
+class ComputeQuery(BaseModel):
+    wait: bool = Field(False, description="Answer with the result instead of mailing it.")
+
+
+class ComputeBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    operation: Literal["sum", "sub", "mul", "div"]
+    value: Operand
+    other: Operand
+    email: EmailStr | None = Field(
+        None, description="Where the result is mailed; required unless `wait` is true."
+    )
+
+    @field_validator("value", "other")
+    @classmethod
+    def check_operand(cls, operand: Number | str) -> Number | str:
+        try:
+            to_number(operand)
+        except ComputeError as error:
+            raise ValueError(str(error)) from error
+        return operand
+
+
+class Result(BaseModel):
+    result: int | float
+
+
+class Problem(BaseModel):
+    """What every error answers: its name, and what happened and what to do."""
+
+    error: str = Field(examples=["DivisionByZeroError"])
+    message: str
+
+
+class ServiceHealth(BaseModel):
+    instances: int = Field(description="Instances that consume the service's requests.")
+    waiting: int = Field(description="Requests that no instance has taken yet.")
+
+
+class Health(BaseModel):
+    healthy: bool
+    broker: str = Field(description='"reachable", or what it says.')
+    services: dict[str, ServiceHealth]

@@ -1,0 +1,279 @@
+"""Real mail processes, a real broker and a real SMTP server that fails in every way."""
+
+import itertools
+import threading
+
+import pytest
+from nameko.exceptions import UnknownService
+
+from services.exceptions import (
+    DivisionByZeroError,
+    InvalidRecipientError,
+    InvalidSubjectError,
+    UnknownDeadLetterError,
+)
+from tests.services.conftest import cluster, new_vhost, running, wait_until
+from tests.services.smtp_server import SmtpServer
+
+TO = "name@example.com"
+
+
+@pytest.fixture
+def server():
+    server = SmtpServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def environment(fresh_vhost, server, tmp_path):
+    return {
+        "AMQP_URI": fresh_vhost.amqp_uri,
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(server.port),
+        "SMTP_TIMEOUT": "2",
+        "MAIL_LEDGER": str(tmp_path),
+        "MAIL_RETRY_DELAYS": "[0.1, 0.2, 0.4]",
+    }
+
+
+def send(environment, *contents, to=TO):
+    with cluster(environment["AMQP_URI"]) as rpc:
+        return [rpc.mail.send(to, "subject", text)[0] for text in contents]
+
+
+def received(server):
+    return sorted(message.get_content().strip() for message in server.accepted)
+
+
+def dead_letters(environment):
+    with cluster(environment["AMQP_URI"]) as rpc:
+        return rpc.mail.dead_letters()
+
+
+def test_a_mail_arrives(environment, server):
+    server.start()
+    with running("services.mail", **environment):
+        (mail_id,) = send(environment, "hello")
+        wait_until(lambda: received(server) == ["hello"])
+        assert mail_id in server.accepted[0]["Message-ID"]
+
+
+def test_what_is_wrong_is_said_at_once(environment):
+    with running("services.mail", **environment), cluster(environment["AMQP_URI"]) as rpc:
+        with pytest.raises(InvalidRecipientError, match="no mail address"):
+            rpc.mail.send("nobody", "subject", "contents")
+        with pytest.raises(InvalidSubjectError):
+            rpc.mail.send(TO, "two\nlines", "contents")
+
+
+@pytest.mark.parametrize("fault", ["down", "451 data", "451 recipient", "hang"])
+def test_a_mail_is_tried_until_it_arrives(environment, server, fault):
+    if fault != "down":
+        server.start()
+    if fault == "451 recipient":
+        server.recipient_answers = [fault] * 2
+    elif fault != "down":
+        server.data_answers = [fault] * 2
+    with running("services.mail", **environment | {"SMTP_TIMEOUT": "0.3"}) as process:
+        send(environment, "hello")
+        process.wait_for_log("try 2 failed")
+        if fault == "down":
+            server.start()
+        wait_until(lambda: received(server) == ["hello"])
+        wait_until(lambda: process.logged("was sent"))
+    assert list(server.count().values()) == [1]
+
+
+def test_delays_grow(environment):
+    with running("services.mail", **environment) as process:
+        send(environment, "hello")
+        process.wait_for_log("is dead")
+    times = [
+        float(line.split('"time": "')[1][17:26]) for line in process.lines if "is put off" in line
+    ]
+    assert len(times) == 3
+    (first, second) = ((b - a) % 60 for a, b in itertools.pairwise(times))
+    assert first >= 0.1
+    assert second >= 0.2
+
+
+def test_a_mail_waits_out_a_restart_of_the_service(environment, server):
+    environment["MAIL_RETRY_DELAYS"] = "[0.5, 1, 1]"
+    with running("services.mail", **environment) as process:
+        send(environment, "hello")
+        process.wait_for_log("try 1 failed")
+    server.start()
+    with running("services.mail", **environment):
+        wait_until(lambda: received(server) == ["hello"])
+
+
+@pytest.mark.parametrize("answers", ["data_answers", "recipient_answers"])
+def test_what_is_refused_for_good_is_not_tried_again(environment, server, answers):
+    server.start()
+    setattr(server, answers, ["550 never"])
+    with running("services.mail", **environment) as process:
+        (mail_id,) = send(environment, "hello")
+        process.wait_for_log("is dead")
+        (letter,) = dead_letters(environment)
+    assert (letter["id"], letter["to"], letter["attempts"]) == (mail_id, TO, 0)
+    assert "550 never" in letter["error"]
+    assert "contents" not in letter
+    assert server.accepted == []
+
+
+def test_dead_letters_are_listed_retried_and_dropped(environment, server):
+    with running("services.mail", **environment):
+        ids = send(environment, "one", "two", "three", "four")
+        wait_until(lambda: len(dead_letters(environment)) == 4)
+        letters = dead_letters(environment)
+        assert {letter["id"] for letter in letters} == set(ids)
+        assert "given up after 4 tries" in letters[0]["error"]
+        assert "ECONNREFUSED" in letters[0]["error"]
+        server.start()
+        with cluster(environment["AMQP_URI"]) as rpc:
+            rpc.mail.retry_dead(ids[1])
+            rpc.mail.drop_dead(ids[2])
+            for method in (rpc.mail.retry_dead, rpc.mail.drop_dead):
+                with pytest.raises(UnknownDeadLetterError, match=ids[2]):
+                    method(ids[2])
+            wait_until(lambda: received(server) == ["two"])
+            assert rpc.mail.retry_all_dead() == 2
+            wait_until(lambda: received(server) == ["four", "one", "two"])
+            assert rpc.mail.dead_letters() == []
+
+
+def test_dead_letters_outlive_many_looks_and_a_restart(environment, fresh_vhost):
+    environment["MAIL_RETRY_DELAYS"] = "[0.1]"
+    for _ in range(2):
+        with running("services.mail", **environment):
+            if not dead_letters(environment):
+                send(environment, "hello")
+            wait_until(lambda: len(dead_letters(environment)) == 1)
+            for _ in range(15):
+                assert len(dead_letters(environment)) == 1
+
+
+def test_accepting_does_not_wait_for_a_slow_server(environment, server):
+    server.start()
+    server.data_answers = ["hang"] * 30
+    environment |= {"SMTP_TIMEOUT": "20"}
+    uri = environment["AMQP_URI"]
+    with running("services.mail", **environment), cluster(uri, timeout=5) as rpc:
+        for number in range(30):
+            assert rpc.mail.send(TO, "subject", str(number))
+
+
+def test_a_mail_asked_for_while_mail_has_never_run_is_not_lost(environment, server):
+    server.start()
+    with running("services.compute", **environment), cluster(environment["AMQP_URI"]) as rpc:
+        assert rpc.compute.compute("sum", 30, 10, TO) == 40
+        with pytest.raises(DivisionByZeroError):
+            rpc.compute.compute("div", 30, 0, TO)
+        with pytest.raises(UnknownService):
+            rpc.nobody.method()
+    with running("services.mail", **environment):
+        wait_until(lambda: len(server.accepted) == 2)
+    assert {message["Subject"] for message in server.accepted} == {
+        "Your operation is complete!",
+        "An error occurred",
+    }
+    assert "The result is: 40" in received(server)
+
+
+def test_the_same_request_twice_is_one_mail(environment, server):
+    """As after a redelivery: the request and its id are the same."""
+    server.start()
+    with running("services.mail", **environment):
+        for job in ("job-1", "job-1", "job-2"):
+            with cluster(environment["AMQP_URI"], context_data={"job": job}) as rpc:
+                rpc.mail.send(TO, "subject", "hello")
+        wait_until(lambda: len(server.accepted) == 2)
+        send(environment, "the end")
+        wait_until(lambda: "the end" in received(server))
+    assert sorted(server.count().values()) == [1, 1, 1]
+
+
+class Flapping:
+    """A server that is down half of the time."""
+
+    def __init__(self, server, seconds):
+        self.server, self.seconds, self.over = server, seconds, threading.Event()
+        self.downs = 0
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.over.is_set():
+            self.server.start()
+            self.over.wait(self.seconds)
+            self.server.stop()
+            self.downs += 1
+            self.over.wait(self.seconds)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.over.set()
+        self.thread.join()
+
+
+def test_a_thousand_mails_while_the_server_is_down_half_of_the_time(environment, server):
+    environment["MAIL_RETRY_DELAYS"] = str([0.5, 1] + [2] * 50)
+    with running("services.mail", **environment) as process, Flapping(server, 0.6) as flapping:
+        with cluster(environment["AMQP_URI"]) as rpc:
+            replies = [rpc.mail.send.call_async(TO, "subject", f"{n}") for n in range(1000)]
+            ids = {reply.result()[0] for reply in replies}
+        wait_until(lambda: len(server.count()) == 1000, timeout=120)
+        wait_until(lambda: sum("was sent" in line for line in process.lines) == 1000)
+    assert len(ids) == 1000
+    assert set(server.count().values()) == {1}
+    assert flapping.downs > 3
+    assert process.logged("try 1 failed")
+    assert received(server) == sorted(str(n) for n in range(1000))
+
+
+def test_two_instances_of_which_one_is_killed_lose_no_mail(environment, server):
+    """Whatever the killed one had in hand is sent by the other; all of it at least once."""
+    server.start()
+    with running("services.mail", **environment), running("services.mail", **environment) as victim:
+        with cluster(environment["AMQP_URI"]) as rpc:
+            replies = [rpc.mail.send.call_async(TO, "subject", f"{n}") for n in range(300)]
+            wait_until(lambda: len(server.count()) > 30)
+            victim.kill()
+            ids = {reply.result()[0] for reply in replies}
+        wait_until(lambda: len(server.count()) == 300)
+    assert len(ids) == 300
+    counts = server.count()
+    # The window that SMTP leaves: accepted by the server, and the sender died before it knew.
+    assert sum(counts.values()) - len(counts) <= 4
+
+
+def test_sigterm_in_the_middle_sends_nothing_twice(environment, server):
+    server.start()
+    with running("services.mail", **environment) as process:
+        with cluster(environment["AMQP_URI"]) as rpc:
+            replies = [rpc.mail.send.call_async(TO, "subject", f"{n}") for n in range(300)]
+            for reply in replies:
+                reply.result()
+        wait_until(lambda: len(server.count()) > 50)
+        assert process.terminate() == 0
+    with running("services.mail", **environment):
+        wait_until(lambda: len(server.count()) == 300)
+    assert set(server.count().values()) == {1}
+
+
+def test_no_secret_is_logged(environment, server):
+    server.start()
+    environment |= {"SMTP_USER": "user", "SMTP_PASSWORD": "s3cret-password", "LOG_LEVEL": "DEBUG"}
+    with running("services.mail", **environment) as process:
+        send(environment, "hello")
+        process.wait_for_log("try 1 failed")
+    assert not process.logged("s3cret")
+    assert not process.logged("guest:guest")
+
+
+def test_a_vhost_without_mails_has_no_dead_letters():
+    with new_vhost() as vhost, running("services.mail", AMQP_URI=vhost.amqp_uri):
+        assert dead_letters({"AMQP_URI": vhost.amqp_uri}) == []

@@ -1,0 +1,104 @@
+"""What `mail.send` accepts, and the message that it makes of it: yagmail's traps, one by one."""
+
+import email
+import email.policy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.exceptions import InvalidContentsError, InvalidRecipientError, InvalidSubjectError
+from services.mail.message import accept, to_mime
+
+text = st.text(st.characters(codec="utf-8"), max_size=300)
+
+
+def mime(contents="contents", subject="subject", to="name@example.com"):
+    (mail,) = accept("request", to, subject, contents)
+    raw = to_mime(mail, "sender@example.org").as_bytes()
+    return email.message_from_bytes(raw, policy=email.policy.default)
+
+
+@given(text)
+def test_contents_are_always_this_very_text(contents):
+    message = mime(contents)
+    assert message.get_content_type() == "text/plain"
+    assert not message.is_multipart()
+    expected = contents.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    received = message.get_content().replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    assert received == expected
+
+
+@pytest.mark.parametrize(
+    "contents", ["/etc/passwd", __file__, "<link rel=stylesheet href=http://127.0.0.1/x>", "."]
+)
+def test_a_file_name_or_markup_stays_a_text(contents):
+    message = mime(contents)
+    assert message.get_content().strip() == contents
+    assert list(message.iter_attachments()) == []
+
+
+def test_headers():
+    message = mime(subject="Größe — 大きさ")
+    assert message["Subject"] == "Größe — 大きさ"
+    assert message["From"] == "sender@example.org"
+    assert message["To"] == "name@example.com"
+    assert message["Date"]
+    assert message["Message-ID"].endswith("@example.org>")
+
+
+def test_each_request_has_its_message_id_and_keeps_it():
+    def message_id(request, *parts):
+        (mail,) = accept(request, *parts)
+        return to_mime(mail, "sender@example.org")["Message-ID"]
+
+    parts = ("name@example.com", "subject", "contents")
+    assert message_id("one", *parts) == message_id("one", *parts)
+    ids = {message_id("one", *parts), message_id("two", *parts)}
+    ids.add(message_id("one", "other@example.com", "subject", "contents"))
+    ids.add(message_id("one", "name@example.com", "subject", "other"))
+    assert len(ids) == 4
+
+
+def test_several_recipients_get_a_mail_each():
+    mails = accept("r", ["a@example.com", "b@example.com", "a@example.com"], "subject", "contents")
+    assert [mail.to for mail in mails] == ["a@example.com", "b@example.com"]
+
+
+@pytest.mark.parametrize("to", ["Name@EXAMPLE.com", "a.b+c@example.com", "x@bücher.example"])
+def test_good_addresses(to):
+    assert accept("r", to, "subject", "contents")[0].to.isascii()
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        *(None, "", [], {}, 5, True, b"a@example.com", [None], "name", "@example.com", "a@"),
+        *("a@example.com\nBcc: b@example.com", "a@example.com, b@example.com", "a@example.com\0"),
+        *("Name <a@example.com>", "ä@example.com", "a b@c.com", ["a@example.com", "bad"]),
+        ["a@example.com"] * 101,
+    ],
+)
+def test_bad_addresses(to):
+    with pytest.raises(InvalidRecipientError):
+        accept("r", to, "subject", "contents")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [None, "", 5, [], "two\nlines", "two\rlines", "\0", "\x85", "\u2028", "\ud800", "x" * 251],
+)
+def test_bad_subjects(subject):
+    with pytest.raises(InvalidSubjectError):
+        accept("r", "name@example.com", subject, "contents")
+
+
+@pytest.mark.parametrize("contents", [None, 5, b"bytes", ["/etc/passwd"], {}, "\ud800"])
+def test_bad_contents(contents):
+    with pytest.raises(InvalidContentsError):
+        accept("r", "name@example.com", "subject", contents)
+
+
+def test_too_long_contents():
+    with pytest.raises(InvalidContentsError):
+        accept("r", "name@example.com", "subject", "x" * 1_000_001)
