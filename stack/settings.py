@@ -89,7 +89,7 @@ def _rabbitmq_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, 
     _write_rabbitmq_configuration(home, known, amqp_port, management_port)
     login = f"nameko:{known.rabbitmq}@{HOST}"
     return {
-        "AMQP_URI": f"amqp://{login}:{amqp_port}//",
+        "AMQP_URI": f"amqp://{login}:{amqp_port}/",
         "RABBITMQ_MANAGEMENT_URI": f"http://{login}:{management_port}",
         "STACK_RABBITMQ_BIN": str(found.folder),
         "PATH": ":".join(filter(None, (found.other_folders, base["PATH"]))),

@@ -2,13 +2,10 @@
 
 import os
 import shutil
-import urllib.parse
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import requests
 
 from stack.demo import LOGIN, PASSWORD
 from stack.stack import broker_answers, services_answer
@@ -72,30 +69,6 @@ def faults(stack: Stack) -> Iterator[Control]:
         if stack.control.is_alive(program):
             stack.control.signal(program, "CONT")
     stack.wait_until_whole()
-
-
-@pytest.fixture
-def make_vhost(stack: Stack) -> Iterator[Callable[[], str]]:
-    """Make virtual hosts of one's own on the stack's broker; gives the AMQP URI of each."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"test-{uuid.uuid4().hex[:12]}"
-        address = f"{stack.management_uri}/api/vhosts/{name}"
-        requests.put(address, timeout=30).raise_for_status()
-        made.append(address)
-        parts = urllib.parse.urlsplit(stack.amqp_uri)
-        return parts._replace(path=f"/{name}").geturl()
-
-    yield make
-    for address in made:
-        requests.delete(address, timeout=30).raise_for_status()
-
-
-@pytest.fixture
-def vhost_uri(make_vhost: Callable[[], str]) -> str:
-    """The AMQP URI of a virtual host of the test's own."""
-    return make_vhost()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A raw AMQP RPC server: `python -m tests.bench.raw_server AMQP_URI` adds two numbers, over and over."""
+"""A raw AMQP RPC server: `python -m tests.bench.raw_server AMQP_URI` adds two numbers."""
 
 import json
 import sys
