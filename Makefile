@@ -23,6 +23,9 @@ lint: .venv/complete
 	$(BIN)/pylint --rcfile=.pylintrc-odoo --disable=prefer-env-translation,method-required-super \
 		odoo_addons/nameko_compute
 
+bench: .venv/complete
+	@$(STACK) exec -- $(BIN)/python -m tests.bench $(PARTS)
+
 screenshot: .venv/complete browser
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
 

@@ -1,0 +1,42 @@
+"""What the figures of the benchmark should reach."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure should be at most, or at least, so much."""
+
+    what: str
+    most: float | None = None
+    least: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The aim as a reader wants it."""
+        return f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:g}"
+
+    def reached(self, value: float) -> bool:
+        """Tell whether a measured value is good enough."""
+        if self.most is not None:
+            return value <= self.most
+        return self.least is not None and value >= self.least
+
+
+AIMS = {
+    "click_overhead_vs_kept_proxy": Aim(
+        "(the button over HTTP − a button that does nothing) / one call on a kept ClusterRpcProxy",
+        most=1.3,
+    ),
+    "click_speedup_vs_seed": Aim(
+        "the same button with a ClusterRpcProxy per click: its overhead / ours", least=6
+    ),
+    "call_vs_raw_amqp": Aim("one call / a raw AMQP RPC round trip (direct reply-to)", most=2.5),
+    "batch_speedup_vs_seed": Aim(
+        "10,000 records: records/s of our action / of a loop with a proxy per record", least=100
+    ),
+    "batch_vs_orm": Aim(
+        "10,000 records: our records/s / bare ORM writes of the same results", least=0.4
+    ),
+    "calls_per_s_16_threads_vs_1": Aim("16 threads in one process, 4 service instances", least=1),
+}

@@ -1,0 +1,154 @@
+"""How long a click takes, and how many records one run computes, beside the ways of others."""
+
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nameko.standalone.rpc import ClusterRpcProxy
+
+from stack.demo import LOGIN, PASSWORD
+from stack.layout import BUILD
+from stack.ports import reserve
+from stack.steps import run_logged, say
+from stack.web import WebClient
+from tests.waiting import wait_until
+
+DATABASE = "nameko_bench"
+ADDONS = Path(__file__).with_name("addons")
+ROUNDS = 20  # each takes every way in turn, so that the machine's noise meets all of them
+CLICKS = 10  # of each way in a round
+RECORDS = 10_000
+SEED_RECORDS = 300  # the articles' loop would take minutes for as many as ours
+BATCH_ROUNDS = 5
+MODEL = "nameko.compute"
+
+
+def measure() -> dict[str, float]:
+    """Figures by name, for a threaded Odoo and for one with 4 prefork workers (`_prefork`).
+
+    click_overhead_vs_kept_proxy: (our button − a button that does nothing) / a call of a kept proxy.
+    click_speedup_vs_seed: (the articles' button − nothing) / (ours − nothing).
+    batch_speedup_vs_seed, batch_vs_orm: records/s of ours over the articles' loop's, and over bare
+    ORM writes of the same results. Times are medians in ms, rates in records/s.
+    """
+    _create_database()
+    figures = {}
+    for suffix, workers in (("", 0), ("_prefork", 4)):
+        with _odoo(workers) as client:
+            found = _clicks(client) | _batches(client)
+        figures |= {name + suffix: value for name, value in found.items()}
+    return figures
+
+
+def _clicks(client: WebClient) -> dict[str, float]:
+    record = client.save(MODEL, {"name": "Bench", "value": 99999, "other": 99999}, ["id"])["id"]
+    with ClusterRpcProxy({"AMQP_URI": os.environ["AMQP_URI"]}) as kept:
+        ways: dict[str, Callable[[], object]] = {
+            "nothing": lambda: client.click(MODEL, "action_nothing", [record]),
+            "click": lambda: client.click(MODEL, "action_suma", [record]),
+            "seed": lambda: client.click(MODEL, "action_seed", [record]),
+            "kept": lambda: kept.compute.method(99999, 99999),
+        }
+        times = time_in_turn(ways, ROUNDS, CLICKS)
+    median = {way: statistics.median(each) for way, each in times.items()}
+    return {
+        "nothing_ms": median["nothing"],
+        "click_ms": median["click"],
+        "click_p99_ms": statistics.quantiles(times["click"], n=100)[98],
+        "seed_click_ms": median["seed"],
+        "kept_proxy_call_ms": median["kept"],
+        "click_overhead_vs_kept_proxy": (median["click"] - median["nothing"]) / median["kept"],
+        "click_speedup_vs_seed": (median["seed"] - median["nothing"])
+        / (median["click"] - median["nothing"]),
+    }
+
+
+def _batches(client: WebClient) -> dict[str, float]:
+    values = [{"value": number, "other": 1, "name": "Bench"} for number in range(RECORDS)]
+    ids = client.call(MODEL, "create", values)
+    rates: dict[str, list[float]] = {"action_suma": [], "action_seed": [], "action_write": []}
+    for _ in range(BATCH_ROUNDS):
+        for method, found in rates.items():
+            chosen = ids[:SEED_RECORDS] if method == "action_seed" else ids
+            client.call(MODEL, "write", ids, {"result": 0, "state": "draft"})
+            started = time.perf_counter()
+            client.click(MODEL, method, chosen)
+            found.append(len(chosen) / (time.perf_counter() - started))
+            _check(client, chosen)
+    ours, seed, orm = (statistics.median(found) for found in rates.values())
+    return {
+        "batch_records_per_s": ours,
+        "batch_seed_records_per_s": seed,
+        "batch_orm_writes_per_s": orm,
+        "batch_speedup_vs_seed": ours / seed,
+        "batch_vs_orm": ours / orm,
+    }
+
+
+def _check(client: WebClient, ids: list[int]) -> None:
+    """Count that every record holds its own sum: a fast wrong answer is none."""
+    records = client.call(MODEL, "read", ids, ["value", "other", "result"])
+    assert all(record["result"] == record["value"] + record["other"] for record in records)
+
+
+def time_in_turn(
+    ways: dict[str, Callable[[], object]], rounds: int, calls: int
+) -> dict[str, list[float]]:
+    """Give each way's times in ms; the first round warms up and does not count."""
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for number in range(rounds + 1):
+        for way, call in ways.items():
+            found = [_time_ms(call) for _ in range(calls)]
+            times[way] += found if number else []
+    return times
+
+
+def _time_ms(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def odoo_command(port: int, workers: int = 0) -> list[str]:
+    """Give the command of an Odoo on the benchmark's database."""
+    configuration = Path(os.environ["ODOO_RC"]).read_text()
+    (paths,) = (line for line in configuration.splitlines() if line.startswith("addons_path"))
+    addons = f"{paths.partition('=')[2].strip()},{ADDONS}"
+    return [
+        sys.executable, "-m", "odoo", "server", f"--database={DATABASE}", f"--db-filter={DATABASE}",
+        f"--addons-path={addons}", f"--http-port={port}", f"--gevent-port={reserve()}",
+        f"--workers={workers}", "--max-cron-threads=0", "--log-level=warn",
+    ]  # fmt: skip
+
+
+def _create_database() -> None:
+    say("    the benchmark's database ...")
+    command = [*odoo_command(reserve()), "-i", "nameko_bench", "--stop-after-init", "--no-http"]
+    run_logged(command, "bench-install.log")
+
+
+@contextlib.contextmanager
+def _odoo(workers: int) -> Iterator[WebClient]:
+    port = reserve()
+    with (BUILD / "log" / f"bench-odoo-{workers}.log").open("w") as log:
+        command = ["setpriv", "--pdeathsig", "KILL", "--", *odoo_command(port, workers)]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield wait_until(lambda: _logged_in(port), seconds=120)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _logged_in(port: int) -> WebClient | None:
+    client = WebClient(f"http://127.0.0.1:{port}")
+    try:
+        client.log_in(DATABASE, LOGIN, PASSWORD)
+    except OSError:
+        return None
+    return client
