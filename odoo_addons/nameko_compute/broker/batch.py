@@ -99,6 +99,9 @@ class Batch:
             call.look()
             wire.wait(call.pending, call.deadline)
         except TimeoutError:
+            wire.spoiled = True
+            if call.pending.settled:
+                return
             if self._watches[call.request.service].answered_since(call.sent_at):
                 self._expire(number)
             else:
@@ -139,10 +142,11 @@ class Batch:
                 self._unsent.append(number)
 
     def _lose_open(self) -> None:
+        while self._settled:
+            self._settle(self._settled.pop())
         for number, call in self._open.items():
             self._outcomes[number] = Outcome(error=call.lost())
         self._open.clear()
-        self._settled.clear()
 
 
 def _outcome(call: Call) -> Outcome:
