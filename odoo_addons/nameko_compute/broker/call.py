@@ -51,7 +51,7 @@ class Call:
         except TimeoutError:
             raise self._sending_timed_out() from None
         except LOST as error:
-            raise NotSent from error
+            raise NotSent(str(error)) from error
 
     def result(self) -> Any:
         """Wait for the reply and return its result; raises RpcError."""
