@@ -87,6 +87,12 @@ class RabbitMQ:
         except (OSError, requests.RequestException):
             return False
 
+    def control(self, *command: str) -> None:
+        """Run rabbitmqctl."""
+        node = self._environment()["RABBITMQ_NODENAME"]
+        process = self._run(f"{self._programs.folder}/rabbitmqctl", "-n", node, *command)
+        assert process.wait(60) == 0, (self._folder / "output.log").read_text()[-2000:]
+
     def stop(self) -> None:
         self._server.terminate()
         self._server.wait(60)

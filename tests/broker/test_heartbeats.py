@@ -11,11 +11,11 @@ pytestmark = pytest.mark.usefixtures("kept_service")
 
 @pytest.fixture(autouse=True)
 def _quick_heartbeat(monkeypatch):
-    monkeypatch.setattr("broker.wire.HEARTBEAT", 2.0)
+    monkeypatch.setattr("broker.wire.HEARTBEAT", 1.0)
 
 
 def test_a_long_wait_outlives_the_brokers_patience(client: Client):
-    assert client.call(probe("sleep", 8, "done"), timeout=20) == "done"
+    assert client.call(probe("sleep", 5, "done"), timeout=20) == "done"
 
 
 def test_the_broker_ends_what_a_process_has_forgotten(client: Client, vhost):

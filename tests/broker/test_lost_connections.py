@@ -4,6 +4,8 @@ import threading
 
 import pytest
 from broker import Client, UncertainOutcome
+from broker.deadline import Deadline
+from broker.wire import Wire
 
 from tests.broker.probe import echo, no_longer_than, probe
 from tests.waiting import wait_until
@@ -63,4 +65,20 @@ def test_it_is_lost_while_a_request_is_on_its_way(client: Client, vhost):
     with no_longer_than(2):
         thread.join(10)
     assert errors[0].may_have_run
+    assert client.call(echo(1)) == 1
+
+
+def test_it_is_lost_after_the_reply_came(client: Client, monkeypatch):
+    """Found by the soak: the reply was dropped, and the dead connection went back into the pool."""
+    look = Wire.look
+
+    def look_as_the_connection_breaks(wire: Wire, service: str, deadline: Deadline) -> object:
+        while not wire.clean:
+            wire.read(deadline)
+        wire.discard()
+        return look(wire, service, deadline)
+
+    monkeypatch.setattr(Wire, "look", look_as_the_connection_breaks)
+    assert client.call(probe("sleep", 0.2, "the reply")) == "the reply"
+    assert not client._pool._idle
     assert client.call(echo(1)) == 1

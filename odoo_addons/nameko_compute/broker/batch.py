@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import encoding, errors
 from .call import Call, NotSent
+from .connecting import reason
 from .deadline import Deadline
 from .request import Outcome, Request
 from .watch import Watch
@@ -49,11 +50,12 @@ class Batch:
             except errors.RpcError as error:
                 self._lose_open()
                 self._give_up(error)
-            except (NotSent, *LOST):
+            except (NotSent, *LOST) as error:
                 self._lose_open()
                 self._barren += 1
                 if self._barren == MOST_BARREN:
-                    self._give_up(errors.BrokerUnreachable("The connection to the broker breaks."))
+                    text = f"The connection to the broker breaks: {reason(error)}"
+                    self._give_up(errors.BrokerUnreachable(text))
         return [self._outcomes[number] for number in range(len(self._requests))]
 
     def _pipeline(self, wire: Wire) -> None:
@@ -99,6 +101,9 @@ class Batch:
             call.look()
             wire.wait(call.pending, call.deadline)
         except TimeoutError:
+            wire.spoiled = True
+            if call.pending.settled:
+                return
             if self._watches[call.request.service].answered_since(call.sent_at):
                 self._expire(number)
             else:
@@ -139,10 +144,11 @@ class Batch:
                 self._unsent.append(number)
 
     def _lose_open(self) -> None:
+        while self._settled:
+            self._settle(self._settled.pop())
         for number, call in self._open.items():
             self._outcomes[number] = Outcome(error=call.lost())
         self._open.clear()
-        self._settled.clear()
 
 
 def _outcome(call: Call) -> Outcome:

@@ -51,19 +51,16 @@ class Call:
         except TimeoutError:
             raise self._sending_timed_out() from None
         except LOST as error:
-            raise NotSent from error
+            raise NotSent(str(error)) from error
 
     def result(self) -> Any:
         """Wait for the reply and return its result; raises RpcError."""
         try:
             self._wait()
-        except TimeoutError:
-            raise self.timed_out() from None
-        except REFUSED as error:
-            text = f"The broker refused the request {self.request}: {error.reply_text}"
-            raise errors.RequestRefused(text, **self._names) from None
-        except LOST:
-            raise self.lost() from None
+        except LOST as error:
+            self._wire.spoiled = True
+            if not self.pending.settled:  # a reply counts, even if something else failed after it
+                raise self._failure(error) from None
         return self.settle()
 
     def settle(self) -> Any:
@@ -84,6 +81,14 @@ class Call:
     def look_at(self) -> Deadline:
         """When to look for the last time."""
         return self.deadline.earlier_by(self._margin)
+
+    def _failure(self, error: Exception) -> errors.RpcError:
+        if isinstance(error, TimeoutError):
+            return self.timed_out()
+        if isinstance(error, REFUSED):
+            text = f"The broker refused the request {self.request}: {error.reply_text}"
+            return errors.RequestRefused(text, **self._names)
+        return self.lost()
 
     def lost(self) -> errors.UncertainOutcome:
         text = (

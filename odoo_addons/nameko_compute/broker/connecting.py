@@ -21,11 +21,12 @@ def connect(config: BrokerConfig, deadline: Deadline) -> Wire:
         text = f"The broker at {config.address} refuses access: {error.reply_text}"
         raise errors.AccessRefused(text) from None
     except LOST as error:
-        text = f"The broker at {config.address} cannot be reached: {_reason(error)}"
+        text = f"The broker at {config.address} cannot be reached: {reason(error)}"
         raise errors.BrokerUnreachable(text) from None
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What went wrong with a connection, as the end of a sentence."""
     if isinstance(error, TimeoutError):
         return "it does not answer."
     if isinstance(error, ConnectionRefusedError):

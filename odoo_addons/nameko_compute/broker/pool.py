@@ -46,6 +46,9 @@ class Pool:
             proxy = self._start(deadline) if fresh else self._reuse(deadline)
             try:
                 yield proxy
+            except BaseException as error:
+                proxy.wire.spoiled |= not isinstance(error, errors.RpcError)
+                raise
             finally:
                 self._put_back(proxy)
         finally:

@@ -134,6 +134,17 @@ class DeadlineConnection(amqp.Connection):
     def Transport(self, *args: Any, **kwargs: Any) -> DeadlineTransport:  # noqa: N802 (py-amqp's)
         return DeadlineTransport(self._config, self._deadline)
 
+    @property
+    def transport(self) -> DeadlineTransport:
+        """The transport of a connection that is open; py-amqp's own property opens a closed one."""
+        if self._transport is None:
+            raise ConnectionResetError("the connection is closed")
+        return self._transport
+
+    @transport.setter
+    def transport(self, transport: DeadlineTransport) -> None:
+        self._transport = transport
+
     def drain_events(self, timeout: float | None = None) -> None:
         """Read one method and handle it; raises TimeoutError at the transport's deadline."""
         read_frame, handle = self.transport.read_frame, self.on_inbound_frame

@@ -84,6 +84,7 @@ class Wire:
         self.reply_to = str(uuid.uuid4())
         self.used_at = time.monotonic()
         self.blocked = False
+        self.spoiled = False  # set where something was left half done
         self._pending: dict[str, Pending] = {}
         self._unconfirmed: dict[int, Pending] = {}
         self._tags = itertools.count(1)
@@ -141,6 +142,7 @@ class Wire:
 
     def _on_unblocked(self) -> None:
         self.blocked = False
+        self.spoiled = False  # set where something was left half done
 
     # What is done
 
@@ -204,13 +206,13 @@ class Wire:
 
     @property
     def clean(self) -> bool:
-        """Whether no request is open on it."""
-        return not self._pending
+        """Whether no request is open on it, and nothing half done."""
+        return not (self._pending or self.spoiled)
 
     def works(self, deadline: Deadline, *, ask_broker: bool) -> bool:
         """Whether the connection is alive, as far as is known here, or by asking the broker."""
-        self._connection.transport.deadline = deadline
         try:
+            self._connection.transport.deadline = deadline
             self._connection.drain_arrived()
             if ask_broker:
                 self._channel.flow(True)
