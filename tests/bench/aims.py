@@ -25,7 +25,7 @@ class Aim:
 
 AIMS = {
     "click_overhead_vs_kept_proxy": Aim(
-        "(the button over HTTP − a button that does nothing) / one call on a kept ClusterRpcProxy",
+        "(the button over HTTP - a button that does nothing) / one call on a kept ClusterRpcProxy",
         most=1.3,
     ),
     "click_speedup_vs_seed": Aim(

@@ -31,8 +31,8 @@ MODEL = "nameko.compute"
 def measure() -> dict[str, float]:
     """Figures by name, for a threaded Odoo and for one with 4 prefork workers (`_prefork`).
 
-    click_overhead_vs_kept_proxy: (our button − a button that does nothing) / a call of a kept proxy.
-    click_speedup_vs_seed: (the articles' button − nothing) / (ours − nothing).
+    click_overhead_vs_kept_proxy: (our button - one that does nothing) / a call of a kept proxy.
+    click_speedup_vs_seed: (the articles' button - nothing) / (ours - nothing).
     batch_speedup_vs_seed, batch_vs_orm: records/s of ours over the articles' loop's, and over bare
     ORM writes of the same results. Times are medians in ms, rates in records/s.
     """
