@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,7 +86,7 @@ def install_addon(environment: Mapping[str, str]) -> None:
     installed, wanted = BUILD / "installed.json", addon_state(environment)
     if installed.exists() and json.loads(installed.read_text()) == wanted:
         return
-    odoo = [sys.executable, "-m", "odoo", "server", "--stop-after-init", "--no-http"]
+    odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
     modules = ["-i", "nameko_compute", "-u", "nameko_compute"]
     run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
     installed.write_text(json.dumps(wanted))

@@ -28,6 +28,9 @@ PACKAGE = PackageSet(
         "libjs-underscore",
     ),
 )
+# Odoo starts some of its processes as it was started itself: by a file, not by `python -m odoo`.
+ODOO = Path(sys.executable).with_name("odoo")
+LAUNCHER = f"#!{sys.executable}\nfrom odoo.cli.command import main\n\nmain()\n"
 FIND_ODOO = (
     "import odoo, odoo.release as r, os; "
     "print(os.path.dirname(list(odoo.__path__)[0])) if r.version_info[0] == 19 else None"
@@ -41,6 +44,8 @@ def find_odoo() -> Path:
     """
     root = _named_by_the_user() or _importable() or _packaged_or_archived()
     (Path(sysconfig.get_path("purelib")) / "odoo.pth").write_text(f"{root}\n")
+    ODOO.write_text(LAUNCHER)
+    ODOO.chmod(0o755)
     return root
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import programs
 from .layout import BUILD, CHECKOUT, LOGS
-from .odoo_source import addons_paths
+from .odoo_source import ODOO, addons_paths
 from .ports import reserve
 
 HOST = "127.0.0.1"
@@ -73,6 +73,7 @@ def _supervisor_environment(known: Secrets) -> dict[str, str]:
         "STACK_BUILD": str(BUILD),
         "STACK_CHECKOUT": str(CHECKOUT),
         "STACK_LOGS": str(LOGS),
+        "STACK_ODOO": str(ODOO),
         "STACK_PYTHON": sys.executable,
         "STACK_SUPERVISOR_PORT": str(port),
         "STACK_SUPERVISOR_PASSWORD": known.supervisor,

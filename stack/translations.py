@@ -15,7 +15,7 @@ TEMPLATE = FOLDER / "nameko_compute.pot"
 
 def export_template(path: Path) -> None:
     """Write the texts of the installed addon into a .pot file."""
-    odoo = [sys.executable, "-m", "odoo", "i18n", "export", "-d", os.environ["ODOO_DATABASE"]]
+    odoo = [os.environ["STACK_ODOO"], "i18n", "export", "-d", os.environ["ODOO_DATABASE"]]
     run_logged([*odoo, "-l", "pot", "-o", str(path), "--", "nameko_compute"], "i18n.log")
 
 

@@ -33,6 +33,15 @@ class WebClient:
         self._context = user["user_context"]
         self.user_id = int(user["uid"])
 
+    @property
+    def session_id(self) -> str:
+        """The session's secret, as the cookie has it."""
+        return self._session.cookies["session_id"]
+
+    def session_info(self) -> dict[str, Any]:
+        """Give what Odoo tells its web client at the start."""
+        return dict(self._post("/web/session/get_session_info", {}))
+
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a model's method as a view does."""
         return self._post(

@@ -52,8 +52,8 @@ def page(figures: dict[str, float]) -> str:
         [
             "# Benchmarks",
             "",
-            "Written by `make bench`, which repeats it all. Each ratio is between two things that the",
-            "same run measured in turn on one machine; absolute times say more about the machine.",
+            "Written by `make bench`, which repeats it all. Each ratio is between two things that",
+            "the same run measured in turn on one machine; absolute times say more about that one.",
             "",
             *(f"- {line}" for line in machine()),
             "",

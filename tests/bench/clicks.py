@@ -1,22 +1,16 @@
 """How long a click takes, and how many records one run computes, beside the ways of others."""
 
-import contextlib
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from stack.demo import LOGIN, PASSWORD
-from stack.layout import BUILD
-from stack.ports import reserve
 from stack.steps import run_logged, say
 from stack.web import WebClient
-from tests.waiting import wait_until
+from tests.odoo_process import odoo_command, running_odoo
 
 DATABASE = "nameko_bench"
 ADDONS = Path(__file__).with_name("addons")
@@ -39,7 +33,8 @@ def measure() -> dict[str, float]:
     _create_database()
     figures = {}
     for suffix, workers in (("", 0), ("_prefork", 4)):
-        with _odoo(workers) as client:
+        with running_odoo(DATABASE, workers=workers, addons=[ADDONS]) as odoo:
+            client = odoo.web_client()
             found = _clicks(client) | _batches(client)
         figures |= {name + suffix: value for name, value in found.items()}
     return figures
@@ -114,41 +109,7 @@ def _time_ms(call: Callable[[], object]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def odoo_command(port: int, workers: int = 0) -> list[str]:
-    """Give the command of an Odoo on the benchmark's database."""
-    configuration = Path(os.environ["ODOO_RC"]).read_text()
-    (paths,) = (line for line in configuration.splitlines() if line.startswith("addons_path"))
-    addons = f"{paths.partition('=')[2].strip()},{ADDONS}"
-    return [
-        sys.executable, "-m", "odoo", "server", f"--database={DATABASE}", f"--db-filter={DATABASE}",
-        f"--addons-path={addons}", f"--http-port={port}", f"--gevent-port={reserve()}",
-        f"--workers={workers}", "--max-cron-threads=0", "--log-level=warn",
-    ]  # fmt: skip
-
-
 def _create_database() -> None:
     say("    the benchmark's database ...")
-    command = [*odoo_command(reserve()), "-i", "nameko_bench", "--stop-after-init", "--no-http"]
-    run_logged(command, "bench-install.log")
-
-
-@contextlib.contextmanager
-def _odoo(workers: int) -> Iterator[WebClient]:
-    port = reserve()
-    with (BUILD / "log" / f"bench-odoo-{workers}.log").open("w") as log:
-        command = ["setpriv", "--pdeathsig", "KILL", "--", *odoo_command(port, workers)]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield wait_until(lambda: _logged_in(port), seconds=120)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _logged_in(port: int) -> WebClient | None:
-    client = WebClient(f"http://127.0.0.1:{port}")
-    try:
-        client.log_in(DATABASE, LOGIN, PASSWORD)
-    except OSError:
-        return None
-    return client
+    command = [*odoo_command(DATABASE, [ADDONS]), "-i", "nameko_bench"]
+    run_logged([*command, "--stop-after-init", "--no-http"], "bench-install.log")

@@ -1,4 +1,5 @@
 from . import test_access
 from . import test_computation
 from . import test_configuration
+from . import test_recorded_calls
 from . import test_rpc

@@ -1,0 +1,60 @@
+"""Odoo's websocket process stays as it is with the addon loaded."""
+
+import contextlib
+import json
+
+import psutil
+import pytest
+import websocket
+
+from stack.web import WebClient
+from tests.odoo_process import OdooProcess
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def gevent_process(prefork: OdooProcess) -> psutil.Process:
+    """The process that serves websockets, as soon as it listens."""
+    return wait_until(lambda: listener(prefork), what="Odoo's websocket process listens")
+
+
+def listener(prefork: OdooProcess) -> psutil.Process | None:
+    for child in psutil.Process(prefork.process.pid).children(recursive=True):
+        if any(each.laddr.port == prefork.websocket_port for each in child.net_connections()):
+            return child
+    return None
+
+
+def connect(prefork: OdooProcess, client: WebClient) -> websocket.WebSocket:
+    version = client.session_info()["websocket_worker_version"]
+    address = f"127.0.0.1:{prefork.websocket_port}"
+    return websocket.create_connection(
+        f"ws://{address}/websocket?version={version}",
+        cookie=f"session_id={client.session_id}",
+        origin=f"http://{address}",
+        timeout=30,
+    )
+
+
+def notification(connection: websocket.WebSocket) -> list:
+    """Give the next messages of the bus."""
+    return json.loads(connection.recv())
+
+
+def test_websocket_process_serves_beside_calls(prefork, gevent_process):
+    client = prefork.web_client()
+    values = {"name": "Websocket", "value": 1, "other": 2}
+    record = client.save("nameko.compute", values, ["id"])["id"]
+    with contextlib.closing(connect(prefork, client)) as connection:
+        data = {"channels": [], "last": 0}
+        connection.send(json.dumps({"event_name": "subscribe", "data": data}))
+        client.click("nameko.compute", "action_suma", [record])
+        client.call("res.users.settings", "set_res_users_settings", *settings_of(client))
+        assert notification(connection)
+    assert gevent_process.is_running()
+
+
+def settings_of(client: WebClient) -> tuple[list[int], dict[str, bool]]:
+    """Give what changes a setting of the user's, which Odoo then tells over the bus."""
+    settings = client.call("res.users.settings", "search", [("user_id", "=", client.user_id)])
+    return settings, {"is_discuss_sidebar_category_channel_open": False}

@@ -1,0 +1,68 @@
+"""An Odoo of the test's own: another mode, another database, beside the stack's."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.demo import LOGIN, PASSWORD
+from stack.layout import LOGS
+from stack.ports import reserve
+from stack.web import WebClient
+from tests.waiting import wait_until
+
+
+@dataclass(frozen=True)
+class OdooProcess:
+    """A running Odoo and where it listens."""
+
+    process: subprocess.Popen
+    database: str
+    port: int
+    websocket_port: int
+
+    def web_client(self) -> WebClient:
+        client = WebClient(f"http://127.0.0.1:{self.port}")
+        client.log_in(self.database, LOGIN, PASSWORD)
+        return client
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.web_client())
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def running_odoo(
+    database: str, *, workers: int = 0, addons: Sequence[Path] = ()
+) -> Iterator[OdooProcess]:
+    """Run an Odoo, threaded or with so many prefork workers, and end it with the block."""
+    port, websocket_port = reserve(), reserve()
+    command = [
+        "setpriv", "--pdeathsig", "KILL", "--", *odoo_command(database, addons),
+        f"--http-port={port}", f"--gevent-port={websocket_port}", f"--workers={workers}",
+        "--max-cron-threads=0",
+    ]  # fmt: skip
+    with (LOGS / f"odoo-{database}-{workers}.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    odoo = OdooProcess(process, database, port, websocket_port)
+    try:
+        wait_until(odoo.answers, seconds=120)
+        yield odoo
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def odoo_command(database: str, addons: Sequence[Path] = ()) -> list[str]:
+    """Give the start of a command that runs Odoo on a database, with more addons than ours."""
+    configuration = Path(os.environ["ODOO_RC"]).read_text()
+    (paths,) = (line for line in configuration.splitlines() if line.startswith("addons_path"))
+    every = [paths.partition("=")[2].strip(), *map(str, addons)]
+    return [
+        os.environ["STACK_ODOO"], "server", f"--database={database}",
+        f"--db-filter=^{database}$", f"--addons-path={','.join(every)}",
+    ]  # fmt: skip
