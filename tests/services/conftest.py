@@ -141,11 +141,12 @@ class ServiceProcess:
 
 
 @contextmanager
-def running(*services: str, **environment: str) -> Iterator[ServiceProcess]:
+def running(*services: str, wait: bool = True, **environment: str) -> Iterator[ServiceProcess]:
     """Run `services` with these environment variables; kill them when the block is left."""
     process = ServiceProcess(services, environment)
     try:
-        process.wait_until_ready()
+        if wait:
+            process.wait_until_ready()
         yield process
     finally:
         process.kill()
