@@ -1,4 +1,4 @@
-"""Requests and replies on durable queues, as the relay makes them: nothing depends on a connection."""
+"""Requests and replies on durable queues, as the relay makes them."""
 
 import json
 import uuid
@@ -6,7 +6,7 @@ from typing import Any
 
 from kombu import Connection, Exchange, Queue
 
-from tests.services.conftest import wait_until
+from tests.services.processes import wait_until
 
 
 class DurableClient:

@@ -4,7 +4,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from tests.services.conftest import free_port
+from tests.services.processes import free_port
 
 
 class TcpProxy:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.services.conftest import BIN, ROOT, free_port, running, wait_until
+from tests.services.processes import BIN, ROOT, free_port, running, wait_until
 from tests.services.smtp_server import SmtpServer
 
 KEY = "a-key-of-the-tests"

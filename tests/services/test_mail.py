@@ -12,7 +12,7 @@ from services.exceptions import (
     InvalidSubjectError,
     UnknownDeadLetterError,
 )
-from tests.services.conftest import cluster, new_vhost, running, wait_until
+from tests.services.processes import cluster, new_vhost, running, wait_until
 from tests.services.smtp_server import SmtpServer
 
 TO = "name@example.com"
