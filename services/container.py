@@ -83,8 +83,7 @@ class Container(ServiceContainer):
                 prepare_stop()
 
     def kill(self, exc_info: Any = None) -> None:
-        """
-        End with an error, and the process with it, come what may.
+        """End with an error, and the process with it, come what may.
 
         Nameko stops the other services of the process first, which waits for the broker where it
         is away: too long for a supervisor that is to start a new process.

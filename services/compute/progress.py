@@ -11,8 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class ProgressReport:
-    """
-    Dispatches events `progress` {"job": ..., "progress": 0 to 1} in the background.
+    """Dispatches events `progress` {"job": ..., "progress": 0 to 1} in the background.
 
     What comes while the last event is still on its way, for example to a broker that is away, is
     left out.

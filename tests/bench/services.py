@@ -1,5 +1,4 @@
-"""
-What the services achieve on this machine: `measure()`, or `python -m tests.bench.services`.
+"""What the services achieve on this machine: `measure()`, or `python -m tests.bench.services`.
 
 It needs AMQP_URI and RABBITMQ_MANAGEMENT_URI of a running broker, on which it makes a virtual host
 of its own.
@@ -15,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.services.processes import Vhost, cluster, new_vhost, running, wait_until
+from tests.services.processes import Vhost, cluster, new_vhost, running
 from tests.services.smtp_server import SmtpServer
 from tests.services.test_api import serving
+from tests.waiting import wait_until
 
 CALLS = 2000
 PAIRS = 10_000

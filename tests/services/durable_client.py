@@ -6,7 +6,7 @@ from typing import Any
 
 from kombu import Connection, Exchange, Queue
 
-from tests.services.processes import wait_until
+from tests.waiting import wait_until
 
 
 class DurableClient:
@@ -45,7 +45,7 @@ class DurableClient:
 
     def wait_for(self, ids: list[str], timeout: float = 60) -> list[Any]:
         """Return the first reply of each request, in order."""
-        wait_until(lambda: self._drain() or set(ids) <= set(self.replies), timeout)
+        wait_until(lambda: self._drain() or set(ids) <= set(self.replies), seconds=timeout)
         return [self.replies[correlation_id][0] for correlation_id in ids]
 
     def _drain(self) -> None:

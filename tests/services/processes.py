@@ -6,9 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,11 @@ from typing import Any
 import requests
 from nameko.standalone.rpc import ClusterRpcProxy
 
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "services" / "config.yaml"
 BIN = Path(sys.executable).parent
-
-
-def wait_until(condition: Callable[[], Any], timeout: float = 30, what: str = "") -> Any:
-    """Return the first true value of `condition()`; fail with `what` after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"not within {timeout} s: {what or condition}")
 
 
 def free_port() -> int:
@@ -106,8 +97,8 @@ class ServiceProcess:
 
     def wait_for_log(self, text: str, timeout: float = 30) -> str:
         try:
-            wait_until(lambda: self.logged(text), timeout)
-        except AssertionError as error:
+            wait_until(lambda: self.logged(text), seconds=timeout)
+        except TimeoutError as error:
             raise AssertionError(f"{text!r} was not logged: {self.lines[-20:]}") from error
         return next(line for line in self.lines if text in line)
 

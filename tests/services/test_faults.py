@@ -15,8 +15,9 @@ from amqp import Message
 from kombu import Connection, Exchange, Queue
 
 from tests.services.durable_client import DurableClient
-from tests.services.processes import BIN, ROOT, cluster, free_port, running, wait_until
+from tests.services.processes import BIN, ROOT, cluster, free_port, running
 from tests.services.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
 
 CALLS = [(number, 1) for number in range(400)]
 SUMS = [number + 1 for number in range(400)]
@@ -85,7 +86,7 @@ def results(replies):
 def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
     """Whatever was accepted is answered, also what was in hand, and nobody restarts a thing."""
     with supervised(tmp_path, 2, AMQP_URI=proxy.uri) as supervisor:
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), 60)
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.method", *CALLS)
         slow = client.request("compute.prime_count", *[(3 * 10**8,)] * 2)
@@ -95,7 +96,7 @@ def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
         proxy.restore()
         assert results(client.wait_for(ids + more)) == SUMS * 2
         assert results(client.wait_for(slow)) == [16252325] * 2
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), 60)
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
         assert supervisor.poll() is None
 
 
@@ -105,13 +106,13 @@ def test_a_process_that_cannot_reply_is_replaced_and_its_request_answered(
     """Nameko's trap: a worker that finishes while the broker is away ends the process."""
     environment = {"AMQP_URI": proxy.uri, "COMPUTE_PROCESSES": "1"}
     with supervised(tmp_path, 1, **environment) as supervisor:
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), 60)
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
         before = service_processes(supervisor)
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.prime_count", (5 * 10**8,))
         wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
         proxy.cut()
-        wait_until(lambda: service_processes(supervisor) - before, 60)
+        wait_until(lambda: service_processes(supervisor) - before, seconds=60)
         proxy.restore()
         assert results(client.wait_for(ids)) == [26355867]
 
@@ -313,6 +314,13 @@ def test_a_stopped_count_goes_back_to_the_queue(counting):
     with running("services.compute", AMQP_URI=counting.uri):
         assert results(counting.client.wait_for([counting.request])) == [26355867]
     assert len(counting.client.replies[counting.request]) == 1
+
+
+def test_what_interrupts_the_whole_terminal_does_not_interrupt_the_count(counting):
+    for worker in pool_workers(counting):
+        worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGTERM)
+    assert results(counting.client.wait_for([counting.request])) == [26355867]
 
 
 def test_a_killed_pool_worker_is_an_error_with_a_name_and_the_next_call_works(counting):
