@@ -1,6 +1,7 @@
 """The container that runs each service: SERVICE_CONTAINER_CLS of config.yaml."""
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +20,7 @@ from services.metrics import CALLS, DURATIONS, ERRORS, RUNNING
 logger = logging.getLogger(__name__)
 
 BROKER_RETRY_SECONDS = 1.0
+DEATH_SECONDS = 10.0
 hosted: set["Container"] = set()  # the running containers of this process
 
 
@@ -79,6 +81,16 @@ class Container(ServiceContainer):
         for extension in self.extensions:
             if prepare_stop := getattr(extension, "prepare_stop", None):
                 prepare_stop()
+
+    def kill(self, exc_info: Any = None) -> None:
+        """End with an error, and the process with it, come what may.
+
+        Nameko stops the other services of the process first, which waits for the broker where it
+        is away: too long for a supervisor that is to start a new process.
+        """
+        if exc_info and not self._being_killed:
+            eventlet.spawn_after(DEATH_SECONDS, os._exit, 1)
+        super().kill(exc_info)
 
     def spawn_worker(
         self,

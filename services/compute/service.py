@@ -1,18 +1,15 @@
 """The service `compute`."""
 
-import logging
+from functools import partial
 from typing import Any
-
-from nameko.events import EventDispatcher
 
 from services.compute.arithmetic import Number, calculate, calculate_all
 from services.compute.pool import ProcessPool
 from services.compute.primes import check_limit
+from services.compute.progress import ProgressDispatcher
 from services.dependencies import AsyncRpcProxy, Job
 from services.entrypoints import rpc
 from services.exceptions import ComputeError
-
-logger = logging.getLogger(__name__)
 
 
 class ComputeService:
@@ -21,7 +18,7 @@ class ComputeService:
     name = "compute"
     notify = AsyncRpcProxy("notify")
     mail = AsyncRpcProxy("mail")
-    dispatch = EventDispatcher(retry=False)
+    report_progress: Any = ProgressDispatcher(retry=False)
     pool = ProcessPool()
     job = Job()
 
@@ -58,19 +55,9 @@ class ComputeService:
         Dispatches events `progress` {"job": ..., "progress": 0 to 1}. The job is `job`, else the
         context's `job`, else the correlation id of the request.
         """
-        job = job or self.job
-
-        def report(share: float) -> None:
-            self._report(job, share)
-
+        report = partial(self.report_progress, job or self.job)
         return int(self.pool.run("prime_count", check_limit(limit), report=report))
 
     def _mail(self, email: str | None, subject: str, contents: str) -> None:
         if email:
             self.mail.send.call_async(email, subject, contents)
-
-    def _report(self, job: str, share: float) -> None:
-        try:
-            self.dispatch("progress", {"job": job, "progress": share})
-        except Exception as error:  # noqa: BLE001 - no operation fails for its progress report
-            logger.warning("progress of job %s not reported: %s", job, type(error).__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from tests.services.conftest import free_port
+from tests.services.processes import free_port
 
 
 class Session(SMTP):

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.services.conftest import BIN, ROOT, free_port, running, wait_until
+from tests.services.processes import BIN, ROOT, free_port, running
 from tests.services.smtp_server import SmtpServer
+from tests.waiting import wait_until
 
 KEY = "a-key-of-the-tests"
 SUM = {"operation": "sum", "value": 30, "other": 10}

@@ -13,7 +13,8 @@ from nameko.rpc import rpc
 
 from services.heartbeat.catalogue import describe_methods, describe_services
 from services.heartbeat.monitor import Monitor
-from tests.services.conftest import cluster, free_port, running, wait_until
+from tests.services.processes import cluster, free_port, running
+from tests.waiting import wait_until
 
 
 class Platform:

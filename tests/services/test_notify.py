@@ -8,7 +8,7 @@ from nameko.testing.services import worker_factory
 
 from services import ComputeService, NotifyService
 from services.logs import JsonFormatter
-from tests.services.conftest import cluster, running
+from tests.services.processes import cluster, running
 
 
 def test_method_adds_and_notifies_without_waiting():

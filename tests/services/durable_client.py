@@ -1,0 +1,56 @@
+"""Requests and replies on durable queues, as the relay makes them."""
+
+import json
+import uuid
+from typing import Any
+
+from kombu import Connection, Exchange, Queue
+
+from tests.waiting import wait_until
+
+
+class DurableClient:
+    """Publishes requests with confirms and reads the replies from a durable queue of its own."""
+
+    def __init__(self, amqp_uri: str) -> None:
+        self.amqp_uri = amqp_uri
+        self.reply_to = str(uuid.uuid4())
+        self.exchange = Exchange("nameko-rpc", "topic", durable=True)
+        self.queue = Queue(f"replies-{self.reply_to}", self.exchange, self.reply_to, durable=True)
+        self.replies: dict[str, list[Any]] = {}
+        with self._connect() as connection:
+            self.queue(connection.default_channel).declare()
+
+    def _connect(self) -> Connection:
+        return Connection(self.amqp_uri, transport_options={"confirm_publish": True})
+
+    def request(self, method: str, *calls: tuple[Any, ...], **headers: str) -> list[str]:
+        """Publish a request for each of `calls`; return their correlation ids when confirmed."""
+        ids = [str(uuid.uuid4()) for _ in calls]
+        with self._connect() as connection:
+            producer = connection.Producer()
+            for correlation_id, args in zip(ids, calls, strict=True):
+                producer.publish(
+                    {"args": args, "kwargs": {}},
+                    exchange=self.exchange,
+                    routing_key=method,
+                    reply_to=self.reply_to,
+                    correlation_id=correlation_id,
+                    delivery_mode=2,
+                    mandatory=True,
+                    serializer="json",
+                    headers=headers,
+                )
+        return ids
+
+    def wait_for(self, ids: list[str], timeout: float = 60) -> list[Any]:
+        """Return the first reply of each request, in order."""
+        wait_until(lambda: self._drain() or set(ids) <= set(self.replies), seconds=timeout)
+        return [self.replies[correlation_id][0] for correlation_id in ids]
+
+    def _drain(self) -> None:
+        with self._connect() as connection:
+            queue = self.queue(connection.default_channel)
+            while message := queue.get(no_ack=True):
+                reply = json.loads(message.body)
+                self.replies.setdefault(message.properties["correlation_id"], []).append(reply)

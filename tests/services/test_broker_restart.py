@@ -1,0 +1,50 @@
+"""The broker itself is stopped and started: what it had accepted is on its disk."""
+
+import contextlib
+
+import pytest
+
+from tests.services.durable_client import DurableClient
+from tests.services.processes import cluster, new_vhost, running
+from tests.services.smtp_server import SmtpServer
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def server():
+    server = SmtpServer()
+    yield server
+    server.stop()
+
+
+def can_call(amqp_uri):
+    """Tell whether the broker lets a client in and `mail` is there."""
+    with contextlib.suppress(Exception), cluster(amqp_uri, timeout=5) as rpc:
+        return rpc.mail.dead_letters() is not None
+    return False
+
+
+def test_mails_and_requests_outlive_a_restart_of_the_broker(faults, stack, server, tmp_path):
+    with new_vhost() as vhost:
+        environment = {
+            "AMQP_URI": vhost.amqp_uri,
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(server.port),
+            "MAIL_LEDGER": str(tmp_path),
+            "MAIL_RETRY_DELAYS": str([1, 2] + [3] * 30),
+        }
+        with running("services.mail", **environment), running("services.compute", **environment):
+            with cluster(vhost.amqp_uri) as rpc:
+                for number in range(20):
+                    rpc.mail.send("name@example.com", "subject", str(number))
+            client = DurableClient(vhost.amqp_uri)
+            ids = client.request("compute.prime_count", (10**9,))
+            faults.stop("rabbitmq")
+            server.start()
+            stack.wait_until_whole()
+            wait_until(lambda: can_call(vhost.amqp_uri), seconds=60)
+            wait_until(lambda: len(server.count()) == 20, seconds=60)
+            with running("services.compute", **environment):
+                (reply,) = client.wait_for(ids)
+    assert reply["result"] == 50847534
+    assert set(server.count().values()) == {1}

@@ -1,0 +1,357 @@
+"""Service processes that are killed, stopped or cut off in the middle of calls."""
+
+import itertools
+import os
+import signal
+import subprocess
+import threading
+import time
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from amqp import Message
+from kombu import Connection, Exchange, Queue
+
+from tests.services.durable_client import DurableClient
+from tests.services.processes import BIN, ROOT, cluster, free_port, running
+from tests.services.tcp_proxy import TcpProxy
+from tests.waiting import wait_until
+
+CALLS = [(number, 1) for number in range(400)]
+SUMS = [number + 1 for number in range(400)]
+
+
+@pytest.fixture
+def proxy(fresh_vhost):
+    address = urlsplit(fresh_vhost.amqp_uri)
+    proxy = TcpProxy(address.hostname, address.port)
+    proxy.uri = fresh_vhost.amqp_uri.replace(f":{address.port}", f":{proxy.port}")
+    yield proxy
+    proxy.cut()
+
+
+@contextmanager
+def supervised(folder, instances=1, **environment):
+    """Run deploy/supervisord.conf itself, and leave nothing behind."""
+    paths = {"NAMEKO_LOGS": folder, "NAMEKO_RUN": folder, "NAMEKO_HOME": ROOT, "NAMEKO_BIN": BIN}
+    supervisor = subprocess.Popen(
+        [BIN / "supervisord", "-c", ROOT / "deploy" / "supervisord.conf"],
+        env={
+            **os.environ,
+            **{name: str(path) for name, path in paths.items()},
+            "NAMEKO_INSTANCES": str(instances),
+            "API_KEYS": "key",
+            "API_PORT": str(free_port()),
+            **environment,
+        },
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    try:
+        yield supervisor
+    finally:
+        children = psutil.Process(supervisor.pid).children(recursive=True)
+        supervisor.kill()
+        supervisor.wait()
+        for child in children:
+            child.kill()
+        psutil.wait_procs(children, 10)
+
+
+def service_processes(supervisor):
+    found = set()
+    for child in psutil.Process(supervisor.pid).children():
+        with suppress(psutil.Error):
+            if str(BIN / "nameko") in child.cmdline():
+                found.add(child.pid)
+    return found
+
+
+def answers(amqp_uri):
+    """Tell whether `compute` answers a call within 2 seconds."""
+    try:
+        with cluster(amqp_uri, timeout=2) as rpc:
+            return rpc.compute.method(1, 1) == 2
+    except Exception:  # noqa: BLE001 - whatever it is, it is no answer
+        return False
+
+
+def results(replies):
+    assert all(reply["error"] is None for reply in replies), replies
+    return [reply["result"] for reply in replies]
+
+
+def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
+    """Whatever was accepted is answered, also what was in hand, and nobody restarts a thing."""
+    with supervised(tmp_path, 2, AMQP_URI=proxy.uri) as supervisor:
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
+        client = DurableClient(fresh_vhost.amqp_uri)
+        ids = client.request("compute.method", *CALLS)
+        slow = client.request("compute.prime_count", *[(3 * 10**8,)] * 2)
+        proxy.cut()
+        more = client.request("compute.method", *CALLS)
+        time.sleep(10)  # the fault itself
+        proxy.restore()
+        assert results(client.wait_for(ids + more)) == SUMS * 2
+        assert results(client.wait_for(slow)) == [16252325] * 2
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
+        assert supervisor.poll() is None
+
+
+def test_a_process_that_cannot_reply_is_replaced_and_its_request_answered(
+    fresh_vhost, proxy, tmp_path
+):
+    """Nameko's trap: a worker that finishes while the broker is away ends the process."""
+    environment = {"AMQP_URI": proxy.uri, "COMPUTE_PROCESSES": "1"}
+    with supervised(tmp_path, 1, **environment) as supervisor:
+        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
+        before = service_processes(supervisor)
+        client = DurableClient(fresh_vhost.amqp_uri)
+        ids = client.request("compute.prime_count", (5 * 10**8,))
+        wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
+        proxy.cut()
+        wait_until(lambda: service_processes(supervisor) - before, seconds=60)
+        proxy.restore()
+        assert results(client.wait_for(ids)) == [26355867]
+
+
+def progress_of(amqp_uri, count):
+    """Return the next `count` progress events."""
+    events = []
+    with Connection(amqp_uri) as connection:
+        queue = _progress_queue(connection)
+        with connection.Consumer(
+            queue, callbacks=[lambda body, _: events.append(body)], no_ack=True
+        ):
+            while len(events) < count:
+                connection.drain_events(timeout=20)
+    return events
+
+
+def _progress_queue(connection):
+    exchange = Exchange("compute.events", "topic", durable=True)
+    return Queue("", exchange, "progress", exclusive=True, channel=connection)
+
+
+def test_a_killed_instance_under_load(vhost):
+    """Every call that was accepted is answered by the other one."""
+    environment = {"AMQP_URI": vhost.amqp_uri}
+    with (
+        running("services.compute", **environment),
+        running("services.compute", **environment) as victim,
+        cluster(vhost.amqp_uri) as rpc,
+    ):
+        replies = [rpc.compute.method.call_async(*call) for call in CALLS]
+        slow = [rpc.compute.prime_count.call_async(10**8) for _ in range(6)]
+        assert replies[0].result() == 1
+        victim.kill()
+        assert [reply.result() for reply in replies] == SUMS
+        assert [reply.result() for reply in slow] == [5761455] * 6
+
+
+def test_a_stopped_instance_under_load(vhost):
+    """SIGTERM, again and again, to one of two instances: no call fails."""
+    environment = {"AMQP_URI": vhost.amqp_uri}
+    outcomes, over = [], threading.Event()
+
+    def call():
+        with cluster(vhost.amqp_uri) as rpc:
+            for number in itertools.count():
+                if over.is_set():
+                    return
+                replies = [rpc.compute.method.call_async(number, n) for n in range(10)]
+                try:
+                    outcomes.append([reply.result() - number for reply in replies])
+                except Exception as error:  # noqa: BLE001 - which is what may not happen
+                    outcomes.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    with running("services.compute", **environment):
+        for thread in threads:
+            thread.start()
+        for _ in range(2):
+            with running("services.compute", **environment) as victim:
+                before = len(outcomes)
+                wait_until(lambda before=before: len(outcomes) > before + 20)
+                assert victim.terminate() == 0
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert all(outcome == list(range(10)) for outcome in outcomes), outcomes[-1]
+
+
+def test_a_stopped_instance_finishes_what_is_in_hand_once(vhost, tmp_path):
+    """Nameko alone gives its connection up first, and the request runs a second time elsewhere."""
+    environment = {"AMQP_URI": vhost.amqp_uri}
+    slow = "tests.services.slow_service"
+    with running(slow, **environment) as first, cluster(vhost.amqp_uri) as rpc:
+        reply = rpc.slow.work.call_async(str(tmp_path))
+        wait_until((tmp_path / "runs").exists)
+        with running(slow, **environment):
+            first.process.terminate()
+            first.wait_for_log("stopping services")
+            with pytest.raises(subprocess.TimeoutExpired):
+                first.process.wait(3)  # longer than it takes to give up a connection
+            (tmp_path / "go").touch()
+            assert reply.result() == "done"
+            assert first.process.wait(10) == 0
+    assert len((tmp_path / "runs").read_text().splitlines()) == 1
+
+
+def test_without_a_broker_a_process_waits_for_it(fresh_vhost, proxy):
+    proxy.cut()
+    environment = {"AMQP_URI": proxy.uri}
+    with running("services", wait=False, **environment) as process:
+        process.wait_for_log("compute waits for the broker")
+        proxy.restore()
+        process.wait_until_ready()
+        assert answers(fresh_vhost.amqp_uri)
+
+
+def test_a_process_that_waits_for_its_broker_can_be_stopped():
+    uri = f"pyamqp://guest:secret@127.0.0.1:{free_port()}"
+    with running("services", wait=False, AMQP_URI=uri) as process:
+        process.wait_for_log("waits for the broker")
+        assert process.terminate() == 0
+        assert not process.logged("secret")
+
+
+def test_a_process_can_be_stopped_while_it_starts(vhost):
+    with running("services", wait=False, AMQP_URI=vhost.amqp_uri) as process:
+        process.wait_for_log("starting services")
+        assert process.terminate() == 0
+
+
+@pytest.mark.parametrize("method", ["method", "nothing"])
+@pytest.mark.parametrize("body", ['{"args": [1, 2], "kwargs": {}}', "{}", "[]", "not json", "5"])
+def test_a_malformed_request_kills_nobody(vhost, compute, method, body):
+    with Connection(vhost.amqp_uri) as connection:
+        channel = connection.default_channel
+        for properties in ({}, {"content_type": "application/json"}):
+            message = Message(body.encode(), **properties)
+            channel.basic_publish(message, exchange="nameko-rpc", routing_key=f"compute.{method}")
+    assert answers(vhost.amqp_uri)
+    assert compute.process.poll() is None
+
+
+@pytest.fixture(scope="module")
+def compute(vhost):
+    with running("services.compute", AMQP_URI=vhost.amqp_uri) as process:
+        yield process
+
+
+def pool_workers(process):
+    children = psutil.Process(process.process.pid).children()
+    return [child for child in children if "services.compute.worker" in child.cmdline()]
+
+
+@pytest.fixture
+def counting(fresh_vhost):
+    """A process that counts primes for some seconds, and the client that asked for it."""
+    environment = {"AMQP_URI": fresh_vhost.amqp_uri, "COMPUTE_STOP_SECONDS": "0.5"}
+    with running("services.compute", **environment) as process:
+        client = DurableClient(fresh_vhost.amqp_uri)
+        (process.request,) = client.request("compute.prime_count", (5 * 10**8,))
+        wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
+        process.client, process.uri = client, fresh_vhost.amqp_uri
+        yield process
+
+
+def test_other_calls_are_answered_while_primes_are_counted(counting):
+    with cluster(counting.uri, timeout=5) as rpc:
+        for number in range(50):
+            assert rpc.compute.method(number, 1) == number + 1
+    assert not counting.client.replies
+    assert results(counting.client.wait_for([counting.request])) == [26355867]
+
+
+def test_progress_names_the_job_by_its_correlation_id(counting):
+    events = progress_of(counting.uri, 3)
+    assert {event["job"] for event in events} == {counting.request}
+    shares = [event["progress"] for event in events]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 1
+
+
+def test_progress_names_the_job_that_the_header_or_the_caller_names(vhost, compute):
+    client = DurableClient(vhost.amqp_uri)
+    named = []
+
+    def listen():
+        named.extend(event["job"] for event in progress_of(vhost.amqp_uri, 1))
+
+    for headers, args, job in (
+        ({"nameko.job": "from-header"}, (), "from-header"),
+        ({"nameko.job": "from-header"}, ("explicit",), "explicit"),
+    ):
+        listener = threading.Thread(target=listen)
+        listener.start()
+        wait_until(lambda: _progress_listeners(vhost))
+        client.wait_for(client.request("compute.prime_count", (10**6, *args), **headers))
+        listener.join()
+        assert named.pop() == job
+
+
+def _progress_listeners(vhost):
+    bindings = vhost.request("GET", f"exchanges/{vhost.name}/compute.events/bindings/source")
+    return [binding for binding in bindings if binding["routing_key"] == "progress"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_pool_workers_die_with_their_parent(counting, number):
+    workers = pool_workers(counting)
+    assert workers
+    counting.process.send_signal(number)
+    _, alive = psutil.wait_procs(workers, 15)
+    assert not alive
+
+
+def test_a_stopped_count_goes_back_to_the_queue(counting):
+    assert counting.terminate() == 0
+    assert counting.logged("goes back to the queue")
+    with running("services.compute", AMQP_URI=counting.uri):
+        assert results(counting.client.wait_for([counting.request])) == [26355867]
+    assert len(counting.client.replies[counting.request]) == 1
+
+
+def test_what_interrupts_the_whole_terminal_does_not_interrupt_the_count(counting):
+    for worker in pool_workers(counting):
+        worker.send_signal(signal.SIGINT)
+        worker.send_signal(signal.SIGTERM)
+    assert results(counting.client.wait_for([counting.request])) == [26355867]
+
+
+def test_a_killed_pool_worker_is_an_error_with_a_name_and_the_next_call_works(counting):
+    for worker in pool_workers(counting):
+        worker.kill()
+    (reply,) = counting.client.wait_for([counting.request])
+    assert reply["error"]["exc_type"] == "PoolWorkerDiedError"
+    with cluster(counting.uri) as rpc:
+        assert rpc.compute.prime_count(10**6) == 78498
+
+
+def test_the_amqp_heartbeat_holds_while_primes_are_counted(fresh_vhost):
+    """Two missed heartbeats of 3 s, and the broker would hand the request out again."""
+    environment = {"AMQP_URI": fresh_vhost.amqp_uri, "AMQP_HEARTBEAT": "3"}
+    with running("services.compute", **environment) as process:
+        client = DurableClient(fresh_vhost.amqp_uri)
+        started = time.monotonic()
+        ids = client.request("compute.prime_count", (2 * 10**9,), (5 * 10**8,))
+        assert results(client.wait_for(ids)) == [98222287, 26355867]
+        if time.monotonic() - started < 7:  # a machine so fast must count a while longer
+            ids += client.request("compute.prime_count", (10**10,))
+            client.wait_for(ids, 120)
+        assert not process.logged("Connection to broker lost")
+        assert {len(client.replies[correlation_id]) for correlation_id in ids} == {1}
+
+
+def test_the_supervisor_starts_a_killed_process_again(vhost, tmp_path):
+    with supervised(tmp_path, 2, AMQP_URI=vhost.amqp_uri) as supervisor:
+        wait_until(lambda: len(service_processes(supervisor)) == 2)
+        before = service_processes(supervisor)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: len(service_processes(supervisor) - before) == 2)
+        wait_until(lambda: answers(vhost.amqp_uri))
