@@ -12,8 +12,8 @@ from types import FrameType
 from .demo import LOGIN, PASSWORD, press_the_button
 from .errors import StackError
 from .layout import BUILD, CHECKOUT, ENVIRONMENT_FILE, LOGS
-from .settings import own_broker
-from .stack import running_stack
+from .settings import own_broker, own_mail_server
+from .stack import RunningStack, running_stack
 from .steps import say
 
 
@@ -30,6 +30,7 @@ def run() -> int:
         press_the_button(stack.environment)
         _print_addresses(stack.environment)
         try:
+            _print_mails(stack)
             stack.supervisor.wait()
         except SystemExit:  # what a signal raises: here it is the expected end
             say("stopping ...")
@@ -84,8 +85,18 @@ def _print_addresses(environment: Mapping[str, str]) -> None:
         )
         user, _, password = login.partition(":")
         say(f"RabbitMQ  http://{address}  (login {user}, password {password})")
+    api = f"http://127.0.0.1:{environment['STACK_API_PORT']}/apidocs"
+    say(f"REST API  {api}  (X-API-Key {environment['STACK_API_KEY']})")
+    say(f"Metrics   http://127.0.0.1:{environment['STACK_METRICS_PORT']}/metrics")
     say(f"Logs      {LOGS}/")
     say("`make shell` in another terminal opens the nameko shell. Ctrl-C stops everything.")
+
+
+def _print_mails(stack: RunningStack) -> None:
+    """Print the mails that the services send, as they come."""
+    if own_mail_server(stack.environment):
+        tail = ["tail", "--lines=+1", "--follow=name", "--retry", f"{LOGS}/mail_catcher.log"]
+        subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *tail], stderr=subprocess.DEVNULL)
 
 
 def _exit_on(signal_number: int, _frame: FrameType | None) -> None:

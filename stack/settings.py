@@ -29,15 +29,16 @@ class Secrets:
     postgres: str
     rabbitmq: str
     supervisor: str
+    api: str
 
 
 def load_secrets() -> Secrets:
     """Read this checkout's passwords, made at the first start."""
     path = BUILD / "secrets.json"
-    if not path.exists():
-        made = {name: secrets.token_hex(16) for name in Secrets.__annotations__}
-        write_private(path, json.dumps(made))
-    return Secrets(**json.loads(path.read_text()))
+    made = {name: secrets.token_hex(16) for name in Secrets.__annotations__}
+    known = made | (json.loads(path.read_text()) if path.exists() else {})
+    write_private(path, json.dumps(known))
+    return Secrets(**known)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -53,6 +54,7 @@ def stack_environment(odoo_root: Path) -> dict[str, str]:
     environment |= _supervisor_environment(known)
     environment |= _rabbitmq_environment(known, environment)
     environment |= _postgres_environment(known)
+    environment |= _services_environment(known, environment)
     environment |= _odoo_environment(odoo_root)
     return environment
 
@@ -65,6 +67,24 @@ def own_broker(environment: Mapping[str, str]) -> bool:
 def own_database(environment: Mapping[str, str]) -> bool:
     """Tell whether the stack runs a PostgreSQL of its own."""
     return environment["STACK_POSTGRES_BIN"] != ""
+
+
+def own_mail_server(environment: Mapping[str, str]) -> bool:
+    """Tell whether the services' mails go to the stack's own catcher."""
+    return "STACK_MAIL_CATCHER" in environment
+
+
+def _services_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, str]:
+    found = {
+        "STACK_API_KEY": known.api,
+        "STACK_API_PORT": str(reserve(8000)),
+        "STACK_METRICS_PORT": str(reserve(9100)),
+    }
+    if "SMTP_HOST" in base:
+        host, port = base["SMTP_HOST"], base.get("SMTP_PORT", "25")
+        return {**found, "STACK_SMTP_HOST": host, "STACK_SMTP_PORT": port}
+    mail_catcher = {"STACK_SMTP_HOST": HOST, "STACK_SMTP_PORT": str(reserve())}
+    return {**found, **mail_catcher, "STACK_MAIL_CATCHER": "1"}
 
 
 def _supervisor_environment(known: Secrets) -> dict[str, str]:

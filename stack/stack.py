@@ -22,13 +22,14 @@ from .settings import (
     load_secrets,
     own_broker,
     own_database,
+    own_mail_server,
     stack_environment,
     write_private,
 )
 from .steps import step
 from .supervision import Supervisor
 
-RPC_QUEUES = ("rpc-compute", "rpc-notify")
+RPC_QUEUES = ("rpc-compute", "rpc-mail", "rpc-notify")
 
 
 class RunningStack(NamedTuple):
@@ -89,6 +90,9 @@ def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Sec
         with step("RabbitMQ"):
             supervisor.start("rabbitmq", lambda: broker_answers(environment), seconds=90)
     with step("the Nameko services"):
+        if own_mail_server(environment):
+            supervisor.control.start("mail_catcher")
+        supervisor.control.start("api")
         supervisor.start("services", lambda: services_answer(environment), seconds=60)
     with step("Odoo"):
         supervisor.start("odoo", lambda: odoo_answers(environment), seconds=120)
