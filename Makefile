@@ -33,7 +33,7 @@ translations: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m stack.translations
 
 lock: .venv/complete
-	PATH=$(BIN):$$PATH requirements/lock.sh
+	PATH=$(CURDIR)/$(BIN):$$PATH requirements/lock.sh
 
 .PHONY: browser
 browser: .venv/complete

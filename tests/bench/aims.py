@@ -39,4 +39,11 @@ AIMS = {
         "10,000 records: our records/s / bare ORM writes of the same results", least=0.4
     ),
     "calls_per_s_16_threads_vs_1": Aim("16 threads in one process, 4 service instances", least=1),
+    "compute_p99_beside_primes_vs_idle": Aim(
+        "p99 of compute.method while the same process counts primes to 10⁸ / when it is idle",
+        most=5,
+    ),
+    "connections_lost_meanwhile": Aim(
+        "AMQP connections that missed their 10-second heartbeat meanwhile", most=0
+    ),
 }

@@ -44,15 +44,15 @@ def measure_compute(vhost: Vhost) -> dict[str, float]:
         mapped = rate(PAIRS, lambda: rpc.compute.map("sum", pairs))
         prime_seconds = seconds(lambda: rpc.compute.prime_count(10**8))
     return {
-        "compute.method, idle: p50 ms": percentile(idle, 50),
-        "compute.method, idle: p99 ms": percentile(idle, 99),
-        "compute.method beside prime_count(10**8): p99 ms": percentile(busy, 99),
-        "p99 beside heavy work / p99 idle": percentile(busy, 99) / percentile(idle, 99),
-        "prime_count(10**8) calls meanwhile": len(counted),
-        "broker connections lost meanwhile (heartbeat 10 s)": lost,
-        "compute.method, pipelined: calls/s": pipelined,
-        "compute.map: pairs/s": mapped,
-        "prime_count(10**8): s": prime_seconds,
+        "compute_idle_p50_ms": percentile(idle, 50),
+        "compute_idle_p99_ms": percentile(idle, 99),
+        "compute_beside_primes_p99_ms": percentile(busy, 99),
+        "compute_p99_beside_primes_vs_idle": percentile(busy, 99) / percentile(idle, 99),
+        "primes_counted_meanwhile": len(counted),
+        "connections_lost_meanwhile": lost,
+        "compute_pipelined_calls_per_s": pipelined,
+        "map_pairs_per_s": mapped,
+        "prime_count_1e8_seconds": prime_seconds,
     }
 
 
@@ -96,7 +96,7 @@ def measure_mail(vhost: Vhost) -> dict[str, float]:
             wait_until(lambda: len(server.accepted) >= MAILS)
             delivered = MAILS / (time.perf_counter() - started)
     server.stop()
-    return {"mail.send: mails accepted/s": accepted, "mail: mails delivered/s": delivered}
+    return {"mails_accepted_per_s": accepted, "mails_delivered_per_s": delivered}
 
 
 def measure_api(vhost: Vhost) -> dict[str, float]:
@@ -108,7 +108,7 @@ def measure_api(vhost: Vhost) -> dict[str, float]:
     }
     with running("services.compute", AMQP_URI=vhost.amqp_uri), serving(**options) as api:
         times = [seconds(lambda: api.compute(key="key", wait="true")) * 1000 for _ in range(300)]
-    return {"POST /compute?wait=true: p50 ms": percentile(times, 50)}
+    return {"api_compute_p50_ms": percentile(times, 50)}
 
 
 def latencies(rpc: Any, count: int) -> list[float]:
