@@ -85,7 +85,7 @@ class NamekoCompute(models.Model):
 
     def _compute_one(self, method: str, arguments: tuple[Any, ...]) -> None:
         answer = self.env["nameko.rpc"].call("compute", method, *arguments)
-        self._write_outcomes({self: self._to_number(answer)})
+        self.write({"result": self._to_number(answer), **self._done_values()})
 
     def _compute_many(self, *, mailed: bool) -> dict[str, Any]:
         """Compute in batches, and mail record by record where that is wanted."""
@@ -159,13 +159,22 @@ class NamekoCompute(models.Model):
     def _write_outcomes(self, outcomes: Outcomes) -> None:
         failed = {r: o for r, o in outcomes.items() if isinstance(o, NamekoError)}
         done = self.browse(record.id for record in outcomes if record not in failed)
-        stamp = {"computed_by_id": self.env.uid, "computed_at": fields.Datetime.now()}
         for record in done:
             record.result = outcomes[record]
-        done.write({"state": "done", "error": False, **stamp})
+        done.write(self._done_values())
+        self.browse(record.id for record in failed).write(
+            {**self._done_values(), "state": "failed", "result": 0}
+        )
         for record, error in failed.items():
             record.error = str(error)
-        self.browse(record.id for record in failed).write({"state": "failed", "result": 0, **stamp})
+
+    def _done_values(self) -> dict[str, Any]:
+        return {
+            "state": "done",
+            "error": False,
+            "computed_by_id": self.env.uid,
+            "computed_at": fields.Datetime.now(),
+        }
 
     def _many_done(self, outcomes: Outcomes) -> dict[str, Any]:
         """Tell how it went, and have the view show the results."""
