@@ -22,12 +22,12 @@ class Checkout:
         (folder / ".venv").symlink_to(VENV)
         self.output = folder.with_suffix(".log")
 
-    def make(self, target: str) -> subprocess.Popen:
+    def make(self, target: str, **environment: str) -> subprocess.Popen:
         with self.output.open("w") as output:
             return subprocess.Popen(
                 ["make", "--old-file=.venv/complete", target],
                 cwd=self.folder,
-                env=outside_environment(),
+                env={**outside_environment(), **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -66,6 +66,32 @@ def test_demo_prints_the_sum_beside_a_running_stack_and_leaves_nothing(checkout)
     assert checkout.make("demo").wait(timeout=240) == 0, checkout.output.read_text()
     assert checkout.says("99999 + 99999 = 199998")
     assert checkout.processes() == []
+
+
+def test_demo_uses_what_the_user_names(checkout):
+    named = ("AMQP_URI", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD")
+    services = {name: os.environ[name] for name in named}
+    make = checkout.make("demo", **services, PGDATABASE="second_checkout")
+    started: set[str] = set()
+
+    def has_ended() -> bool:
+        started.update(names_of(checkout.processes()))
+        return make.poll() is not None
+
+    wait_until(has_ended, seconds=240)
+    assert checkout.says("99999 + 99999 = 199998"), checkout.output.read_text()
+    assert "supervisord" in started
+    assert not started & {"beam.smp", "postgres", "epmd"}
+
+
+def names_of(processes: list[psutil.Process]) -> set[str]:
+    found = set()
+    for process in processes:
+        try:
+            found.add(process.name())
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def interrupt(make: subprocess.Popen, _checkout: Checkout) -> None:
