@@ -12,12 +12,13 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.steps import say, step
-from tests.bench import calls, clicks
+from tests.bench import calls, clicks, jobs
 from tests.bench.aims import AIMS, Aim
 
 PARTS = {
     "calls": lambda: calls.measure(os.environ["AMQP_URI"]),
     "clicks": clicks.measure,
+    "jobs": jobs.measure,
 }
 
 
