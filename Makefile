@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
 
-.PHONY: demo run test lint bench shell down screenshot translations lock
+.PHONY: demo run test lint bench shell down screenshot translations lock chaos
 
 demo run: .venv/complete
 	@$(STACK) $@
@@ -19,12 +19,16 @@ lint: .venv/complete
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	# exceptions.py is handed its translation function; broker/ holds no Odoo models.
-	$(BIN)/pylint --rcfile=.pylintrc-odoo --disable=prefer-env-translation,method-required-super \
+	# exceptions.py is handed its translation function; broker/ holds no Odoo models; nameko.job is
+	# split by concern.
+	$(BIN)/pylint --rcfile=.pylintrc-odoo --disable=prefer-env-translation,method-required-super,consider-merging-classes-inherited \
 		odoo_addons/nameko_compute
 
 bench: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m tests.bench $(PARTS)
+
+chaos: .venv/complete
+	@$(STACK) exec -- $(BIN)/python -m tests.jobs.chaos $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 screenshot: .venv/complete browser
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
