@@ -12,8 +12,12 @@
         "security/nameko_compute_groups.xml",
         "security/ir.model.access.csv",
         "security/nameko_compute_rules.xml",
+        "security/nameko_job_rules.xml",
         "views/nameko_compute_views.xml",
         "views/nameko_compute_menus.xml",
+        "views/nameko_job_views.xml",
+        "views/nameko_compute_later_views.xml",
+        "data/nameko_job_crons.xml",
     ],
     "application": True,
 }

@@ -68,6 +68,22 @@ class UnusableResult(NamekoError):
     """The answer does not fit the field that should take it."""
 
 
+class InvalidJob(NamekoError):
+    """A job was asked for with options that cannot be: a mistake in the code that asks."""
+
+
+class JobCancelled(NamekoError):
+    """Somebody cancelled the job; what the service may have done is not known."""
+
+
+class PredecessorFailed(NamekoError):
+    """A job that this one waited for has failed or was cancelled."""
+
+
+class DatabaseNeutralized(NamekoError):
+    """The database is a neutralized copy, from which nothing may be sent."""
+
+
 def user_error(error: errors.RpcError, _: Translate) -> NamekoError:
     """Say in the user's language what a client's error means and what to do.
 

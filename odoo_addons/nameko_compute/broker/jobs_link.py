@@ -1,0 +1,103 @@
+"""The relay's connections to the broker: long-lived, watched by heartbeats, read without waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+import amqp
+
+from . import errors
+from .config import BrokerConfig
+from .connecting import _reason
+from .deadline import Deadline
+from .transport import DeadlineConnection
+from .wire import LOST
+
+HEARTBEAT = 20.0  # s; a frozen peer is noticed after twice as long
+PATIENCE = 10.0  # s that one operation may take
+
+
+class Link:
+    """One connection with one channel. Single-threaded.
+
+    Every method raises `LOST` errors when the connection is broken or too slow; it must then be
+    discarded.
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self.blocked = False
+        self._connection = DeadlineConnection(config, Deadline(config.connect_timeout), HEARTBEAT)
+        try:
+            self._connect(config)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _connect(self, config: BrokerConfig) -> None:
+        """Raises BrokerUnreachable or AccessRefused."""
+        try:
+            self._connection.on_blocked = self._on_blocked
+            self._connection.on_unblocked = self._on_unblocked
+            self._connection.connect()
+            self._channel = self._connection.channel()
+            self._set_up(self._channel)
+        except (amqp.AccessRefused, amqp.NotAllowed) as error:
+            text = f"The broker at {config.address} refuses access: {error.reply_text}"
+            raise errors.AccessRefused(text) from None
+        except LOST as error:
+            text = f"The broker at {config.address} cannot be reached: {_reason(error)}"
+            raise errors.BrokerUnreachable(text) from None
+
+    def _set_up(self, channel: Any) -> None:
+        """What a subclass declares on its fresh channel."""
+
+    def _on_blocked(self, reason: str) -> None:
+        self.blocked = True
+
+    def _on_unblocked(self) -> None:
+        self.blocked = False
+
+    def fileno(self) -> int:
+        """The socket, for `select`."""
+        return int(self._connection.transport.sock.fileno())
+
+    def allow(self, seconds: float = PATIENCE) -> Deadline:
+        """Give what comes next so many seconds."""
+        deadline = Deadline(seconds)
+        self._connection.transport.deadline = deadline
+        return deadline
+
+    def drain(self) -> None:
+        """Handle what has arrived, without waiting for more, and keep the heartbeat going."""
+        self.allow()
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._connection.drain_arrived()
+        self._connection.heartbeat_tick()
+
+    def discard(self) -> None:
+        """Close the socket without a word."""
+        with contextlib.suppress(*LOST):
+            self._connection.collect()
+
+    def close(self) -> None:
+        """Take leave of the broker."""
+        with contextlib.suppress(*LOST):
+            self.allow(2)
+            self._connection.close()
+        self.discard()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,83 @@
+"""Replies and progress events as the relay reads them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import errors
+from .encoding import remote_error
+from .jobs_body import decode
+from .request import Request
+
+UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError, AttributeError, KeyError)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message from a queue: `tag` acknowledges it."""
+
+    tag: int
+    correlation_id: str
+    content_type: str
+    body: Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered to the job `uuid`.
+
+    text: the result as JSON; result: the same as Python values; error: Nameko's description of an
+    exception, in place of a result; unreadable: why the message is no reply, in place of both.
+    """
+
+    uuid: str
+    text: str = "null"
+    result: Any = None
+    error: Mapping[str, Any] | None = None
+    unreadable: str = ""
+
+
+def read_reply(delivery: Delivery) -> Reply:
+    """Read a message; one that is no reply of Nameko's in JSON gives an `unreadable` Reply."""
+    uuid = delivery.correlation_id
+    try:
+        content = json.loads(_text(delivery))
+        error = content["error"]
+        if not isinstance(error, dict | None) or "result" not in content:
+            return Reply(uuid, unreadable="it has not the form of a reply of Nameko's")
+        text = json.dumps(content["result"])
+        return Reply(uuid, text, decode(text, content["result"]), error)
+    except UNREADABLE as problem:
+        return Reply(uuid, unreadable=f"it is no JSON of Nameko's ({type(problem).__name__})")
+
+
+def error_of(reply: Reply, service: str, method: str) -> errors.RpcError:
+    """The error that stands for a reply without result."""
+    request = Request(service, method)
+    if reply.unreadable:
+        text = f"{request} ran, but its answer cannot be used: {reply.unreadable}."
+        return errors.BadReply(text, service=service, method=method)
+    return remote_error(reply.error or {}, request)
+
+
+def read_progress(delivery: Delivery) -> tuple[str, float] | None:
+    """The job's uuid and its share done, from 0 to 1, of an event `progress`; None if it is none."""
+    try:
+        event = json.loads(_text(delivery))
+        share = float(event["progress"])
+        uuid = event["job"]
+    except UNREADABLE:
+        return None
+    if not isinstance(uuid, str) or not math.isfinite(share):
+        return None
+    return uuid, min(1.0, max(0.0, share))
+
+
+def _text(delivery: Delivery) -> str:
+    if delivery.content_type != "application/json":
+        raise ValueError("not JSON")
+    return delivery.body if isinstance(delivery.body, str) else bytes(delivery.body).decode()

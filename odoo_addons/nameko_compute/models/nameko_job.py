@@ -1,0 +1,158 @@
+"""Jobs: durable calls of services, as their rows and what a user may do with them."""
+
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+LIVE = ("pending", "sent")
+DEFAULT_PRIORITY = 10
+CHANNEL = "nameko_job"  # NOTIFY: there is something to do
+READY = "state = 'pending' AND is_ready"
+
+
+class NamekoJob(models.Model):
+    """A job is made by `nameko.rpc`'s `delay`, sent and finished by the relay, and by nobody else."""
+
+    _name = "nameko.job"
+    _description = "Job"
+    _order = "id desc"
+    _rec_name = "uuid"
+    _log_access = True
+
+    uuid = fields.Char("Job", required=True, readonly=True)
+    service = fields.Char(required=True, readonly=True)
+    method = fields.Char(required=True, readonly=True)
+    arguments = fields.Text(required=True, readonly=True, prefetch=False)
+    state = fields.Selection(
+        [
+            ("pending", "Pending"),
+            ("sent", "Sent"),
+            ("done", "Done"),
+            ("failed", "Failed"),
+            ("cancelled", "Cancelled"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    is_ready = fields.Boolean(readonly=True, help="Neither its time nor another job is awaited.")
+    is_waiting = fields.Boolean("Waits for Other Jobs", readonly=True)
+
+    res_model = fields.Char("Record's Model", readonly=True)
+    res_id = fields.Many2oneReference("Record's ID", model_field="res_model", readonly=True)
+    result_field = fields.Char(readonly=True)
+    on_result = fields.Char("Method for the Result", readonly=True)
+    on_error = fields.Char("Method for the Error", readonly=True)
+
+    user_id = fields.Many2one("res.users", required=True, readonly=True, index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    language = fields.Char(readonly=True)
+
+    priority = fields.Integer(readonly=True, aggregator=None, help="The lower, the earlier.")
+    eta = fields.Datetime("Not Before", readonly=True)
+    deadline = fields.Datetime(readonly=True, help="Without an answer by then it is sent again.")
+    timeout = fields.Float("Timeout (s)", readonly=True, aggregator=None)
+    attempts = fields.Integer(readonly=True, aggregator="avg")
+    max_attempts = fields.Integer("Most Attempts", readonly=True, aggregator=None)
+    retry_delays = fields.Char("Retry Delays (s)", readonly=True)
+    retry_on = fields.Char("Retried Errors", readonly=True)
+    identity_key = fields.Char(readonly=True)
+    predecessor_ids = fields.Many2many(
+        "nameko.job",
+        "nameko_job_predecessor",
+        "job_id",
+        "predecessor_id",
+        string="Waits For",
+        readonly=True,
+    )
+    successor_ids = fields.Many2many(
+        "nameko.job",
+        "nameko_job_predecessor",
+        "predecessor_id",
+        "job_id",
+        string="Awaited By",
+        readonly=True,
+    )
+    results_as = fields.Char(readonly=True)
+
+    progress = fields.Float("Progress (%)", readonly=True, aggregator="avg")
+    sent_at = fields.Datetime(readonly=True)
+    done_at = fields.Datetime("Finished At", readonly=True)
+    seconds = fields.Float(
+        "Duration (s)", readonly=True, aggregator="avg", help="From creation on."
+    )
+    result = fields.Text(readonly=True, prefetch=False)
+    has_result = fields.Boolean(readonly=True)
+    error_type = fields.Char(readonly=True)
+    error_message = fields.Text(readonly=True)
+
+    # Each index holds live rows only: it stays small however many jobs have finished.
+    _uuid_unique = models.UniqueIndex("(uuid)")
+    _identity_unique = models.UniqueIndex(
+        "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
+    )
+    _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
+    _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")
+    _waiting_index = models.Index("(id) WHERE state = 'pending' AND is_waiting")
+    _sent_index = models.Index("(service) WHERE state = 'sent'")
+    _deadline_index = models.Index("(deadline) WHERE state = 'sent'")
+    _finished_index = models.Index("(done_at) WHERE state IN ('done', 'failed', 'cancelled')")
+    _record_index = models.Index("(res_model, res_id) WHERE res_model IS NOT NULL")
+
+    def init(self) -> None:
+        """Keep the order of the jobs that one waits for."""
+        self.env.cr.execute(
+            "ALTER TABLE nameko_job_predecessor ADD COLUMN IF NOT EXISTS sequence integer"
+        )
+
+    @api.depends("service", "method")
+    def _compute_display_name(self) -> None:
+        for job in self:
+            job.display_name = f"{job.service}.{job.method}"
+
+    @api.private
+    def get_result(self) -> Any:
+        """Give what the service returned, None where nothing has come yet."""
+        self.ensure_one()
+        from ..broker.jobs_body import decode  # noqa: PLC0415  loads kombu
+
+        return decode(self.result) if self.has_result else None
+
+    def action_cancel(self) -> None:
+        """Have these jobs not run, or their results not be written where they run already."""
+        self._check_mine()
+        self.sudo()._set_cancelled(self.env._("Cancelled by %s", self.env.user.name))
+
+    def action_retry(self) -> None:
+        """Send failed and cancelled jobs again, from the first attempt on."""
+        self._check_mine()
+        self.sudo()._set_pending_again()
+
+    def action_apply_again(self) -> None:
+        """Write the results of failed jobs once more, without computing again."""
+        self._check_mine()
+        self.sudo()._apply_kept_results()
+
+    def action_open_record(self) -> dict[str, Any]:
+        """Show the record that the result is for."""
+        self.ensure_one()
+        if not self.res_model or self.res_model not in self.env:
+            raise UserError(self.env._("This job belongs to no record."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def _check_mine(self) -> None:
+        """Let users touch their own jobs, and managers those of their companies."""
+        self.check_access("read")
+        is_manager = self.env.user.has_group("nameko_compute.group_nameko_manager")
+        if not (self.env.su or is_manager or self.user_id <= self.env.user):
+            raise AccessError(self.env._("These jobs belong to somebody else."))
+
+    @api.model
+    def _notify(self) -> None:
+        """Wake the relays when this transaction is committed."""
+        self.env.cr.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -1,0 +1,167 @@
+"""Jobs on their way out: which are due, and what became of those that were published.
+
+All of it is SQL for the relay, in transactions of level READ COMMITTED: with REPEATABLE READ, two
+relays would abort each other's work.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from .nameko_job import READY
+
+NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
+GRACE = 5  # s after its timeout in which a reply that was under way may come
+# The delay before the next attempt: the last one counts for all further attempts.
+NEXT_DELAY = """
+    (string_to_array(retry_delays, ',')::float[])[
+        least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))]
+"""
+AFTER_DELAY = f"{NOW} + make_interval(secs => coalesce({NEXT_DELAY}, 0))"
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job locked by this transaction, to be published."""
+
+    id: int
+    uuid: str
+    service: str
+    method: str
+    arguments: str
+    user_id: int
+    company_id: int
+    language: str | None
+    timeout: float
+    results_as: str
+
+
+class NamekoJob(models.Model):
+    _inherit = "nameko.job"
+
+    @api.model
+    @api.private
+    def read_committed(self) -> None:
+        """Set the level of a transaction that has just begun."""
+        self.env.cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+    @api.model
+    @api.private
+    def rooms(self, most: int) -> dict[str, int]:
+        """Give each service with ready jobs the number of jobs that may be sent to it now."""
+        self.env.cr.execute(
+            f"""
+            WITH RECURSIVE ready(service) AS (
+                (SELECT service FROM nameko_job WHERE {READY} ORDER BY service LIMIT 1)
+                UNION ALL
+                SELECT (SELECT next.service FROM nameko_job next
+                         WHERE {READY} AND next.service > ready.service
+                         ORDER BY next.service LIMIT 1)
+                  FROM ready WHERE ready.service IS NOT NULL)
+            SELECT service, %s - (SELECT count(*) FROM nameko_job sent
+                                   WHERE sent.state = 'sent' AND sent.service = ready.service)
+              FROM ready WHERE service IS NOT NULL
+            """,  # noqa: S608  constants
+            [most],
+        )
+        return {service: room for service, room in self.env.cr.fetchall() if room > 0}
+
+    @api.model
+    @api.private
+    def claim(self, service: str, most: int) -> list[Claimed]:
+        """Lock ready jobs of a service, the most urgent and oldest first."""
+        columns = Claimed.__annotations__
+        self.env.cr.execute(
+            f"""
+            SELECT {", ".join(columns)} FROM nameko_job
+             WHERE {READY} AND service = %s
+             ORDER BY priority, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+            """,  # noqa: S608  constants
+            [service, most],
+        )
+        return [Claimed(*row) for row in self.env.cr.fetchall()]
+
+    @api.model
+    @api.private
+    def results_before(self, job_ids: Collection[int]) -> dict[int, list[str]]:
+        """Give each of these jobs that waited for others their results, as JSON, in order."""
+        self.env.cr.execute(
+            """
+            SELECT link.job_id, array_agg(earlier.result ORDER BY link.sequence)
+              FROM nameko_job_predecessor link
+              JOIN nameko_job earlier ON earlier.id = link.predecessor_id
+             WHERE link.job_id = ANY(%s) GROUP BY link.job_id
+            """,
+            [list(job_ids)],
+        )
+        return dict(self.env.cr.fetchall())
+
+    @api.model
+    @api.private
+    def mark_sent(self, job_ids: Sequence[int], unroutable: Sequence[int]) -> None:
+        """Note that these were published; for the unroutable ones the time to answer is over."""
+        self.env.cr.execute(
+            f"""
+            UPDATE nameko_job
+               SET state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0, eta = NULL,
+                   sent_at = {NOW},
+                   error_type = CASE WHEN id = ANY(%(unroutable)s) THEN 'UnknownService' END,
+                   deadline = {NOW} + make_interval(
+                       secs => CASE WHEN id = ANY(%(unroutable)s) THEN 0 ELSE timeout + %(grace)s END)
+             WHERE id = ANY(%(ids)s)
+            """,  # noqa: S608  constants
+            {"ids": list(job_ids), "unroutable": list(unroutable), "grace": GRACE},
+        )
+
+    @api.model
+    @api.private
+    def put_off(self, job_ids: Sequence[int]) -> None:
+        """Try these, which the broker refused, after their delay."""
+        self.env.cr.execute(
+            f"UPDATE nameko_job SET is_ready = false, eta = {AFTER_DELAY} WHERE id = ANY(%s)",  # noqa: S608
+            [list(job_ids)],
+        )
+
+    @api.model
+    @api.private
+    def wake_due(self) -> int:
+        """Make jobs ready whose time has come; gives how many."""
+        self.env.cr.execute(
+            f"""
+            UPDATE nameko_job SET is_ready = true
+             WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting AND eta <= {NOW}
+            """  # noqa: S608  constants
+        )
+        return self.env.cr.rowcount
+
+    @api.model
+    def _retry_later(self, job_ids: Sequence[int]) -> None:
+        """Have these sent again after their delay."""
+        if job_ids:
+            self.env.cr.execute(
+                f"""
+                UPDATE nameko_job SET state = 'pending', is_ready = false, eta = {AFTER_DELAY}
+                 WHERE id = ANY(%s)
+                """,  # noqa: S608  constants
+                [list(job_ids)],
+            )
+
+    @api.model
+    @api.private
+    def note_progress(self, shares: dict[str, float]) -> None:
+        """Write the progress of running jobs, from 0 to 1 by uuid."""
+        values = SQL(", ").join(
+            SQL("(%s, %s)", uuid, 100 * share) for uuid, share in shares.items()
+        )
+        self.env.cr.execute(
+            SQL(
+                """
+                UPDATE nameko_job job SET progress = told.progress
+                  FROM (VALUES %s) AS told(uuid, progress)
+                 WHERE job.uuid = told.uuid AND job.state = 'sent'
+                """,
+                values,
+            )
+        )

@@ -1,0 +1,236 @@
+"""Making jobs: `self.env["nameko.rpc"].delay("pricing", "quote", order.id, on_result="_on_quote")`."""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import fields as dataclass_fields
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..broker.errors import RpcError
+from ..exceptions import InvalidJob, user_error
+from ..job_request import JobOptions, JobRequest
+from .nameko_job import DEFAULT_PRIORITY
+
+OPTIONS = frozenset(field.name for field in dataclass_fields(JobOptions))
+CALLBACK_PREFIX = "_on_"
+COLUMNS = (
+    "uuid", "service", "method", "arguments", "state", "is_ready", "is_waiting",
+    "res_model", "res_id", "result_field", "on_result", "on_error",
+    "user_id", "company_id", "language", "priority", "eta", "timeout", "attempts", "max_attempts",
+    "retry_delays", "retry_on", "identity_key", "results_as", "progress", "has_result",
+    "create_uid", "write_uid",
+)  # fmt: skip
+DEFAULTS = {"job_timeout": "3600", "job_max_attempts": "3", "job_retry_delays": "10,60,300"}
+
+
+class NamekoRpc(models.AbstractModel):
+    _inherit = "nameko.rpc"
+
+    @api.model
+    @api.private
+    def delay(self, service: str, method: str, *args: Any, **kwargs: Any) -> models.BaseModel:
+        """Have a service work later; the job is part of this transaction.
+
+        It runs at least once when the transaction is committed, never when it is rolled back, and its
+        result is written exactly once, with the rights of this user in this company.
+
+        :param args: of the method, as for `call`
+        :param kwargs: `job_request.JobOptions` by name; all others go to the method. For a method that
+            has such a name itself, use `delay_many`.
+        :return: the job
+        :raises exceptions.NamekoError: where an argument cannot be sent or an option is wrong
+        """
+        options = JobOptions(**{name: kwargs.pop(name) for name in OPTIONS & kwargs.keys()})
+        return self.delay_many([JobRequest(service, method, args, kwargs, options)])
+
+    @api.model
+    @api.private
+    def delay_many(self, requests: Iterable[JobRequest]) -> models.BaseModel:
+        """Make many jobs at once.
+
+        :return: the jobs in the order of the requests; for a request whose identity key is taken, the
+            job that has it
+        """
+        requests = list(requests)
+        common = self._common_values()
+        rows = [{**common, **self._job_values(request, common)} for request in requests]
+        ids, taken = self._insert_jobs(rows), {}
+        if len(ids) < len(rows):
+            taken = self._jobs_with_key([row for row in rows if row["uuid"] not in ids])
+        self._link_predecessors(ids, rows, requests)
+        self.env["nameko.job"]._wake()
+        return self.env["nameko.job"].browse(({**ids, **taken})[row["uuid"]] for row in rows)
+
+    @api.model
+    @api.private
+    def chain(self, *requests: JobRequest) -> models.BaseModel:
+        """Make jobs that run one after the other, each with the result of the one before it.
+
+        :return: the jobs in their order
+        """
+        jobs = self.env["nameko.job"]
+        for request in requests:
+            options = {name: getattr(request.options, name) for name in OPTIONS}
+            if jobs:
+                options |= {"after": jobs[-1], "results_as": "arguments"}
+            jobs += self.delay_many(
+                [
+                    JobRequest(
+                        request.service,
+                        request.method,
+                        request.args,
+                        request.kwargs,
+                        JobOptions(**options),
+                    )
+                ]
+            )
+        return jobs
+
+    def _common_values(self) -> dict[str, Any]:
+        get_param = self.env["ir.config_parameter"].sudo().get_param
+        default = {key: get_param(f"nameko_compute.{key}", DEFAULTS[key]) for key in DEFAULTS}
+        return {
+            "state": "pending",
+            "attempts": 0,
+            "progress": 0,
+            "has_result": False,
+            "user_id": self.env.uid,
+            "create_uid": self.env.uid,
+            "write_uid": self.env.uid,
+            "company_id": self.env.company.id,
+            "language": self.env.lang or self.env.user.lang,
+            "timeout": float(default["job_timeout"]),
+            "max_attempts": int(default["job_max_attempts"]),
+            "retry_delays": default["job_retry_delays"],
+            "priority": DEFAULT_PRIORITY,
+        }
+
+    def _job_values(self, request: JobRequest, common: dict[str, Any]) -> dict[str, Any]:
+        options = request.options
+        given = {
+            "priority": options.priority,
+            "timeout": options.timeout,
+            "max_attempts": options.max_attempts,
+            "retry_delays": options.retry_delays and ",".join(map(str, options.retry_delays)),
+        }
+        self._check_numbers(request, given)
+        return {
+            "uuid": str(uuid.uuid4()),
+            "service": request.service,
+            "method": request.method,
+            "arguments": self._encode_arguments(request),
+            "eta": options.eta and fields.Datetime.to_string(options.eta),
+            "identity_key": options.identity_key or None,
+            "retry_on": ",".join(sorted(options.retry_on)) or None,
+            "results_as": options.results_as,
+            "is_waiting": bool(options.after),
+            "is_ready": not options.after and not options.eta,
+            **self._target_values(request),
+            **{name: value for name, value in given.items() if value is not None},
+        }
+
+    def _check_numbers(self, request: JobRequest, given: dict[str, Any]) -> None:
+        for name in ("timeout", "max_attempts"):
+            if given[name] is not None and not 0 < given[name] < 2**31:
+                raise InvalidJob(f"{request}: {name} is {given[name]!r}; it must be above 0.")
+
+    def _encode_arguments(self, request: JobRequest) -> str:
+        from ..broker.jobs_body import encode_body  # noqa: PLC0415  loads kombu
+
+        try:
+            return encode_body(request.service, request.method, request.args, request.kwargs)
+        except RpcError as error:
+            raise user_error(error, self.env._) from error
+
+    def _target_values(self, request: JobRequest) -> dict[str, Any]:
+        """Where the result goes, once this user may write there."""
+        record, options = request.options.record, request.options
+        names = {
+            "result_field": options.result_field,
+            "on_result": options.on_result,
+            "on_error": options.on_error,
+        }
+        if not record:
+            if any(names.values()):
+                raise InvalidJob(f"{request}: result_field, on_result and on_error need a record.")
+            return {}
+        record.ensure_one()
+        self._check_target(request, record)
+        return {"res_model": record._name, "res_id": record.id, **names}
+
+    def _check_target(self, request: JobRequest, record: models.BaseModel) -> None:
+        options = request.options
+        for name in filter(None, (options.on_result, options.on_error)):
+            check_callback(record, name)
+        if options.result_field:
+            if options.on_result:
+                raise InvalidJob(f"{request}: give result_field or on_result, not both.")
+            if options.result_field not in record._fields:
+                raise InvalidJob(f"{request}: {record._name} has no field {options.result_field}.")
+            record.check_access("write")
+            record._check_field_access(record._fields[options.result_field], "write")
+        record.check_access("read")
+
+    def _insert_jobs(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Insert the rows, but for taken identity keys; gives the ids by uuid."""
+        columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
+        self.env.cr.execute(
+            SQL(
+                """
+                INSERT INTO nameko_job (create_date, write_date, %(columns)s)
+                SELECT now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %(columns)s
+                  FROM json_populate_recordset(NULL::nameko_job, %(rows)s)
+                    ON CONFLICT (identity_key)
+                       WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL
+                       DO NOTHING
+                RETURNING uuid, id
+                """,
+                columns=columns,
+                rows=json.dumps(rows),
+            )
+        )
+        return dict(self.env.cr.fetchall())
+
+    def _jobs_with_key(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Find the jobs that have the identity keys of these rows: their ids by the rows' uuids."""
+        self.env.cr.execute(
+            "SELECT identity_key, id FROM nameko_job"
+            " WHERE state IN ('pending', 'sent') AND identity_key = ANY(%s)",
+            [[row["identity_key"] for row in rows]],
+        )
+        by_key = dict(self.env.cr.fetchall())
+        return {row["uuid"]: by_key[row["identity_key"]] for row in rows}
+
+    def _link_predecessors(
+        self,
+        ids: dict[str, int],
+        rows: Sequence[dict[str, Any]],
+        requests: Sequence[JobRequest],
+    ) -> None:
+        links = [
+            {"job_id": ids[row["uuid"]], "predecessor_id": predecessor, "sequence": number}
+            for row, request in zip(rows, requests, strict=True)
+            if row["is_waiting"] and row["uuid"] in ids
+            for number, predecessor in enumerate(request.options.after.ids)
+        ]
+        if links:
+            self.env.cr.execute(
+                "INSERT INTO nameko_job_predecessor (job_id, predecessor_id, sequence)"
+                " SELECT job_id, predecessor_id, sequence"
+                " FROM json_to_recordset(%s) AS link(job_id int, predecessor_id int, sequence int)"
+                " ON CONFLICT DO NOTHING",
+                [json.dumps(links)],
+            )
+            self.env["nameko.job"]._release_waiting(list({link["job_id"] for link in links}))
+
+
+def check_callback(record: models.BaseModel, name: str) -> None:
+    """Let no other methods be called than those written for it."""
+    if not name.startswith(CALLBACK_PREFIX) or not callable(getattr(type(record), name, None)):
+        raise InvalidJob(
+            f"{record._name} has no method {name} that takes results: its name must begin with "
+            f"{CALLBACK_PREFIX}."
+        )

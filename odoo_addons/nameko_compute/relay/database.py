@@ -1,0 +1,86 @@
+"""The relay's side of PostgreSQL: transactions, and a session that hears when jobs are made."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import psycopg2.extensions
+
+from odoo import SUPERUSER_ID, api, models
+from odoo.modules.registry import Registry
+from odoo.sql_db import connection_info_for
+
+from ..models.nameko_job import CHANNEL
+from ..models.nameko_job_cron import RELAY_LOCK
+from .watchdog import keep_alive
+
+SIGNALING_SECONDS = 1.0  # between two looks whether modules or caches have changed
+LISTENER_CHECK_SECONDS = 10.0
+LOCK_TIMEOUT = "2s"  # for a record that somebody else holds: its job is tried again later
+LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+class Database:
+    """One Odoo database, whose registry follows the changes that other processes make."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        threading.current_thread().dbname = name  # type: ignore[attr-defined]  for Odoo's log
+        self._registry = Registry(name)
+        self._checked_at = 0.0
+
+    @contextmanager
+    def jobs(self, *, read_committed: bool = False) -> Iterator[models.BaseModel]:
+        """Give the jobs in a transaction, which is committed unless an error leaves it."""
+        self._follow_signals()
+        with self._registry.cursor() as cr:
+            keep_alive(cr.connection)
+            jobs = api.Environment(cr, SUPERUSER_ID, {})["nameko.job"]
+            if read_committed:
+                jobs.read_committed()
+            else:
+                cr.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+            yield jobs
+
+    def _follow_signals(self) -> None:
+        now = time.monotonic()
+        if now > self._checked_at + SIGNALING_SECONDS:
+            self._registry = self._registry.check_signaling()
+            self._checked_at = now
+
+
+class Listener:
+    """A session that is told of new jobs and shows others that a relay runs."""
+
+    def __init__(self, database: str) -> None:
+        _, info = connection_info_for(database)
+        self._connection = psycopg2.connect(**info)
+        keep_alive(self._connection)
+        self._connection.set_isolation_level(psycopg2.extensions.ISOLATION_LEVEL_AUTOCOMMIT)
+        self._execute(f"LISTEN {CHANNEL}")
+        self._execute(f"SELECT pg_advisory_lock_shared({RELAY_LOCK})")
+
+    def _execute(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+        self._checked_at = time.monotonic()
+
+    def fileno(self) -> int:
+        """The socket, for `select`."""
+        return int(self._connection.fileno())
+
+    def heard(self) -> set[str]:
+        """Take the payloads of what has been heard; sees from time to time that the session lives."""
+        if time.monotonic() > self._checked_at + LISTENER_CHECK_SECONDS:
+            self._execute("SELECT 1")
+        self._connection.poll()
+        payloads = {notify.payload for notify in self._connection.notifies}
+        self._connection.notifies.clear()
+        return payloads
+
+    def close(self) -> None:
+        self._connection.close()
