@@ -29,6 +29,7 @@ from .settings import (
 from .steps import step
 from .supervision import Supervisor
 
+RELAY_ALIVE = BUILD / "relay.alive"  # the relay touches it as soon as it serves
 RPC_QUEUES = ("rpc-compute", "rpc-mail", "rpc-notify")
 
 
@@ -96,6 +97,9 @@ def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Sec
         supervisor.start("services", lambda: services_answer(environment), seconds=60)
     with step("Odoo"):
         supervisor.start("odoo", lambda: odoo_answers(environment), seconds=120)
+    with step("the relay of the jobs"):
+        RELAY_ALIVE.unlink(missing_ok=True)
+        supervisor.start("relay", RELAY_ALIVE.exists, seconds=60)
 
 
 def _start_postgres(supervisor: Supervisor, environment: Mapping[str, str], known: Secrets) -> None:

@@ -89,7 +89,8 @@ class Supervisor:
         """Stop every program, Odoo first and its database and broker last, then supervisord."""
         if self._process.poll() is None:
             with suppress(OSError, xmlrpc.client.Error):  # supervisord itself ends what is left
-                self.control.stop("odoo", "api", "services", "rabbitmq", "epmd", "postgres")
+                programs = ("odoo", "relay", "api", "services", "rabbitmq", "epmd", "postgres")
+                self.control.stop(*programs)
             self._process.terminate()
         self._process.wait()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+ResultsAs = Literal["list", "arguments", "nothing"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
@@ -40,7 +42,7 @@ class JobOptions:
     retry_delays: Sequence[float] | None = None
     retry_on: Collection[str] = ()
     after: Any = None
-    results_as: Literal["list", "arguments", "nothing"] = "list"
+    results_as: ResultsAs = "list"
 
 
 @dataclass(frozen=True)

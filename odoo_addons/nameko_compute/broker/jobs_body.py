@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from kombu.utils.json import object_hook
 
 from .encoding import MARKER, encode
 from .request import Request
-
-ResultsAs = Literal["list", "arguments", "nothing"]
 
 
 def encode_body(service: str, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
@@ -26,7 +24,7 @@ def decode(text: str, plain: Any = None) -> Any:
     return json.loads(text) if plain is None else plain
 
 
-def with_results(body: str, results: Sequence[str], results_as: ResultsAs) -> str:
+def with_results(body: str, results: Sequence[str], results_as: str) -> str:
     """Put the results of earlier jobs before the arguments: as one list, or one by one."""
     if results_as == "nothing":
         return body

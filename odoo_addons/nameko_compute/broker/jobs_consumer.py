@@ -1,4 +1,4 @@
-"""Replies and progress of jobs on their way back: from durable queues, acknowledged when written."""
+"""Replies and progress of jobs: from durable queues, acknowledged when they are written."""
 
 from __future__ import annotations
 

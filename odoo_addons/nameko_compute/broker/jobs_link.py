@@ -1,4 +1,4 @@
-"""The relay's connections to the broker: long-lived, watched by heartbeats, read without waiting."""
+"""The relay's connections to the broker: long-lived, watched by heartbeats."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import ssl
 from types import TracebackType
 from typing import Any
 
-from typing_extensions import Self
-
 import amqp
+from typing_extensions import Self
 
 from . import errors
 from .config import BrokerConfig

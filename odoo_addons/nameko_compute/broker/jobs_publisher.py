@@ -1,4 +1,4 @@
-"""Requests of jobs on their way to the services: persistent, mandatory, confirmed batch by batch."""
+"""Requests of jobs: persistent, mandatory, confirmed batch by batch."""
 
 from __future__ import annotations
 

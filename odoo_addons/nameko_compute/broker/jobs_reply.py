@@ -65,7 +65,7 @@ def error_of(reply: Reply, service: str, method: str) -> errors.RpcError:
 
 
 def read_progress(delivery: Delivery) -> tuple[str, float] | None:
-    """The job's uuid and its share done, from 0 to 1, of an event `progress`; None if it is none."""
+    """The job's uuid and its share done, from 0 to 1; None if it is no event `progress`."""
     try:
         event = json.loads(_text(delivery))
         share = float(event["progress"])

@@ -50,7 +50,7 @@ class NamekoRelay(Command):
         )  # fmt: skip
         group.add_option(
             "--take-over", action="store_true", my_default=False,
-            help="This database replaces its original, from a backup for example: keep its live jobs.",
+            help="This database replaces its original, as after a restore: keep its live jobs.",
         )  # fmt: skip
         config.parser.add_option_group(group)
         return config.parse_config(args, setup_logging=True)

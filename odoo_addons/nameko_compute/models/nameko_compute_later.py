@@ -29,7 +29,7 @@ class NamekoCompute(models.Model):
     )
     progress = fields.Float(related="job_id.progress", related_sudo=True)
 
-    def action_compute_later(self) -> dict[str, Any] | None:
+    def action_compute_later(self) -> None:
         """Queue the computations; their results are written when the service has answered."""
         todo = self.filtered(lambda record: record.state != "queued")
         todo.check_access("write")
@@ -69,5 +69,7 @@ class NamekoCompute(models.Model):
     def _cron_compute_pending(self) -> None:
         """Queue the drafts, each as a job of whoever made it."""
         drafts = self.search([("state", "=", "draft")], limit=PENDING_AT_ONCE, order="id")
-        for (user, company), records in drafts.grouped(lambda r: (r.create_uid, r.company_id)).items():
+        for (user, company), records in drafts.grouped(
+            lambda r: (r.create_uid, r.company_id)
+        ).items():
             records.with_user(user).with_company(company).action_compute_later()

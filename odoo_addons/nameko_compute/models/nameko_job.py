@@ -12,7 +12,7 @@ READY = "state = 'pending' AND is_ready"
 
 
 class NamekoJob(models.Model):
-    """A job is made by `nameko.rpc`'s `delay`, sent and finished by the relay, and by nobody else."""
+    """Made by `nameko.rpc`'s `delay`, sent and finished by the relay, and by nobody else."""
 
     _name = "nameko.job"
     _description = "Job"

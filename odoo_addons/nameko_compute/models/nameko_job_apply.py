@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Finish:
-    """How a job ends: its `result` as JSON where there is one, its `error` where that is not None."""
+    """How a job ends: with its `result` as JSON, an `error`, or both where it was not written."""
 
     row: Row
     result: str | None = None
@@ -180,12 +180,11 @@ class NamekoJob(models.Model):
         for record, (_, reply) in zip(records, group, strict=True):
             record.write({field.name: field_value(field, reply.result)})
 
-    def _call(self, row: Row, method: str, argument: Any) -> None:
+    def _call(self, row: Row, method: str | None, argument: Any) -> None:
         record = self._env_of(row)[row.res_model].browse(row.res_id)
         if not record.exists():
             raise MissingError(self.env._("The record %s does not exist any more.", record))
-        check_callback(record, method)
-        getattr(record, method)(argument)
+        getattr(record, check_callback(record, method or ""))(argument)
 
     def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
         """Run it and give the error that undid it; one of the database's is raised."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from odoo import api, models
 from odoo.tools import SQL
 
+from ..job_request import ResultsAs
 from .nameko_job import READY
 
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
@@ -35,7 +36,7 @@ class Claimed:
     company_id: int
     language: str | None
     timeout: float
-    results_as: str
+    results_as: ResultsAs
 
 
 class NamekoJob(models.Model):
@@ -105,11 +106,13 @@ class NamekoJob(models.Model):
         self.env.cr.execute(
             f"""
             UPDATE nameko_job
-               SET state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0, eta = NULL,
+               SET state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
+                   eta = NULL,
                    sent_at = {NOW},
                    error_type = CASE WHEN id = ANY(%(unroutable)s) THEN 'UnknownService' END,
                    deadline = {NOW} + make_interval(
-                       secs => CASE WHEN id = ANY(%(unroutable)s) THEN 0 ELSE timeout + %(grace)s END)
+                       secs => CASE WHEN id = ANY(%(unroutable)s) THEN 0
+                               ELSE timeout + %(grace)s END)
              WHERE id = ANY(%(ids)s)
             """,  # noqa: S608  constants
             {"ids": list(job_ids), "unroutable": list(unroutable), "grace": GRACE},

@@ -111,8 +111,8 @@ class NamekoJob(models.Model):
             )
         return CallTimeout(
             env._(
-                "%(service)s.%(method)s did not answer any of %(attempts)s attempts in time. It may "
-                "have been executed. Look at the service, then retry the job.",
+                "%(service)s.%(method)s did not answer any of %(attempts)s attempts in time. It "
+                "may have been executed. Look at the service, then retry the job.",
                 service=row.service,
                 method=row.method,
                 attempts=attempts,
@@ -155,7 +155,8 @@ class NamekoJob(models.Model):
             """
             UPDATE nameko_job
                SET state = 'pending', attempts = 0, progress = 0, eta = NULL, deadline = NULL,
-                   is_waiting = false, is_ready = false, done_at = NULL, seconds = NULL, result = NULL,
+                   is_waiting = false, is_ready = false, done_at = NULL, seconds = NULL,
+                   result = NULL,
                    has_result = false, error_type = NULL, error_message = NULL
              WHERE id = ANY(%s) AND state IN ('failed', 'cancelled')
             """,

@@ -1,4 +1,4 @@
-"""Making jobs: `self.env["nameko.rpc"].delay("pricing", "quote", order.id, on_result="_on_quote")`."""
+"""Making jobs: `self.env["nameko.rpc"].delay("pricing", "quote", 5, on_result="_on_quote")`."""
 
 import json
 import uuid
@@ -34,12 +34,12 @@ class NamekoRpc(models.AbstractModel):
     def delay(self, service: str, method: str, *args: Any, **kwargs: Any) -> models.BaseModel:
         """Have a service work later; the job is part of this transaction.
 
-        It runs at least once when the transaction is committed, never when it is rolled back, and its
-        result is written exactly once, with the rights of this user in this company.
+        It runs at least once when the transaction is committed, never when it is rolled back, and
+        its result is written exactly once, with the rights of this user in this company.
 
         :param args: of the method, as for `call`
-        :param kwargs: `job_request.JobOptions` by name; all others go to the method. For a method that
-            has such a name itself, use `delay_many`.
+        :param kwargs: `job_request.JobOptions` by name; all others go to the method. For a method
+            that has such a name itself, use `delay_many`.
         :return: the job
         :raises exceptions.NamekoError: where an argument cannot be sent or an option is wrong
         """
@@ -51,8 +51,8 @@ class NamekoRpc(models.AbstractModel):
     def delay_many(self, requests: Iterable[JobRequest]) -> models.BaseModel:
         """Make many jobs at once.
 
-        :return: the jobs in the order of the requests; for a request whose identity key is taken, the
-            job that has it
+        :return: the jobs in the order of the requests; for a request whose identity key is taken,
+            the job that has it
         """
         requests = list(requests)
         common = self._common_values()
@@ -227,10 +227,11 @@ class NamekoRpc(models.AbstractModel):
             self.env["nameko.job"]._release_waiting(list({link["job_id"] for link in links}))
 
 
-def check_callback(record: models.BaseModel, name: str) -> None:
-    """Let no other methods be called than those written for it."""
+def check_callback(record: models.BaseModel, name: str) -> str:
+    """Let no other methods be called than those written for it; gives the name."""
     if not name.startswith(CALLBACK_PREFIX) or not callable(getattr(type(record), name, None)):
         raise InvalidJob(
             f"{record._name} has no method {name} that takes results: its name must begin with "
             f"{CALLBACK_PREFIX}."
         )
+    return name

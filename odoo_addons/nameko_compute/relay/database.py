@@ -29,7 +29,7 @@ class Database:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        threading.current_thread().dbname = name  # type: ignore[attr-defined]  for Odoo's log
+        vars(threading.current_thread())["dbname"] = name  # for Odoo's log
         self._registry = Registry(name)
         self._checked_at = 0.0
 
@@ -74,7 +74,7 @@ class Listener:
         return int(self._connection.fileno())
 
     def heard(self) -> set[str]:
-        """Take the payloads of what has been heard; sees from time to time that the session lives."""
+        """Take what has been heard; look from time to time whether the session lives."""
         if time.monotonic() > self._checked_at + LISTENER_CHECK_SECONDS:
             self._execute("SELECT 1")
         self._connection.poll()

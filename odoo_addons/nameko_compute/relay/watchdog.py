@@ -1,7 +1,7 @@
 """Noticing that a connection to PostgreSQL has silently died, also while a query waits on it.
 
-libpq waits for an answer for ever. In the relay's process every wait goes through `wait`, which asks
-over another connection whether the query really still runs.
+libpq waits for an answer for ever. In the relay's process every wait goes through `wait`, which
+asks over another connection whether the query really still runs.
 """
 
 from __future__ import annotations
@@ -64,9 +64,8 @@ def _ready(connection: Any, state: int, seconds: float) -> bool:
 
 def _check(connection: Any, state: int) -> None:
     """Raise unless the server still works on what it was asked, or has just answered."""
-    if _probing or not _works(connection):
-        if _probing or not _ready(connection, state, 1.0):
-            raise psycopg2.OperationalError("the connection to PostgreSQL is silently dead")
+    if _probing or not (_works(connection) or _ready(connection, state, 1.0)):
+        raise psycopg2.OperationalError("the connection to PostgreSQL is silently dead")
 
 
 def _works(connection: Any) -> bool:
