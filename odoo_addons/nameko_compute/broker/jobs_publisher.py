@@ -66,7 +66,10 @@ class Publisher(Link):
         What is published to it then would still be executed when it has recovered, however often
         it was repeated meanwhile.
         """
-        self._send(channel, f"probe.{uuid.uuid4()}", amqp.Message(""), mandatory=False)
+        nowhere = str(uuid.uuid4())  # on the default exchange: no service could ever get it
+        arguments = (0, "", nowhere, False, False)
+        channel.send_method(spec.Basic.Publish, "Bssbb", arguments, amqp.Message(""))
+        self._unconfirmed[next(self._tags)] = ""
         self._wait_for_confirms()
 
     def publish(self, requests: Sequence[JobRequest]) -> Sent:
@@ -75,7 +78,7 @@ class Publisher(Link):
         self._sent = Sent()
         for request in requests:
             key = f"{request.service}.{request.method}"
-            self._send(self._channel, key, self._message(request), mandatory=True)
+            self._send(key, self._message(request))
         self._wait_for_confirms()
         return self._sent
 
@@ -94,10 +97,10 @@ class Publisher(Link):
             expiration=str(min(MAX_EXPIRATION, max(1, int(request.seconds * 1000)))),
         )
 
-    def _send(self, channel: Any, key: str, message: amqp.Message, *, mandatory: bool) -> None:
-        arguments = (0, EXCHANGE, key, mandatory, False)
-        channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
-        self._unconfirmed[next(self._tags)] = message.properties.get("correlation_id", "")
+    def _send(self, key: str, message: amqp.Message) -> None:
+        arguments = (0, EXCHANGE, key, True, False)  # True: mandatory
+        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+        self._unconfirmed[next(self._tags)] = message.properties["correlation_id"]
 
     def _wait_for_confirms(self) -> None:
         while self._unconfirmed:

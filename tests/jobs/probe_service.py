@@ -1,0 +1,48 @@
+"""An unmodified Nameko service; each run of `add` is noted in the file that PROBE_FILE names."""
+
+import os
+
+import eventlet
+from nameko.rpc import rpc
+
+
+def note(text: str) -> None:
+    with open(os.environ["PROBE_FILE"], "a") as file:
+        file.write(f"{text}\n")
+
+
+class ProbeService:
+    name = "probe"
+
+    @rpc
+    def add(self, value, other):
+        note(f"{value}")
+        return value + other
+
+    @rpc
+    def total(self, values, extra=0):
+        return sum(values) + extra
+
+    @rpc
+    def take_seconds(self, value, other):
+        note(f"{value}")
+        eventlet.sleep(5)
+        return value + other
+
+    @rpc
+    def fail(self, value, other):
+        raise ValueError(f"{value} is not to my taste")
+
+    @rpc
+    def fail_first(self, value, other):
+        """Fail where this value was never seen."""
+        with open(os.environ["PROBE_FILE"]) as file:
+            seen = f"{value}\n" in file.readlines()
+        note(f"{value}")
+        if not seen:
+            raise LookupError("not yet")
+        return value + other
+
+    @rpc
+    def large(self, megabytes, other):
+        return "x" * int(megabytes * 1_000_000)

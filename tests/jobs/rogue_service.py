@@ -1,0 +1,79 @@
+"""A service that keeps no rule: it answers twice, never, late by a day's clock, or with garbage."""
+
+import json
+import os
+
+import kombu
+
+REPLY = {"result": 0, "error": None}
+GARBAGE = [
+    (b"{", "application/json"),
+    (b"\xff\xfe", "application/json"),
+    (b"[]", "application/json"),
+    (b'{"result": 1}', "application/json"),
+    (b'{"result": 1, "error": 7}', "application/json"),
+    (b"gASVBQAAAAAAAACMAWGULg==", "application/x-python-serialize"),
+    (
+        b'{"result": {"__type__": "datetime", "__value__": "never"}, "error": null}',
+        "application/json",
+    ),
+]
+
+
+class Rogue:
+    def __init__(self, uri):
+        self.connection = kombu.Connection(uri)
+        self.exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
+        self.producer = self.connection.Producer()
+        self.garbage = 0
+
+    def run(self):
+        queue = kombu.Queue("rpc-rogue", self.exchange, "rogue.*", durable=True)
+        with self.connection.Consumer(queue, callbacks=[self.on_request], accept=["json"]):
+            print("ready", flush=True)  # noqa: T201  whoever started it waits for this
+            while True:
+                self.connection.drain_events()
+
+    def on_request(self, body, message):
+        behaviour = message.delivery_info["routing_key"].partition(".")[2]
+        getattr(self, behaviour)(body["args"], message)
+        message.ack()
+
+    def twice(self, args, message):
+        for _ in range(2):
+            self.answer(message, {"result": args[0] + args[1], "error": None})
+
+    def twice_different(self, args, message):
+        self.answer(message, {"result": args[0] + args[1], "error": None})
+        self.answer(message, {"result": None, "error": {"exc_type": "Late", "value": "late"}})
+
+    def never(self, args, message):
+        pass
+
+    def garbled(self, args, message):
+        body, content_type = GARBAGE[self.garbage % len(GARBAGE)]
+        self.garbage += 1
+        self.answer(message, body, content_type)
+
+    def to_nobody(self, args, message):
+        message.properties["correlation_id"] = "nobody"
+        self.answer(message, REPLY)
+
+    def tomorrow(self, args, message):
+        """Answer as a machine whose clock is a day ahead."""
+        self.answer(message, {"result": args[0] + args[1], "error": None}, timestamp=4_102_444_800)
+
+    def answer(self, message, body, content_type="application/json", **properties):
+        self.producer.publish(
+            body if isinstance(body, bytes) else json.dumps(body),
+            exchange=self.exchange,
+            routing_key=message.properties["reply_to"],
+            correlation_id=message.properties["correlation_id"],
+            content_type=content_type,
+            content_encoding="binary" if isinstance(body, bytes) else "utf-8",
+            **properties,
+        )
+
+
+if __name__ == "__main__":
+    Rogue(os.environ["AMQP_URI"]).run()

@@ -1,0 +1,131 @@
+"""Services that answer twice, never, with garbage or with a lot; and what an admin may do to queues."""
+
+import pytest
+
+from tests.jobs.world import World
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def rogue(world: World) -> World:
+    world.start_rogue()
+    world.start_relay()
+    return world
+
+
+def dead_letters(world: World) -> int:
+    identity = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
+    ((name,),) = world.sql(identity, "nameko_compute.database_identity")
+    return world.messages(f"nameko_compute.dead-{name}")
+
+
+@pytest.mark.parametrize("behaviour", ["twice", "twice_different", "tomorrow"])
+def test_first_answer_counts_once(rogue: World, behaviour: str):
+    rogue.make(50, method=behaviour, service="rogue")
+    assert rogue.wait_until_finished() == {"done": 50}
+    wait_until(lambda: rogue.messages("rpc-rogue") == 0)
+    rogue.make(1, method="twice", service="rogue")  # behind all second answers
+    rogue.wait_until_finished()
+    assert rogue.hits() == {1: 51}
+    assert rogue.sql("SELECT sum(coalesce(failures, 0)) FROM nameko_job_probe") == [(0,)]
+
+
+def test_garbage_fails_its_job_and_is_kept(rogue: World):
+    rogue.make(14, method="garbled", service="rogue")
+    rogue.make(5, method="twice", service="rogue")
+    assert rogue.wait_until_finished() == {"failed": 14, "done": 5}
+    assert rogue.sql("SELECT DISTINCT error_type FROM nameko_job WHERE state = 'failed'") == [
+        ("UncertainOutcome",)
+    ]
+    assert rogue.sql("SELECT sum(failures) FROM nameko_job_probe") == [(14,)]
+    wait_until(lambda: dead_letters(rogue) == 14)
+
+
+def test_reply_to_no_job_is_set_aside(rogue: World):
+    rogue.make(3, method="to_nobody", service="rogue", timeout=1, max_attempts=1)
+    wait_until(lambda: dead_letters(rogue) == 3)
+    assert rogue.wait_until_finished() == {"failed": 3}
+
+
+def test_no_answer_is_asked_for_again_and_then_failed(rogue: World):
+    rogue.make(5, method="never", service="rogue", timeout=0.5, max_attempts=2, retry_delays=[0.5])
+    assert rogue.wait_until_finished() == {"failed": 5}
+    assert rogue.sql("SELECT DISTINCT attempts, error_type FROM nameko_job") == [(2, "CallTimeout")]
+    assert rogue.sql("SELECT sum(failures) FROM nameko_job_probe") == [(5,)]
+
+
+def test_purged_requests_are_sent_again(world: World):
+    world.start_service().kill()
+    world.start_relay()
+    world.make(30, timeout=3, retry_delays=[0.1])
+    wait_until(lambda: world.messages("rpc-probe") == 30)
+    world.purge("rpc-probe")
+    world.start_service()
+    assert world.wait_until_finished() == {"done": 30}
+    assert world.hits() == {1: 30}
+
+
+def test_unexecuted_requests_do_not_pile_up(world: World):
+    """A request that was not taken within its timeout is not run besides the next one."""
+    world.start_service().kill()
+    world.start_relay()
+    world.make(10, timeout=1, max_attempts=9, retry_delays=[0.1])
+    wait_until(lambda: world.sql("SELECT min(attempts) FROM nameko_job") == [(3,)], seconds=60)
+    world.start_service()
+    assert world.wait_until_finished() == {"done": 10}
+    assert sorted(world.ran()) == sorted(set(world.ran()))
+
+
+def test_large_results(served: World):
+    served.make(3, method="large", on_result="_on_text")
+    with served.env(user=2) as env:
+        record = env["nameko.job.probe"].create({"number": 10})
+        env["nameko.rpc"].delay_many([record._request("probe", "large", on_result="_on_text")])
+    assert served.wait_until_finished() == {"done": 4}
+    assert served.sql("SELECT text FROM nameko_job_probe WHERE number = 10") == [("10000000",)]
+
+
+def test_exception_of_the_service_fails_the_job(served: World):
+    served.make(3, method="fail")
+    assert served.wait_until_finished() == {"failed": 3}
+    assert served.sql("SELECT DISTINCT error_type FROM nameko_job") == [("ValueError",)]
+    ((error,),) = served.sql("SELECT error FROM nameko_job_probe WHERE number = 2")
+    assert error == "RemoteError: probe.fail could not do it: 2 is not to my taste"
+
+
+def test_exception_that_may_pass_is_tried_again(served: World):
+    served.make(5, method="fail_first", retry_on=["LookupError"], retry_delays=[0.1])
+    assert served.wait_until_finished() == {"done": 5}
+    assert served.sql("SELECT DISTINCT attempts FROM nameko_job") == [(2,)]
+    assert served.hits() == {1: 5}
+
+
+def test_service_that_comes_later_gets_its_jobs(world: World):
+    world.start_relay()
+    world.make(5, retry_delays=[0.5], max_attempts=100)
+    wait_until(lambda: world.sql("SELECT min(attempts) FROM nameko_job")[0][0] >= 1)
+    world.start_service()
+    assert world.wait_until_finished() == {"done": 5}
+
+
+def test_service_that_never_comes_fails_its_jobs(world: World):
+    world.start_relay()
+    world.make(5, service="nobody", retry_delays=[0.1], max_attempts=2)
+    assert world.wait_until_finished() == {"failed": 5}
+    assert world.sql("SELECT DISTINCT error_type FROM nameko_job") == [("UnknownService",)]
+
+
+def test_error_in_a_callback_fails_its_job_alone(served: World):
+    with served.env(user=2) as env:
+        records = env["nameko.job.probe"].browse(env["nameko.job.probe"].make(20))
+        records[3].is_refusing = True
+    assert served.wait_until_finished() == {"done": 19, "failed": 1}
+    with served.env(user=2) as env:
+        job = env["nameko.job"].search([("state", "=", "failed")])
+        assert (job.error_message, job.get_result()) == ("This record takes no results.", 4)
+        records = records.with_env(env)
+        records[3].is_refusing = False
+        job.action_apply_again()
+    assert served.states() == {"done": 20}
+    assert served.hits() == {1: 20}
+    assert len(served.ran()) == 20  # nothing was computed again

@@ -1,0 +1,20 @@
+"""An Odoo process that makes jobs and does not come to its commit."""
+
+import os
+import signal
+import sys
+
+from odoo import api
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
+from tests.jobs.world import odoo_options
+
+if __name__ == "__main__":
+    config.parse_config(odoo_options(sys.argv[1]))
+    with Registry(sys.argv[1]).cursor() as cr:
+        api.Environment(cr, 1, {})["nameko.job.probe"].make(5)
+        cr.flush()
+        print("created", flush=True)  # noqa: T201  whoever started it waits for this
+        signal.sigwait({signal.SIGTERM})
+        os.abort()

@@ -1,0 +1,224 @@
+"""A world of its own for the tests of jobs: a database, a virtual host, services and relays."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.parse
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import requests
+
+from tests.waiting import wait_until
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+BUILD = CHECKOUT / "build" / "jobs"
+DATABASE = "nameko_jobs_test"
+ADDONS = HERE / "addons"
+NEXT_TO = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable]
+
+
+def odoo_options(database: str = DATABASE) -> list[str]:
+    """What leads Odoo's commands to the tests' addon and database."""
+    import configparser  # noqa: PLC0415
+
+    parser = configparser.RawConfigParser()
+    parser.read(os.environ["ODOO_RC"])
+    paths = f"{parser['options']['addons_path']},{ADDONS}"
+    return ["-c", os.environ["ODOO_RC"], "-d", database, f"--addons-path={paths}"]
+
+
+class Program:
+    """A process of the tests', with its output in a file."""
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        self.log = BUILD / f"{name}-{uuid.uuid4().hex[:6]}.log"
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [*NEXT_TO, *command],
+                env={**os.environ, **environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=CHECKOUT,
+            )
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Wait until a text stands in its output."""
+        wait_until(
+            lambda: text in self.log.read_text() or self.process.poll() is not None,
+            seconds=seconds,
+            what=f"{text!r} in {self.log}",
+        )
+        assert text in self.log.read_text(), self.log.read_text()[-3000:]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def terminate(self, seconds: float = 40) -> int:
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+
+class World:
+    """Everything that a test may start, stop and ask."""
+
+    def __init__(self, database: str = DATABASE) -> None:
+        self.database = database
+        self.vhost = f"jobs-{uuid.uuid4().hex[:12]}"
+        self.api = f"{os.environ['RABBITMQ_MANAGEMENT_URI']}/api"
+        parts = urllib.parse.urlsplit(os.environ["AMQP_URI"])
+        self.amqp_uri = parts._replace(path=f"/{self.vhost}").geturl()
+        self.probe_file = BUILD / f"{self.vhost}.ran"
+        self.programs: list[Program] = []
+
+    def open(self) -> None:
+        BUILD.mkdir(parents=True, exist_ok=True)
+        self.probe_file.touch()
+        requests.put(f"{self.api}/vhosts/{self.vhost}", timeout=30).raise_for_status()
+
+    def close(self) -> None:
+        for program in self.programs:
+            program.kill()
+        requests.delete(f"{self.api}/vhosts/{self.vhost}", timeout=30).raise_for_status()
+        self.probe_file.unlink()
+
+    # Programs
+
+    def start(self, name: str, command: list[str], **environment: str) -> Program:
+        everything = {
+            "AMQP_URI": self.amqp_uri,
+            "PROBE_FILE": str(self.probe_file),
+            "PYTHONPATH": f"{HERE}:{CHECKOUT}",
+            **environment,
+        }
+        program = Program(name, command, everything)
+        self.programs.append(program)
+        return program
+
+    def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Program:
+        alive = BUILD / f"{uuid.uuid4().hex[:8]}.alive"
+        command = ["-m", "odoo", "nameko_relay", *odoo_options(self.database)]
+        program = self.start("relay", [*command, f"--alive-file={alive}", *options], **environment)
+        if wait:
+            program.wait_for("The relay serves")
+        return program
+
+    def start_service(self, wait: bool = True) -> Program:
+        config = CHECKOUT / "tests" / "jobs" / "service.yaml"
+        command = ["-m", "nameko", "run", "--config", str(config), "probe_service"]
+        program = self.start("service", command)
+        if wait:
+            wait_until(lambda: self.consumers("rpc-probe") > 0, seconds=60, what="the service")
+        return program
+
+    def start_rogue(self) -> Program:
+        program = self.start("rogue", [str(HERE / "rogue_service.py")])
+        program.wait_for("ready")
+        return program
+
+    # Questions
+
+    def queue(self, name: str) -> dict[str, Any]:
+        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}"
+        answer = requests.get(address, timeout=30)
+        return dict(answer.json()) if answer.ok else {}
+
+    def messages(self, name: str) -> int:
+        """Count the messages of a queue, by taking none."""
+        import kombu  # noqa: PLC0415
+
+        with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
+            try:
+                return int(channel.queue_declare(name, passive=True).message_count)
+            except connection.channel_errors:
+                return 0
+
+    def consumers(self, name: str) -> int:
+        import kombu  # noqa: PLC0415
+
+        with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
+            try:
+                return int(channel.queue_declare(name, passive=True).consumer_count)
+            except connection.channel_errors:
+                return 0
+
+    def purge(self, name: str) -> None:
+        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}/contents"
+        requests.delete(address, timeout=30).raise_for_status()
+
+    def ran(self) -> list[str]:
+        """The values that the service has worked on, in order."""
+        return self.probe_file.read_text().split()
+
+    @contextmanager
+    def env(self, user: int = 1, **context: Any) -> Iterator[Any]:
+        """An environment of Odoo's in a transaction of its own, committed at the end."""
+        from odoo import api  # noqa: PLC0415
+        from odoo.modules.registry import Registry  # noqa: PLC0415
+
+        with Registry(self.database).cursor() as cr:
+            yield api.Environment(cr, user, context)
+
+    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg2.connect(dbname=self.database) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return rows
+
+    def states(self) -> dict[str, int]:
+        return dict(self.sql("SELECT state, count(*) FROM nameko_job GROUP BY state"))
+
+    def wait_until_finished(self, seconds: float = 60) -> dict[str, int]:
+        """Wait until no job is pending or sent."""
+        wait_until(
+            lambda: not {"pending", "sent"} & self.states().keys(),
+            seconds=seconds,
+            what=f"jobs to finish, which are {self.states()}",
+        )
+        return self.states()
+
+    def hits(self) -> dict[int, int]:
+        """How many records have had how many results."""
+        return dict(self.sql("SELECT coalesce(hits, 0), count(*) FROM nameko_job_probe GROUP BY 1"))
+
+    def make(
+        self, count: int, method: str = "add", service: str = "probe", **options: Any
+    ) -> list[int]:
+        """Records with a job each, committed; gives the ids of the records."""
+        with self.env(user=2) as env:
+            records = env["nameko.job.probe"].create([{"number": n} for n in range(count)])
+            requests_ = [r._request(service, method, **options) for r in records]
+            env["nameko.rpc"].delay_many(requests_)
+            return list(records.ids)
+
+    def empty(self) -> None:
+        """Forget all jobs and records of an earlier test."""
+        self.sql("TRUNCATE nameko_job, nameko_job_probe, nameko_job_predecessor CASCADE")
+        self.sql("DELETE FROM ir_config_parameter WHERE key = 'nameko_compute.database_identity'")
+
+
+def install() -> None:
+    """Create the tests' database, or bring it up to date."""
+    command = ["-m", "odoo", "server", *odoo_options(), "--stop-after-init", "--no-http"]
+    modules = ["-i", "nameko_job_probe", "-u", "nameko_compute"]
+    program = Program("install", [*command, *modules], {})
+    assert program.process.wait(300) == 0, program.log.read_text()[-3000:]
+    with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE ir_cron SET active = false")  # each test says who moves its jobs
+
+
+def stop_frozen(program: Program) -> None:
+    program.signal(signal.SIGCONT)
