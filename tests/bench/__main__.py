@@ -12,7 +12,7 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.steps import say, step
-from tests.bench import calls, clicks, services
+from tests.bench import calls, clicks, jobs, services
 from tests.bench.aims import AIMS, Aim
 from tests.services.processes import new_vhost
 
@@ -23,7 +23,12 @@ def measure_calls() -> dict[str, float]:
         return calls.measure(vhost.amqp_uri)
 
 
-PARTS = {"calls": measure_calls, "clicks": clicks.measure, "services": services.measure}
+PARTS = {
+    "calls": measure_calls,
+    "clicks": clicks.measure,
+    "services": services.measure,
+    "jobs": jobs.measure,
+}
 
 
 def main(names: list[str]) -> None:

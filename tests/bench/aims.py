@@ -46,4 +46,18 @@ AIMS = {
     "connections_lost_meanwhile": Aim(
         "AMQP connections that missed their 10-second heartbeat meanwhile", most=0
     ),
+    "jobs_vs_queue_job": Aim(
+        "jobs/s from creation in Odoo to results in fields, through a service / OCA queue_job, "
+        "4 workers, whose job adds and writes the field itself",
+        least=30,
+    ),
+    "jobs_vs_bare_nameko": Aim("jobs/s / pipelined calls/s of a bare kept proxy", least=1),
+    "job_latency_vs_call": Aim(
+        "median from the commit of a job to the commit of its result / one pooled call", most=8
+    ),
+    "backlog_growth": Aim(
+        "jobs/s with 1,000,000 finished and 100,000 pending jobs / with an empty table", least=0.8
+    ),
+    "relay_memory_growth": Aim("the relay's memory after 200,000 jobs / after 5,000", most=1.2),
+    "create_many": Aim("jobs/s made in bulk / bare ORM creates of simple rows", least=0.5),
 }

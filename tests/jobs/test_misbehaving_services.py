@@ -1,4 +1,4 @@
-"""Services that answer twice, never, with garbage or with a lot; and what an admin may do to queues."""
+"""Services that answer twice, never, with garbage or with a lot; queues that are purged."""
 
 import pytest
 

@@ -93,7 +93,10 @@ def test_jobs_wait_for_a_service_that_is_down(world: World):
 def test_waiting_jobs_hold_no_transaction_and_no_worker(served: World):
     served.make(5, method="take_seconds")
     wait_until(lambda: served.states() == {"sent": 5})
-    quiet = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND xact_start < now() - interval '1 second'"
+    quiet = """
+        SELECT count(*) FROM pg_stat_activity
+         WHERE datname = %s AND xact_start < now() - interval '1 second'
+    """
     samples = [served.sql(quiet, served.database)[0][0] for _ in range(20)]
     assert sum(samples) == 0
 

@@ -1,7 +1,6 @@
 """A world of its own for the tests of jobs: a database, a virtual host, services and relays."""
 
 import os
-import signal
 import subprocess
 import sys
 import urllib.parse
@@ -158,6 +157,10 @@ class World:
         address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}/contents"
         requests.delete(address, timeout=30).raise_for_status()
 
+    def delete_queue(self, name: str) -> None:
+        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}"
+        requests.delete(address, timeout=30).raise_for_status()
+
     def ran(self) -> list[str]:
         """The values that the service has worked on, in order."""
         return self.probe_file.read_text().split()
@@ -171,9 +174,9 @@ class World:
         with Registry(self.database).cursor() as cr:
             yield api.Environment(cr, user, context)
 
-    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def sql(self, query: str, *parameters: Any, **named: Any) -> list[tuple[Any, ...]]:
         with psycopg2.connect(dbname=self.database) as connection, connection.cursor() as cursor:
-            cursor.execute(query, parameters)
+            cursor.execute(query, named or parameters or None)
             rows = cursor.fetchall() if cursor.description else []
         connection.close()
         return rows
@@ -218,7 +221,3 @@ def install() -> None:
     assert program.process.wait(300) == 0, program.log.read_text()[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE ir_cron SET active = false")  # each test says who moves its jobs
-
-
-def stop_frozen(program: Program) -> None:
-    program.signal(signal.SIGCONT)

@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from . import errors
 from .config import BrokerConfig
-from .connecting import _reason
+from .connecting import reason
 from .deadline import Deadline
 from .transport import DeadlineConnection
 from .wire import LOST
@@ -49,7 +49,7 @@ class Link:
             text = f"The broker at {config.address} refuses access: {error.reply_text}"
             raise errors.AccessRefused(text) from None
         except LOST as error:
-            text = f"The broker at {config.address} cannot be reached: {_reason(error)}"
+            text = f"The broker at {config.address} cannot be reached: {reason(error)}"
             raise errors.BrokerUnreachable(text) from None
 
     def _set_up(self, channel: Any) -> None:

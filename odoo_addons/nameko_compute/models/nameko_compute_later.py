@@ -59,7 +59,7 @@ class NamekoCompute(models.Model):
 
     def _on_computed(self, result: Any) -> None:
         if self.state == "queued":
-            self._write_outcomes({self: self._to_number(result)})
+            self._write_outcomes({self: self._number_or_error(result)})
 
     def _on_not_computed(self, error: NamekoError) -> None:
         if self.state == "queued":

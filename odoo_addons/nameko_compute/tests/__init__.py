@@ -3,3 +3,4 @@ from . import test_computation
 from . import test_configuration
 from . import test_recorded_calls
 from . import test_rpc
+from . import test_job_api

@@ -1,0 +1,230 @@
+"""How fast jobs are: beside queue_job and bare Nameko, with a backlog, and over many of them."""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+from nameko.standalone.rpc import ClusterRpcProxy
+
+from odoo.addons.nameko_compute.broker.client import Client
+from odoo.addons.nameko_compute.broker.config import BrokerConfig
+from odoo.addons.nameko_compute.broker.request import Request
+from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest
+from odoo.tools import config
+
+from tests.bench import queue_job
+from tests.jobs.world import Program, World, install, odoo_options
+from tests.waiting import wait_until
+
+HERE = Path(__file__).parent
+JOBS = 5_000
+QUEUE_JOBS = 1_000  # its rate does not depend on how many
+LATENCIES = 100
+FINISHED, PENDING = 1_000_000, 100_000
+WINDOW = 100  # calls on their way over the bare proxy
+COLUMNS = (
+    "uuid, service, method, arguments, state, is_ready, is_waiting, res_model, res_id,"
+    " result_field, user_id, company_id, language, priority, timeout, attempts, max_attempts, retry_delays,"
+    " results_as, progress, has_result, create_uid, write_uid, create_date, write_date"
+)
+
+
+def measure() -> dict[str, float]:
+    """Figures by name; rates are jobs, calls or rows a second, times ms."""
+    install()
+    config.parse_config(odoo_options())
+    with _world() as world:
+        figures = _throughput(world) | _latency(world) | _creation(world)
+    with _world() as world:
+        figures |= _backlog(world)
+    figures["queue_job_per_s"] = queue_job.jobs_per_second(QUEUE_JOBS)
+    figures["jobs_vs_queue_job"] = figures["jobs_per_s"] / figures["queue_job_per_s"]
+    return figures
+
+
+@contextlib.contextmanager
+def _world() -> Iterator[World]:
+    """An empty database and a virtual host in which the adder runs."""
+    world = World()
+    world.open()
+    world.empty()
+    config_file = HERE.parent / "jobs" / "service.yaml"
+    command = ["-m", "nameko", "run", "--config", str(config_file), "tests.bench.adder_service"]
+    world.start("adder", command)
+    wait_until(lambda: world.consumers("rpc-bench_adder") > 0, seconds=60)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def _make_jobs(world: World, count: int) -> None:
+    """Create so many jobs for as many records that exist, in one transaction."""
+    with world.env(user=2) as env:
+        records = env["nameko.job.probe"].search([], limit=count)
+        env["nameko.rpc"].delay_many(
+            JobRequest(
+                "bench_adder", "add", (number, 1), {}, JobOptions(record=r, result_field="result")
+            )
+            for number, r in enumerate(records)
+        )
+
+
+def _make_records(world: World, count: int) -> None:
+    with world.env(user=2) as env:
+        env["nameko.job.probe"].create([{"number": number} for number in range(count)])
+
+
+def _throughput(world: World) -> dict[str, float]:
+    """Ours and the bare proxy's in turn, three times."""
+    _make_records(world, JOBS)
+    relay = world.start_relay()
+    ours, bare = [], []
+    for _ in range(3):
+        world.sql("UPDATE nameko_job_probe SET result = 0")
+        started = time.perf_counter()
+        _make_jobs(world, JOBS)
+        _wait_until_idle(world)
+        ours.append(JOBS / (time.perf_counter() - started))
+        bare.append(_bare_rate(world.amqp_uri))
+    relay.terminate()
+    rate = statistics.median(ours)
+    return {
+        "jobs_per_s": rate,
+        "bare_nameko_per_s": statistics.median(bare),
+        "jobs_vs_bare_nameko": rate / statistics.median(bare),
+    }
+
+
+def _wait_until_idle(world: World, seconds: float = 900) -> None:
+    query = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'pending')"
+    query += " OR EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
+    wait_until(lambda: world.sql(query) == [(False,)], seconds=seconds)
+
+
+def _bare_rate(uri: str) -> float:
+    """Calls a second that one kept ClusterRpcProxy makes, many on their way at a time."""
+    with ClusterRpcProxy({"AMQP_URI": uri}) as cluster:
+        cluster.bench_adder.add(1, 1)
+        started = time.perf_counter()
+        for _ in range(JOBS // WINDOW):
+            replies = [cluster.bench_adder.add.call_async(n, 1) for n in range(WINDOW)]
+            for reply in replies:
+                reply.result()
+        return JOBS / (time.perf_counter() - started)
+
+
+def _latency(world: World) -> dict[str, float]:
+    """One job at a time on an idle system, from its commit until its result is committed."""
+    relay = world.start_relay()
+    connection = psycopg2.connect(dbname=world.database)
+    connection.autocommit = True
+    times = []
+    with connection.cursor() as cursor:
+        for _ in range(LATENCIES):
+            with world.env(user=2) as env:
+                record = env["nameko.job.probe"].search([], limit=1)
+                job = env["nameko.rpc"].delay(
+                    "bench_adder", "add", 1, 1, record=record, result_field="result"
+                )
+                env.flush_all()
+                started = time.perf_counter()
+            state = ""
+            while state != "done":
+                cursor.execute("SELECT state FROM nameko_job WHERE id = %s", [job.id])
+                ((state,),) = cursor.fetchall()
+            times.append(time.perf_counter() - started)
+    connection.close()
+    relay.terminate()
+    latency, call = 1000 * statistics.median(times), _call_ms(world.amqp_uri)
+    return {"job_ms": latency, "call_ms_beside_jobs": call, "job_latency_vs_call": latency / call}
+
+
+def _call_ms(uri: str) -> float:
+    times = []
+    with contextlib.closing(Client(BrokerConfig(uri))) as client:
+        for _ in range(LATENCIES):
+            started = time.perf_counter()
+            client.call(Request("bench_adder", "add", (1, 1)))
+            times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
+
+
+def _creation(world: World) -> dict[str, float]:
+    """Bulk creation of jobs beside ORM creates of as many simple rows, in turn."""
+    ours, orm = [], []
+    for _ in range(3):
+        started = time.perf_counter()
+        _make_jobs(world, JOBS)
+        ours.append(JOBS / (time.perf_counter() - started))
+        started = time.perf_counter()
+        _make_records(world, JOBS)
+        orm.append(JOBS / (time.perf_counter() - started))
+    rate, simple = statistics.median(ours), statistics.median(orm)
+    return {"created_per_s": rate, "orm_created_per_s": simple, "create_many": rate / simple}
+
+
+def _backlog(world: World) -> dict[str, float]:
+    """The rate with an empty table and with a full one, and the relay's memory on the way."""
+    _make_records(world, JOBS)
+    _make_jobs(world, JOBS)
+    relay = world.start_relay()
+    empty = _drain_rate(world)
+    small = _memory(relay)
+    relay.terminate()
+    _copy_jobs(world, FINISHED, "done")
+    _copy_jobs(world, PENDING, "pending")
+    world.sql("ANALYZE nameko_job")
+    relay = world.start_relay()
+    full = _drain_rate(world)
+    _wait_until_idle(world)
+    _copy_jobs(world, PENDING, "pending")
+    world.sql("SELECT pg_notify('nameko_job', '')")
+    _wait_until_idle(world)
+    return {
+        "drained_per_s": empty,
+        "drained_per_s_of_backlog": full,
+        "backlog_growth": full / empty,
+        "relay_memory_mb": _memory(relay) / 2**20,
+        "relay_memory_growth": _memory(relay) / small,
+    }
+
+
+def _drain_rate(world: World) -> float:
+    """Jobs a second that get done, between the first few hundred and the last of JOBS."""
+    (before,) = world.sql("SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')")[0]
+
+    def done() -> int:
+        query = "SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')"
+        return int(before - world.sql(query)[0][0])
+
+    first = wait_until(lambda: (n := done()) > JOBS // 10 and (n, time.perf_counter()), seconds=60)
+    last = wait_until(
+        lambda: (n := done()) >= JOBS * 9 // 10 and (n, time.perf_counter()), seconds=300
+    )
+    return (last[0] - first[0]) / (last[1] - first[1])
+
+
+def _copy_jobs(world: World, count: int, state: str) -> None:
+    """Add rows like the finished ones that are there."""
+    columns = COLUMNS.replace("uuid,", "", 1)
+    values = columns.replace("state,", "%(state)s,").replace("is_ready,", "%(ready)s,")
+    values = values.replace("has_result,", "%(state)s = 'done',")
+    world.sql(
+        f"INSERT INTO nameko_job (uuid, {columns}, done_at)"  # noqa: S608  constants
+        f" SELECT gen_random_uuid(), {values}, now() FROM nameko_job"
+        " CROSS JOIN generate_series(1, %(copies)s)"
+        " WHERE id IN (SELECT id FROM nameko_job WHERE state = 'done' ORDER BY id LIMIT %(jobs)s)",
+        state=state,
+        ready=state == "pending",
+        copies=count // JOBS,
+        jobs=JOBS,
+    )
+
+
+def _memory(relay: Program) -> float:
+    return float(psutil.Process(relay.process.pid).memory_info().rss)

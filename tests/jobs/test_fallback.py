@@ -1,0 +1,36 @@
+"""A plain Odoo without a relay: a scheduled action moves the jobs."""
+
+from tests.jobs.world import World, odoo_options
+from tests.waiting import wait_until
+
+CRON = "SELECT res_id FROM ir_model_data WHERE name = 'cron_move_jobs'"
+
+
+def test_scheduled_action_moves_jobs_without_a_relay(world: World):
+    world.start_service()
+    ((cron,),) = world.sql(CRON)
+    world.sql("UPDATE ir_cron SET active = true WHERE id = %s", cron)
+    world.sql("DELETE FROM ir_cron_trigger WHERE cron_id = %s", cron)
+    command = ["-m", "odoo", "server", *odoo_options(), "--no-http"]
+    world.start("odoo", [*command, "--max-cron-threads=1"])
+    world.make(100)
+    assert triggers(world, cron) == 1
+    assert world.wait_until_finished(90) == {"done": 100}
+    assert world.hits() == {1: 100}
+    world.sql("UPDATE ir_cron SET active = false WHERE id = %s", cron)
+
+
+def test_no_scheduled_action_is_woken_beside_a_relay(world: World):
+    world.start_relay()
+    world.start_service()
+    ((cron,),) = world.sql(CRON)
+    world.sql("DELETE FROM ir_cron_trigger WHERE cron_id = %s", cron)
+    world.make(10)
+    wait_until(lambda: world.states() == {"done": 10})
+    assert triggers(world, cron) == 0
+
+
+def triggers(world: World, cron: int) -> int:
+    """Count how often a scheduled action was asked to run soon."""
+    ((count,),) = world.sql("SELECT count(*) FROM ir_cron_trigger WHERE cron_id = %s", cron)
+    return int(count)
