@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
 
-.PHONY: demo run test lint bench shell down screenshot translations lock
+.PHONY: demo run test lint bench shell down screenshot translations lock chaos
 
 demo run: .venv/complete
 	@$(STACK) $@
@@ -25,6 +25,9 @@ lint: .venv/complete
 
 bench: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m tests.bench $(PARTS)
+
+chaos: .venv/complete
+	@$(STACK) exec -- $(BIN)/python -m tests.jobs.chaos $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 screenshot: .venv/complete browser
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png

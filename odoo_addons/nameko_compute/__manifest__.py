@@ -19,5 +19,6 @@
         "views/nameko_compute_later_views.xml",
         "data/nameko_job_crons.xml",
     ],
+    "assets": {"web.assets_backend": ["nameko_compute/static/src/*.js"]},
     "application": True,
 }

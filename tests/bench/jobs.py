@@ -10,13 +10,10 @@ import psutil
 import psycopg2
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from odoo.addons.nameko_compute.broker.client import Client
-from odoo.addons.nameko_compute.broker.config import BrokerConfig
-from odoo.addons.nameko_compute.broker.request import Request
-from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest
 from odoo.tools import config
 
 from tests.bench import queue_job
+from tests.bench.calls import BrokerConfig, Client, Request
 from tests.jobs.world import Program, World, install, odoo_options
 from tests.waiting import wait_until
 
@@ -28,8 +25,9 @@ FINISHED, PENDING = 1_000_000, 100_000
 WINDOW = 100  # calls on their way over the bare proxy
 COLUMNS = (
     "uuid, service, method, arguments, state, is_ready, is_waiting, res_model, res_id,"
-    " result_field, user_id, company_id, language, priority, timeout, attempts, max_attempts, retry_delays,"
-    " results_as, progress, has_result, create_uid, write_uid, create_date, write_date"
+    " result_field, user_id, company_id, language, priority, timeout, attempts, max_attempts,"
+    " retry_delays, results_as, progress, has_result, create_uid, write_uid, create_date,"
+    " write_date"
 )
 
 
@@ -65,6 +63,8 @@ def _world() -> Iterator[World]:
 def _make_jobs(world: World, count: int) -> None:
     """Create so many jobs for as many records that exist, in one transaction."""
     with world.env(user=2) as env:
+        from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+
         records = env["nameko.job.probe"].search([], limit=count)
         env["nameko.rpc"].delay_many(
             JobRequest(
