@@ -7,7 +7,6 @@ from . import nameko_job_follow
 from . import nameko_job_identity
 from . import nameko_job_vacuum
 from . import nameko_job_cron
-from . import nameko_job_reschedule
 from . import nameko_job_mixin
 from . import nameko_compute
 from . import nameko_compute_later

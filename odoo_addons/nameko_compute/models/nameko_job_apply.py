@@ -4,13 +4,13 @@ import json
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from odoo import api, models
 from odoo.exceptions import MissingError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import groupby
 
 from ..exceptions import NamekoError, RemoteError, user_error
 from .nameko_job import LIVE
@@ -127,7 +127,7 @@ class NamekoJob(models.Model):
             if (reply.error or reply.unreadable) and row.state == "sent"
         ]
         again = [row for row, error in refusals if row.retries(describe(error)[0])]
-        self._retry_later([row.id for row in again])
+        self.retry_later([row.id for row in again])
         finished = self._apply_results(results)
         finished += self._tell_errors([(row, error) for row, error in refusals if row not in again])
         self._write_finished(finished)
@@ -148,10 +148,9 @@ class NamekoJob(models.Model):
 
     def _apply_results(self, results: Sequence[tuple[Row, "Reply"]]) -> list[Finish]:
         key = attrgetter("user_id", "company_id", "language", "res_model", "result_field")
-        ordered = sorted(results, key=lambda each: tuple(map(str, key(each[0]))))
         finished: list[Finish] = []
-        for (*_, field), group in groupby(ordered, key=lambda each: key(each[0])):
-            finished += self._apply_group(list(group), field)
+        for (*_, field), group in groupby(results, key=lambda each: key(each[0])):
+            finished += self._apply_group(group, field)
         return finished
 
     def _apply_group(self, group: Sequence[tuple[Row, "Reply"]], field: str | None) -> list[Finish]:

@@ -120,15 +120,6 @@ class NamekoJob(models.Model):
 
     @api.model
     @api.private
-    def put_off(self, job_ids: Sequence[int]) -> None:
-        """Try these, which the broker refused, after their delay."""
-        self.env.cr.execute(
-            f"UPDATE nameko_job SET is_ready = false, eta = {AFTER_DELAY} WHERE id = ANY(%s)",  # noqa: S608
-            [list(job_ids)],
-        )
-
-    @api.model
-    @api.private
     def wake_due(self) -> int:
         """Make jobs ready whose time has come; gives how many."""
         self.env.cr.execute(
@@ -140,7 +131,8 @@ class NamekoJob(models.Model):
         return self.env.cr.rowcount
 
     @api.model
-    def _retry_later(self, job_ids: Sequence[int]) -> None:
+    @api.private
+    def retry_later(self, job_ids: Sequence[int]) -> None:
         """Have these sent again after their delay."""
         if job_ids:
             self.env.cr.execute(

@@ -81,7 +81,7 @@ class NamekoJob(models.Model):
         :param tell: whether `on_error` is called
         """
         rows = self._lock_some(f"job.state = 'sent' AND job.deadline <= {NOW}", most)
-        self._retry_later([row.id for row in rows if row.attempts < row.max_attempts])
+        self.retry_later([row.id for row in rows if row.attempts < row.max_attempts])
         lost = [(r, self._why_lost(r)) for r in rows if r.attempts >= r.max_attempts]
         finished = (
             self._tell_errors(lost) if tell else [Finish(r, error=error) for r, error in lost]

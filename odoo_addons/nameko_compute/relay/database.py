@@ -43,7 +43,7 @@ class Database:
             if read_committed:
                 jobs.read_committed()
             else:
-                cr.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+                cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
             yield jobs
 
     def _follow_signals(self) -> None:

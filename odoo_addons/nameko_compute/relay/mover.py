@@ -56,7 +56,7 @@ class Mover:
         """
         before = jobs.results_before([job.id for job in batch])
         sent = self._publisher.publish([self._request(job, before.get(job.id)) for job in batch])
-        jobs.put_off([job.id for job in batch if job.uuid in sent.refused])
+        jobs.retry_later([job.id for job in batch if job.uuid in sent.refused])
         jobs.mark_sent(
             [job.id for job in batch if job.uuid not in sent.refused],
             [job.id for job in batch if job.uuid in sent.unroutable],

@@ -4,8 +4,8 @@ from typing import Any
 
 from odoo import api, fields, models
 
-from .nameko_job import DEFAULT_PRIORITY
-from .nameko_job_dispatch import NOW
+from ..models.nameko_job import DEFAULT_PRIORITY
+from ..models.nameko_job_dispatch import NOW
 
 
 class NamekoJobReschedule(models.TransientModel):

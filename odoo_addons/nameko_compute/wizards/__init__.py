@@ -1,0 +1,1 @@
+from . import nameko_job_reschedule
