@@ -122,7 +122,7 @@ class NamekoJob(models.Model):
     @api.private
     def wake_due(self) -> int:
         """Make jobs ready whose time has come; gives how many."""
-        self.env.cr.execute(
+        self.env.cr.execute(  # pylint: disable=sql-injection
             f"""
             UPDATE nameko_job SET is_ready = true
              WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting AND eta <= {NOW}

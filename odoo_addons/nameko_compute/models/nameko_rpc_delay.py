@@ -114,8 +114,9 @@ class NamekoRpc(models.AbstractModel):
             "priority": options.priority,
             "timeout": options.timeout,
             "max_attempts": options.max_attempts,
-            "retry_delays": options.retry_delays and ",".join(map(str, options.retry_delays)),
         }
+        if options.retry_delays is not None:
+            given["retry_delays"] = ",".join(map(str, map(float, options.retry_delays)))
         self._check_numbers(request, given)
         return {
             "uuid": str(uuid.uuid4()),
