@@ -45,8 +45,13 @@ class NamekoJob(models.Model):
     @api.model
     @api.private
     def read_committed(self) -> None:
-        """Set the level of a transaction that has just begun."""
-        self.env.cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        """Set the level of a transaction that has just begun.
+
+        It need not wait for the disk: what a crash undoes leaves jobs pending, to be sent again.
+        """
+        self.env.cr.execute(
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off"
+        )
 
     @api.model
     @api.private
