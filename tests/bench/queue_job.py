@@ -71,7 +71,7 @@ def _install() -> None:
     command = [sys.executable, "-m", "odoo", "server", *_options(), "--stop-after-init"]
     modules = ["--no-http", "-i", "queue_job_probe"]
     subprocess.run([*command, *modules], env=_environment(), check=True, stderr=subprocess.DEVNULL)
-    _ask("TRUNCATE queue_job, queue_job_probe")
+    _ask("TRUNCATE queue_job, queue_job_probe CASCADE")
 
 
 @contextmanager

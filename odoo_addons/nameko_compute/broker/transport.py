@@ -59,6 +59,10 @@ class DeadlineTransport(TCPTransport):
                     raise
         return None
 
+    def _get_tcp_socket_defaults(self, sock: socket.socket) -> dict[int, int]:
+        """None: py-amqp would set again what it reads, which the kernel refuses for some MAXSEG."""
+        return {}
+
     def _setup_transport(self) -> None:
         if self.tls is not None:
             self.sock.settimeout(self.deadline.remaining())

@@ -57,12 +57,12 @@ class NamekoRpc(models.AbstractModel):
         requests = list(requests)
         common = self._common_values()
         rows = [{**common, **self._job_values(request, common)} for request in requests]
-        ids, taken = self._insert_jobs(rows), {}
-        if len(ids) < len(rows):
-            taken = self._jobs_with_key([row for row in rows if row["uuid"] not in ids])
+        ids = self._insert_jobs(rows)
         self._link_predecessors(ids, rows, requests)
+        if len(ids) < len(rows):
+            ids |= self._jobs_with_key([row for row in rows if row["uuid"] not in ids])
         self.env["nameko.job"]._wake()
-        return self.env["nameko.job"].browse(({**ids, **taken})[row["uuid"]] for row in rows)
+        return self.env["nameko.job"].browse(ids[row["uuid"]] for row in rows)
 
     @api.model
     @api.private
@@ -110,12 +110,13 @@ class NamekoRpc(models.AbstractModel):
 
     def _job_values(self, request: JobRequest, common: dict[str, Any]) -> dict[str, Any]:
         options = request.options
-        given = {
+        given: dict[str, Any] = {
             "priority": options.priority,
             "timeout": options.timeout,
             "max_attempts": options.max_attempts,
-            "retry_delays": options.retry_delays and ",".join(map(str, options.retry_delays)),
         }
+        if options.retry_delays is not None:
+            given["retry_delays"] = ",".join(map(str, map(float, options.retry_delays)))
         self._check_numbers(request, given)
         return {
             "uuid": str(uuid.uuid4()),
@@ -170,9 +171,8 @@ class NamekoRpc(models.AbstractModel):
                 raise InvalidJob(f"{request}: give result_field or on_result, not both.")
             if options.result_field not in record._fields:
                 raise InvalidJob(f"{request}: {record._name} has no field {options.result_field}.")
-            record.check_access("write")
             record._check_field_access(record._fields[options.result_field], "write")
-        record.check_access("read")
+        record.check_access("write" if options.result_field else "read")
 
     def _insert_jobs(self, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         """Insert the rows, but for taken identity keys; gives the ids by uuid."""

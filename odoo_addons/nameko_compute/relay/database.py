@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg2
 import psycopg2.extensions
@@ -32,24 +33,45 @@ class Database:
         vars(threading.current_thread())["dbname"] = name  # for Odoo's log
         self._registry = Registry(name)
         self._checked_at = 0.0
+        self._cr: Any = None
 
     @contextmanager
     def jobs(self, *, read_committed: bool = False) -> Iterator[models.BaseModel]:
         """Give the jobs in a transaction, which is committed unless an error leaves it."""
         self._follow_signals()
-        with self._registry.cursor() as cr:
-            keep_alive(cr.connection)
+        cr = self._cursor()
+        try:
             jobs = api.Environment(cr, SUPERUSER_ID, {})["nameko.job"]
             if read_committed:
                 jobs.read_committed()
             else:
                 cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
             yield jobs
+            cr.commit()
+        except BaseException:
+            self.close()
+            raise
+
+    def _cursor(self) -> Any:
+        """The one cursor, kept: to open one takes as long as a small transaction."""
+        if self._cr is None:
+            self._cr = self._registry.cursor()
+            keep_alive(self._cr.connection)
+        return self._cr
+
+    def close(self) -> None:
+        """Roll back and give the connection back; the next transaction takes another one."""
+        cr, self._cr = self._cr, None
+        if cr is not None:
+            cr.close()
 
     def _follow_signals(self) -> None:
         now = time.monotonic()
         if now > self._checked_at + SIGNALING_SECONDS:
-            self._registry = self._registry.check_signaling()
+            registry = self._registry.check_signaling()
+            if registry is not self._registry:
+                self.close()
+            self._registry = registry
             self._checked_at = now
 
 

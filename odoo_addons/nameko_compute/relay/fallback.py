@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import time
@@ -26,6 +27,7 @@ def move_for(database_name: str, seconds: float) -> None:
         identity = jobs.database_identity()
     try:
         with (
+            contextlib.closing(database),
             Consumer(broker_config(), identity) as consumer,
             Publisher(broker_config(), reply_key(identity)) as publisher,
         ):

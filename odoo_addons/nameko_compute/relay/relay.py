@@ -149,6 +149,7 @@ def connections(
     """Open everything a relay needs, and close it."""
     database = Database(settings.database)
     with ExitStack() as stack:
+        stack.callback(database.close)
         listener = Listener(settings.database)
         stack.callback(listener.close)
         with database.jobs() as jobs:
