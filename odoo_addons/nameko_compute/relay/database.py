@@ -47,7 +47,7 @@ class Database:
             else:
                 cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
             yield jobs
-            cr.commit()
+            cr.commit()  # pylint: disable=invalid-commit  a cursor of our own
         except BaseException:
             self.close()
             raise
