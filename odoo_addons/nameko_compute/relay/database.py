@@ -47,7 +47,7 @@ class Database:
             else:
                 cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
             yield jobs
-            cr.commit()  # pylint: disable=invalid-commit  a cursor of our own
+            cr.commit()  # pylint: disable=invalid-commit
         except BaseException:
             self.close()
             raise
