@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from stack.demo import LOGIN, PASSWORD
 from stack.stack import broker_answers, services_answer
 from stack.supervision import Control
 from stack.web import WebClient
+from tests.browser.odoo_page import log_in
 from tests.waiting import wait_until
 
 CHROMIUM_FLAGS = (
@@ -72,5 +74,19 @@ def faults(stack: Stack) -> Iterator[Control]:
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, object]:
-    return {"executable_path": shutil.which("chromium"), "args": list(CHROMIUM_FLAGS)}
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page on which admin is logged in."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    log_in(page, stack.odoo_url)
+    yield page
+    page.close()
