@@ -49,8 +49,8 @@ class Control:
         return int(self._rpc.getProcessInfo(name)["pid"])
 
     def is_alive(self, name: str) -> bool:
-        """Tell whether a program runs or is being started."""
-        return self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING")
+        """Tell whether a program runs, is being started, or will be started again in a moment."""
+        return self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF")
 
     def running(self) -> list[str]:
         """Name the programs that run."""

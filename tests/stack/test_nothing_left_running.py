@@ -137,7 +137,7 @@ def test_failing_step_says_which_and_why_and_leaves_nothing(checkout):
     configuration.write_text(original + "no_such_setting = 1\n")
     try:
         assert checkout.make("demo").wait(timeout=120) != 0
-        assert checkout.says("Failed: the button: Odoo refused")
+        assert checkout.says("Failed: the relay of the jobs")
         assert checkout.says("no_such_setting")
     finally:
         configuration.write_text(original)
