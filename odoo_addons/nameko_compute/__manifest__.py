@@ -6,7 +6,7 @@
     "website": "https://github.com/nameko-compute/nameko-compute",
     "author": "Nameko Compute contributors",
     "license": "LGPL-3",
-    "depends": ["web"],
+    "depends": ["mail", "web"],
     "external_dependencies": {"python": ["nameko"]},
     "data": [
         "security/nameko_compute_groups.xml",

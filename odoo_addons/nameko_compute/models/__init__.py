@@ -8,5 +8,6 @@ from . import nameko_job_identity
 from . import nameko_job_vacuum
 from . import nameko_job_cron
 from . import nameko_job_mixin
+from . import nameko_method
 from . import nameko_compute
 from . import nameko_compute_later
