@@ -9,5 +9,11 @@ from . import nameko_job_vacuum
 from . import nameko_job_cron
 from . import nameko_job_mixin
 from . import nameko_method
+from . import nameko_method_choice
+from . import nameko_action_parameter
+from . import ir_actions_server
+from . import ir_actions_server_design
+from . import ir_actions_server_run
+from . import ir_actions_server_job
 from . import nameko_compute
 from . import nameko_compute_later
