@@ -52,8 +52,7 @@ def fault(expression: str) -> str:
         return str(error)
     except (RecursionError, MemoryError):
         return "nested too deeply"
-    wrong = next(_forbidden(parts), "")
-    return wrong or str(safe_eval.test_python_expr(expression.strip(), mode="eval") or "")
+    return next(_forbidden(parts), "") or _refused_by_odoo(expression)
 
 
 def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
@@ -88,6 +87,13 @@ def context_of(env: api.Environment) -> dict[str, Any]:
         "dateutil": safe_eval.dateutil,
         "time": safe_eval.time,
     }
+
+
+def _refused_by_odoo(expression: str) -> str:
+    try:
+        return str(safe_eval.test_python_expr(expression.strip(), mode="eval") or "")
+    except NameError as error:
+        return str(error)
 
 
 def _forbidden(parts: list[ast.AST]) -> Iterator[str]:

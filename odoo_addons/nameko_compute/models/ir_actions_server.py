@@ -131,7 +131,7 @@ class IrActionsServer(models.Model):
             offered = action.allowed_states
             action.nameko_scheduled_states = [each for each in offered if each in ("code", KIND)]
 
-    def _compute_allowed_states(self) -> None:
+    def _compute_allowed_states(self) -> None:  # pylint: disable=missing-return
         """Offer this kind to those who may design it."""
         super()._compute_allowed_states()
         if not self.env.user.has_group(MANAGER):

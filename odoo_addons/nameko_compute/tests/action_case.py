@@ -7,7 +7,7 @@ from .recorded_calls import answered_calls
 
 USER = "nameko_compute.group_nameko_user"
 MANAGER = "nameko_compute.group_nameko_manager"
-CONTACTS = "base.group_partner_manager"
+CONTACTS = ("base.group_user", "base.group_partner_manager")
 
 
 def remote_error(message="no", **values):
