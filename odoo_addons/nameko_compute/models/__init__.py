@@ -15,5 +15,6 @@ from . import ir_actions_server
 from . import ir_actions_server_design
 from . import ir_actions_server_run
 from . import ir_actions_server_job
+from . import ir_cron
 from . import nameko_compute
 from . import nameko_compute_later

@@ -39,11 +39,12 @@ class IrActionsServer(models.Model):
         readonly=False,
         copy=True,
     )
-    nameko_domain = fields.Char(
-        "Records",
-        help="Where no records are selected, as in a scheduled action: those that it runs on. "
-        "Empty: one call without a record.",
+    nameko_by_domain = fields.Boolean(
+        "Run on Those That Match",
+        help="As a scheduled action does, which has no records selected. "
+        "Otherwise it makes one call without a record.",
     )
+    nameko_domain = fields.Char("Records", default="[]")
     nameko_when = fields.Selection(
         [
             ("now", "Now: wait for the answer"),
@@ -122,21 +123,13 @@ class IrActionsServer(models.Model):
                 ),
             ]
 
-    nameko_scheduled_states = fields.Json(compute="_compute_nameko_scheduled_states")
-
-    @api.depends("allowed_states")
-    def _compute_nameko_scheduled_states(self) -> None:
-        """Odoo schedules code; this kind can be scheduled, too."""
-        for action in self:
-            offered = action.allowed_states
-            action.nameko_scheduled_states = [each for each in offered if each in ("code", KIND)]
-
     def _compute_allowed_states(self) -> None:  # pylint: disable=missing-return
         """Offer this kind to those who may design it."""
         super()._compute_allowed_states()
         if not self.env.user.has_group(MANAGER):
             for action in self:
-                action.allowed_states = [name for name in action.allowed_states if name != KIND]
+                offered = action.allowed_states or []
+                action.allowed_states = [name for name in offered if name != KIND]
 
     def _name_depends(self) -> list[str]:
         return [*super()._name_depends(), "nameko_service", "nameko_method"]

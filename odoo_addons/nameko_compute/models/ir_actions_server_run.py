@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from odoo import api, models
+from odoo import models
 from odoo.exceptions import AccessError, UserError
 
 from ..broker.request import Request
@@ -43,7 +43,7 @@ class IrActionsServer(models.Model):
         if self.id in self.env.context.get(RUNNING, ()):  # a rule that its own result has set off
             return False
         targets = self._nameko_targets(eval_context or {})
-        if not targets and self.nameko_domain:
+        if not targets and self.nameko_by_domain:
             return False
         self._nameko_check_access(targets)
         requests = self._nameko_requests(list(targets) or [targets])
@@ -59,22 +59,30 @@ class IrActionsServer(models.Model):
         if selected:
             return selected.sudo(False)
         model = self.env[self.model_id.model].sudo(False)
-        if self.nameko_domain:
-            return model.search(self._nameko_search_domain(model.env))
+        if self.nameko_by_domain:
+            return self._nameko_matching(model)
         if self.nameko_result_kind != "nothing":
             raise UserError(
                 self.env._(
-                    "“%s” has no record for its result: select one, or give the action a domain.",
+                    "“%s” has no record for its result: select one, or let it run on those that "
+                    "match.",
                     self.name,
                 )
             )
         return model
 
-    def _nameko_search_domain(self, env: api.Environment) -> list[Any]:
-        domain = self._nameko_evaluated(self.nameko_domain, context_of(env), "domain", env.user)
-        if not isinstance(domain, list):
-            raise UnusableExpression(self.env._("“%s” is no domain.", self.nameko_domain))
-        return domain
+    def _nameko_matching(self, model: models.BaseModel) -> models.BaseModel:
+        """Give the records of the action's domain."""
+        expression, context = self.nameko_domain or "[]", context_of(model.env)
+        domain = self._nameko_evaluated(expression, context, "domain", model)
+        try:
+            return model.search(domain)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UnusableExpression(
+                self.env._(
+                    "“%(domain)s” is no domain: %(reason)s", domain=expression, reason=str(error)
+                )
+            ) from error
 
     def _nameko_check_access(self, targets: models.BaseModel) -> None:
         """Refuse before anything is sent what could not be written after."""

@@ -4,6 +4,7 @@ import inspect
 from typing import Any
 
 from odoo import models
+from odoo.fields import Domain
 
 from .nameko_method import _shown
 
@@ -13,6 +14,15 @@ PASSED = {"POSITIONAL_ONLY": "positional", "POSITIONAL_OR_KEYWORD": "keyword",
 
 class NamekoMethod(models.Model):
     _inherit = "nameko.method"
+    _rec_names_search = ["service", "name"]
+
+    def _search_display_name(self, operator: str, value: Any) -> Any:
+        """Find `pricing.quote` too, as it is shown, and not by its parts alone."""
+        domain = Domain(super()._search_display_name(operator, value))
+        service, dot, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
+        if not dot or operator in Domain.NEGATIVE_OPERATORS:
+            return domain
+        return domain | (Domain("service", operator, service) & Domain("name", operator, name))
 
     def _offered_parameters(self) -> dict[str, str]:
         """Give the names of the parameters, each with how it is passed in the table."""

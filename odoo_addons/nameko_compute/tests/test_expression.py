@@ -22,7 +22,8 @@ FORBIDDEN = (
     "dateutil.parser.os", "__import__('os')", "open('/etc/passwd')", "eval('1')", "exec('1')",
     "compile('1', '', 'eval')", "globals()", "locals()", "print(1)", "input()", "super()",
     "object()", "(x := 1)", "await record", "(yield 1)", "[x async for x in record]", "import os",
-    "record.ref = 1", "del record", "1; 2", "env", "model", "records", "self", "Command", "f'{env}'",
+    "record.ref = 1", "del record", "1; 2", "env", "model", "records", "self", "Command",
+    "f'{env}'",
     "f'{record.env}'", "f'{record:{record.env}}'", "().__class__.__bases__[0].__subclasses__()",
     "[].mro", "(x for x in [1]).gi_frame", "str.mro()", "reduce(max, [1])", "Exception('x')",
 )  # fmt: skip
@@ -74,21 +75,6 @@ class TestExpression(ActionCase):
         for expression in FORBIDDEN:
             with self.assertRaises(InvalidExpression, msg=expression):
                 self.fail(f"{expression} gave {self.value(expression)!r}")
-
-    def test_most_ways_out_are_seen_when_saved(self):
-        field_like = (
-            "record.env",
-            "record.sudo",
-            "record.w",
-            "record.u",
-            "record.b",
-            "record.mapped",
-        )
-        at_run = ("record.s", "user.env", "company.", "datetime.sys", "time.os", "dateutil.p", "[].mro",
-                  "str.mro", "f'{record")  # fmt: skip
-        for expression in FORBIDDEN:
-            if not expression.startswith((*field_like, *at_run)):
-                self.assertTrue(fault(expression), expression)
 
     def test_faults_name_what_is_wrong(self):
         for expression, words in (

@@ -249,13 +249,15 @@ class TestRunNow(ActionCase):
         self.assertEqual(self.partners.mapped("name"), ["Ada", "Bea", "Cleo"])
 
     def test_scheduled_run_takes_the_domain(self):
-        action = self.new_action(nameko_domain="[('ref', 'in', ['ada', 'cleo'])]")
+        action = self.new_action(
+            nameko_by_domain=True, nameko_domain="[('ref', 'in', ['ada', 'cleo'])]"
+        )
         with answered_calls({"pricing.quote": "42"}) as requests:
             action.run()
         self.assertEqual({request.kwargs["name"] for request in requests}, {"Ada", "Cleo"})
 
     def test_scheduled_run_that_finds_nothing_calls_nothing(self):
-        action = self.new_action(nameko_domain="[('ref', '=', 'nobody')]")
+        action = self.new_action(nameko_by_domain=True, nameko_domain="[('ref', '=', 'nobody')]")
         with answered_calls({}) as requests:
             self.assertFalse(action.run())
         self.assertEqual(requests, [])

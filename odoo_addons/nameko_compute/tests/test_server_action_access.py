@@ -133,13 +133,16 @@ class TestRunAccess(ActionCase):
         before = records.sudo().mapped("comment") if "comment" in records else None
         for action in actions or (self.now, self.later):
             for rights in (action.with_user(user), action.with_user(user).sudo()):
-                with answered_calls({"pricing.quote": "42"}) as requests:
-                    with self.assertRaises(AccessError), self.env.cr.savepoint():
-                        self.run_with(rights, records)
-                self.assertEqual(requests, [])
+                self.assertEqual(self.requests_of_refused(rights, records), [])
             self.assertFalse(self.jobs_of(action))
         if before is not None:
             self.assertEqual(records.sudo().mapped("comment"), before)
+
+    def requests_of_refused(self, action, records):
+        with answered_calls({"pricing.quote": "42"}) as requests:  # noqa: SIM117  requests
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                self.run_with(action, records)
+        return requests
 
     def run_with(self, action, records):
         context = {"active_model": records._name, "active_ids": records.ids}
@@ -252,13 +255,13 @@ class TestRunAccess(ActionCase):
 
     def test_domain_finds_what_the_user_may_see(self):
         self.partners[0].company_id = self.other_company
+        self.now.nameko_by_domain = True
         self.now.nameko_domain = "[('ref', 'in', ['ada', 'bea'])]"
         with answered_calls({"pricing.quote": "42"}) as requests:
             self.now.with_user(self.user).sudo().run()
         self.assertEqual([request.kwargs["name"] for request in requests], ["Bea"])
 
     def test_automation_and_schedule_run_as_the_user(self):
-        _, requests = self.run_answered(self.now, self.partner, "42")
         with answered_calls({"pricing.quote": "42"}) as requests:
             self.run_with(self.now.with_user(self.user).sudo(), self.partner)
         self.assertEqual(len(requests), 1)

@@ -107,14 +107,6 @@ class IrActionsServer(models.Model):
         return trial._shown_again()
 
 
-class IrCron(models.Model):
-    _inherit = "ir.cron"
-
-    def action_nameko_try(self) -> dict[str, Any]:
-        """Try the action that is scheduled: inheriting fields does not inherit methods."""
-        return self.ir_actions_server_id.action_nameko_try()
-
-
 def _shown_request(request: Request) -> str:
     arguments = {"args": list(request.args), "kwargs": dict(request.kwargs)}
     return f"{request}\n{shown(arguments)}"
