@@ -6,4 +6,5 @@ from . import test_rpc
 from . import test_job_api
 from . import test_server_action
 from . import test_server_action_access
+from . import test_server_action_fuzz
 from . import test_expression
