@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from stack.web import OdooRefused
 from tests.nocode.pages import (
     choose_quote,
     new_action,
@@ -119,3 +120,24 @@ def test_button_of_a_form_is_the_same_action(manager_page: Page, nocode: NoCode)
     page.locator(".o_cp_action_menus button").first.click()
     page.locator(".o-dropdown--menu .o-dropdown-item", has_text="Quote it").click()
     wait_until(lambda: nocode.refs() == ["", "", "20.00 EUR"])
+
+
+def test_error_in_a_rule_refuses_the_change(nocode: NoCode):
+    client = nocode.client()
+    (model,) = client.call("ir.model", "search", [["model", "=", "res.partner"]])
+    action = {
+        "name": "Quote nothing",
+        "model_id": model,
+        "state": "nameko",
+        "usage": "base_automation",
+        "nameko_service": "pricing",
+        "nameko_method": "quote",
+        "nameko_result_kind": "nothing",
+        "nameko_parameter_ids": [[0, 0, {"name": "name", "value": "''"}]],
+    }
+    rule = {"name": "Quote", "model_id": model, "trigger": "on_create_or_write"}
+    client.call("base.automation", "create", [{**rule, "action_server_ids": [[0, 0, action]]}])
+    cleo = client.call("res.partner", "search", [["name", "=", "Cleo"]])
+    with pytest.raises(OdooRefused, match="A name is needed"):
+        client.call("res.partner", "write", cleo, {"ref": "changed"})
+    assert nocode.refs() == ["", "", ""]

@@ -21,6 +21,13 @@ class IrCron(models.Model):
         """Do what the action computes: a schedule that is not saved yet has no action."""
         take_names(self)
         offer_parameters(self)
+        self.nameko_signature = self.nameko_method_id.signature
+        self.nameko_doc = self.nameko_method_id.doc
+
+    @api.onchange("model_id")
+    def _onchange_nameko_model_id(self) -> None:
+        """Let the records be chosen before the schedule is saved."""
+        self.model_name = self.model_id.model
 
     def action_nameko_try(self) -> dict[str, Any]:
         """Try the action that is scheduled: fields are inherited from it, methods are not."""

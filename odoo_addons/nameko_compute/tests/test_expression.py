@@ -1,6 +1,6 @@
 """Expressions: what they may say, and that there is no way out of them."""
 
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..expression import FUNCTIONS, NAMES, InvalidExpression, context_of, evaluate, fault
@@ -116,11 +116,3 @@ class TestExpression(ActionCase):
             self.value("record.name", self.partner, portal)
         self.assertEqual(self.value("record.id", self.partner, portal), self.partner.id)
         self.assertEqual(self.value("uid", self.partner, portal), portal.id)
-
-    def test_error_of_a_field_is_the_user_s(self):
-        def broken(record, field, *_args):
-            raise UserError("Not today.")
-
-        self.patch(type(self.partner._fields["ref"]), "__get__", broken)
-        with self.assertRaisesRegex(UserError, "Not today"):
-            self.value("record.ref")

@@ -1,0 +1,72 @@
+"""Take the pictures of docs/no_code.md: `make screenshot`."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from stack.demo import LOGIN
+from stack.demo import PASSWORD as ADMIN_PASSWORD
+from tests.conftest import CHROMIUM_FLAGS
+from tests.nocode.pages import (
+    choose_quote,
+    new_action,
+    new_rule,
+    new_schedule,
+    open_contacts,
+    page_of,
+    save,
+    select_partners,
+    type_into,
+)
+from tests.nocode.world import MANAGER, NAMES, PASSWORD, NoCode, opened
+
+
+def main(folder: Path) -> None:
+    """Do once what the page tells, and keep what the screens show."""
+    with opened() as nocode, sync_playwright() as playwright:
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+        show_the_manager(browser, nocode, folder)
+        show_the_administrator(browser, nocode, folder)
+        browser.close()
+
+
+def show_the_manager(browser: Browser, nocode: NoCode, folder: Path) -> None:
+    page = page_of(browser, nocode.address, MANAGER, PASSWORD, height=1080)
+    new_action(page, nocode.address)
+    choose_quote(page, "1.5")
+    type_into(page, "name", "Quote a price")
+    save(page)
+    page.screenshot(path=folder / "server_action.png")
+    page.set_viewport_size({"width": 1200, "height": 820})
+    page.click("button[name=action_nameko_try]")
+    page.click(".modal button[name=action_try]")
+    expect(page.locator(".modal .o_field_widget[name=answer]")).to_be_visible()
+    page.screenshot(path=folder / "server_action_trial.png")
+    page.locator(".modal .btn-close").click()
+    page.click("button[name=create_action]")
+    expect(page.locator("button[name=unlink_action]")).to_be_visible()
+    page.set_viewport_size({"width": 1200, "height": 460})
+    open_contacts(page, nocode.address)
+    select_partners(page, NAMES)
+    page.locator(".o_cp_action_menus button", has_text="Actions").click()
+    page.locator(".o-dropdown-item", has_text="Quote a price").hover()
+    page.screenshot(path=folder / "server_action_menu.png")
+
+
+def show_the_administrator(browser: Browser, nocode: NoCode, folder: Path) -> None:
+    page = page_of(browser, nocode.address, LOGIN, ADMIN_PASSWORD, height=1000)
+    choose_quote(new_rule(page, nocode.address), "3")
+    page.screenshot(path=folder / "server_action_rule.png")
+    new_schedule(page, nocode.address)
+    choose_quote(page, "4")
+    type_into(page, "name", "Quote prices each night")
+    page.get_by_label("Run on Those That Match").check()
+    page.set_viewport_size({"width": 1200, "height": 1250})
+    page.screenshot(path=folder / "server_action_schedule.png")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
