@@ -188,10 +188,15 @@ def _judge(chaos: Chaos) -> int:
     total = sum(states.values())
     say(f"faults: {dict(chaos.faults)}")
     say(f"jobs: {states}; results a record has had: {hits}")
-    say(f"requests that ran: {sum(ran.values())} for {total} jobs")
+    say(f"requests that ran: {sum(ran.values())} for {total} jobs; jobs by runs: {by_runs(ran)}")
     ok = states == {"done": total} and hits == {1: total}
     say("nothing lost, each result written exactly once" if ok else "SOMETHING IS WRONG")
     return 0 if ok else 1
+
+
+def by_runs(ran: Counter[str]) -> dict[int, int]:
+    """How many jobs ran once, twice...: more than once after a fault, as `at least once` allows."""
+    return dict(sorted(Counter(ran.values()).items()))
 
 
 def main() -> int:

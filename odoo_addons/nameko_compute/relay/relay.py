@@ -18,13 +18,15 @@ from ..broker.jobs_consumer import Consumer, reply_key
 from ..broker.jobs_publisher import Publisher
 from . import watchdog
 from .database import Database, Listener
-from .mover import Mover
+from .mover import REPLY_BATCH, Mover
 
 _logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0  # between two looks at the clock
 WAITING_SECONDS = 30.0  # between two looks at all jobs that wait for others
 LONGEST_PAUSE = 30.0  # s between two attempts to connect
 DRAIN_SECONDS = 20.0
+STREAM = 5  # replies at once, from which on it is worth waiting for more: a large batch costs less
+GATHERING_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,14 @@ class Rounds:
         self._hear()
         self._exchange()
         self._look_at_the_clock()
-        if self._mover.collect():
-            self._dispatch = True  # there is room for more
+        collected = self._mover.collect()
+        self._dispatch |= collected > 0  # there is room for more
         if self._dispatch and not self._publisher.blocked:
             self._dispatch = self._mover.dispatch()
         elif not self._consumer.waiting:
             self._wait()
+        if STREAM <= collected < REPLY_BATCH and not self._dispatch:
+            time.sleep(GATHERING_SECONDS)
 
     def _hear(self) -> None:
         heard = self._listener.heard()
