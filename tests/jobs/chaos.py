@@ -27,7 +27,7 @@ from stack.web import OdooRefused, WebClient
 from tests.jobs.world import Program, World, install, odoo_options
 from tests.waiting import wait_until
 
-BATCH = 250  # jobs that one click makes
+BATCH = 1000  # jobs that one click makes
 PAUSE = (1.0, 4.0)  # s between two faults
 OPTIONS = {"timeout": 20, "retry_delays": "1", "max_attempts": 1000}
 

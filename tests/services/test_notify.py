@@ -14,7 +14,8 @@ from tests.services.processes import cluster, running
 def test_method_adds_and_notifies_without_waiting():
     service = worker_factory(ComputeService)
     assert service.method(99999, 99999) == 199998
-    service.notify.send.call_async.assert_called_once_with("Operation completed 199998")
+    notify = service.notify.send.call_async
+    service.after_reply.assert_called_once_with(notify, "Operation completed 199998")
 
 
 def test_notify_logs_one_line(caplog):
