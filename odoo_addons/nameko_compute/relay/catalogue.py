@@ -1,0 +1,108 @@
+"""The relay keeps the catalogue of services, beside its work and never in the way of it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import time
+
+from ..broker.beats import Beat, newest
+from ..broker.beats_listener import BeatsListener
+from ..broker.config import BrokerConfig
+from ..broker.errors import RpcError
+from ..broker.wire import LOST
+from ..configuration import broker_config
+from ..exceptions import NamekoError
+from .database import Database
+from .mover import is_lost
+
+_logger = logging.getLogger(__name__)
+WRITE_SECONDS = 5.0  # between two writes of beats
+AGAIN_SECONDS = 30.0  # until the next attempt to listen
+QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
+
+
+class Catalogue:
+    """Listens for beats, and writes them from time to time."""
+
+    def __init__(self, database: Database, broker: BrokerConfig, identity: str) -> None:
+        self._database = database
+        self._broker, self._identity = broker, identity
+        self._listener: BeatsListener | None = None
+        self._listen_at = 0.0
+        self._write_at = 0.0
+        self._told = False  # that there are messages which are no beats
+
+    def turn(self) -> None:
+        """Do what there is to do, without waiting for anything.
+
+        Raises what means that the connection to the database is lost, and nothing else.
+        """
+        now = time.monotonic()
+        if self._listener is None and now >= self._listen_at:
+            self._listen_at = now + AGAIN_SECONDS
+            self._write_at = now + WRITE_SECONDS  # those who beat are heard before they are missed
+            self._listen()
+        if self._listener is not None:
+            self._attend(self._listener)
+
+    def _listen(self) -> None:
+        try:
+            self._listener = BeatsListener(self._broker, self._identity)
+        except (RpcError, *LOST) as error:
+            _logger.warning("The catalogue of services is not kept: %s", error)
+
+    def _attend(self, listener: BeatsListener) -> None:
+        try:
+            listener.drain()
+            if time.monotonic() >= self._write_at:
+                self._write_at = time.monotonic() + WRITE_SECONDS
+                self.write(listener)
+            if listener.cancelled:
+                raise ConnectionError("the queue of the beats was deleted")
+        except LOST as error:
+            _logger.warning("The catalogue of services waits for the broker: %s", error)
+            self.close()
+
+    def write(self, listener: BeatsListener) -> None:
+        """Write what has arrived."""
+        beats = newest(listener.take())
+        if listener.unreadable and not self._told:
+            self._told = True
+            _logger.warning("Somebody sends events “beat” that are none: they are left out")
+        self._keep(beats)
+
+    def _keep(self, beats: list[Beat]) -> None:
+        try:
+            with self._database.jobs(read_committed=True) as jobs:
+                jobs.env["nameko.instance"].keep(beats)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            _logger.warning(
+                "%s beats were not kept: the next ones will be", len(beats), exc_info=True
+            )
+
+    def close(self) -> None:
+        """Stop listening; beats wait in the broker for a while."""
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
+
+
+def keep_once(database_name: str) -> None:
+    """Write the beats that wait in the broker, and who is missed."""
+    database = Database(database_name)
+    try:
+        with contextlib.closing(database):
+            with database.jobs() as jobs:
+                identity = jobs.database_identity()
+            catalogue = Catalogue(database, broker_config(), identity)
+            with BeatsListener(broker_config(), identity) as listener:
+                listener.drain()
+                while select.select([listener], [], [], QUIET_SECONDS)[0]:
+                    listener.drain()
+                catalogue.write(listener)
+    except (RpcError, NamekoError, *LOST) as error:
+        _logger.warning("The catalogue of services waits for the broker: %s", error)
