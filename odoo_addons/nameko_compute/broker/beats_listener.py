@@ -33,7 +33,7 @@ class BeatsListener(Link):
         self._queue = beats_queue(identity)
         self._deliveries: deque[Delivery] = deque()
         self.unreadable = 0  # messages that were no beats
-        self.cancelled = False
+        self._cancelled = False
         super().__init__(config)
 
     def _set_up(self, channel: Any) -> None:
@@ -66,7 +66,12 @@ class BeatsListener(Link):
 
     def _on_cancel(self, tag: str) -> None:
         """Somebody deleted the queue: a new connection declares it again."""
-        self.cancelled = True
+        self._cancelled = True
+
+    def check(self) -> None:
+        """Raise ConnectionError where nothing will come any more."""
+        if self._cancelled:
+            raise ConnectionError("the queue of the beats was deleted")
 
     def take(self) -> list[Beat]:
         """Take the beats that have arrived, and let the next ones come."""

@@ -16,7 +16,7 @@ from .nameko_job_dispatch import NOW
 
 _logger = logging.getLogger(__name__)
 LOCK = 7_210_423_121  # any number of our own
-LOCK_TIMEOUT = "2s"
+LOCK_TIMEOUT = "2s"  # for a row that somebody else writes
 SLACK = 10  # s that a beat may take from the service to its row
 MOST_INSTANCES = 2_000  # listed; somebody who invents instances shall not fill the database
 MOST_SERVICES = 1_000
@@ -28,10 +28,15 @@ class NamekoInstance(models.Model):
 
     @api.model
     @api.private
-    def keep(self, beats: Sequence[Beat]) -> None:
-        """Write what beats say, one of each instance, and what those do not say that are missed."""
+    def keep(self, beats: Sequence[Beat]) -> bool:
+        """Write what beats say, one of each instance, and who is missed.
+
+        :return: False where another relay is at it, and nothing was done
+        """
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if self.env.cr.fetchone() == (False,):
+            return False
         self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-        self.env.cr.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         services = self.env["nameko.service"].with_context(**QUIETLY)
         gone_before = services.search([("state", "=", "gone")])
         self._learn_all(self._unknown(beats))
@@ -40,6 +45,7 @@ class NamekoInstance(models.Model):
         gone = services.search([("state", "=", "gone")])
         (gone - gone_before)._tell_gone()
         (gone_before - gone)._tell_back()
+        return True
 
     @api.model
     def _unknown(self, beats: Sequence[Beat]) -> list[Beat]:

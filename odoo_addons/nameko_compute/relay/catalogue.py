@@ -20,6 +20,7 @@ from .mover import is_lost
 _logger = logging.getLogger(__name__)
 WRITE_SECONDS = 5.0  # between two writes of beats
 AGAIN_SECONDS = 30.0  # until the next attempt to listen
+MOST_WAITING = 1_000  # beats, while another relay writes
 QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
 
 
@@ -32,6 +33,7 @@ class Catalogue:
         self._listener: BeatsListener | None = None
         self._listen_at = 0.0
         self._write_at = 0.0
+        self._waiting: list[Beat] = []  # to be written
         self._told = False  # that there are messages which are no beats
 
     def turn(self) -> None:
@@ -59,30 +61,33 @@ class Catalogue:
             if time.monotonic() >= self._write_at:
                 self._write_at = time.monotonic() + WRITE_SECONDS
                 self.write(listener)
-            if listener.cancelled:
-                raise ConnectionError("the queue of the beats was deleted")
-        except LOST as error:
-            _logger.warning("The catalogue of services waits for the broker: %s", error)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            unexpected = not isinstance(error, LOST)
+            _logger.warning("The catalogue of services waits: %s", error, exc_info=unexpected)
             self.close()
 
     def write(self, listener: BeatsListener) -> None:
         """Write what has arrived."""
-        beats = newest(listener.take())
+        listener.check()
+        self._waiting = newest([*self._waiting, *listener.take()])[-MOST_WAITING:]
         if listener.unreadable and not self._told:
             self._told = True
             _logger.warning("Somebody sends events “beat” that are none: they are left out")
-        self._keep(beats)
+        if self._keep(self._waiting):
+            self._waiting = []
 
-    def _keep(self, beats: list[Beat]) -> None:
+    def _keep(self, beats: list[Beat]) -> bool:
+        """Tell whether they need not be written any more."""
         try:
             with self._database.jobs(read_committed=True) as jobs:
-                jobs.env["nameko.instance"].keep(beats)
+                return bool(jobs.env["nameko.instance"].keep(beats))
         except Exception as error:
             if is_lost(error):
                 raise
-            _logger.warning(
-                "%s beats were not kept: the next ones will be", len(beats), exc_info=True
-            )
+            _logger.warning("%s beats were not kept; others will come", len(beats), exc_info=True)
+            return True
 
     def close(self) -> None:
         """Stop listening; beats wait in the broker for a while."""
