@@ -4,7 +4,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from .common import ComputationCase
-from .test_catalogue import beat, method, service
+from .test_catalogue import CatalogueCase, beat, method, service
 
 USER = "nameko_compute.group_nameko_user"
 MANAGER = "nameko_compute.group_nameko_manager"
@@ -13,18 +13,17 @@ MODELS = ("nameko.service", "nameko.instance", "nameko.method")
 
 
 @tagged("post_install", "-at_install")
-class TestCatalogueAccess(ComputationCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.env["nameko.instance"].keep([beat(service("access", method("quote")))])
-        cls.service = cls.env["nameko.service"].search([("name", "=", "access")])
-        cls.other_company = cls.env["res.company"].create({"name": "Other company"})
+class TestCatalogueAccess(CatalogueCase):
+    def setUp(self):
+        super().setUp()
+        self.keep(beat(service("access", method("quote"))))
+        self.seen = self.service("access")
+        self.other_company = self.env["res.company"].create({"name": "Other company"})
 
     def test_managers_of_every_company_see_the_same(self):
         for company in (self.env.company, self.other_company):
             manager = self.new_user(f"manager of {company.name}", MANAGER, company=company)
-            seen = self.service.with_user(manager)
+            seen = self.seen.with_user(manager)
             self.assertEqual(seen.method_ids.name, "quote")
             self.assertEqual(seen.instance_ids.host, "host")
 
@@ -39,18 +38,16 @@ class TestCatalogueAccess(ComputationCase):
         for group in STRANGERS:
             stranger = self.new_user(group.replace(".", "_"), group)
             with self.subTest(group=group), self.assertRaises(AccessError):
-                self.service.with_user(stranger).action_refresh_queue()
+                self.seen.with_user(stranger).action_refresh_queue()
 
     def test_manager_asks_rabbitmq(self):
         manager = self.new_user("asking manager", MANAGER, company=self.other_company)
-        compute = self.env["nameko.service"].search([("name", "=", "compute")])
-        self.assertTrue(compute, "the stack's relay lists it")
-        compute.with_user(manager).action_refresh_queue()
-        self.assertTrue(compute.queue_checked_at)
+        self.seen.with_user(manager).action_refresh_queue()
+        self.assertTrue(self.seen.queue_checked_at)
 
     def test_manager_writes_nothing_into_it(self):
         manager = self.new_user("writing manager", MANAGER)
-        seen = self.service.with_user(manager)
+        seen = self.seen.with_user(manager)
         for record in (seen, seen.method_ids, seen.instance_ids):
             with self.assertRaises(AccessError):
                 record.write({"create_uid": manager.id})
