@@ -18,6 +18,7 @@ _logger = logging.getLogger(__name__)
 LOCK = 7_210_423_121  # any number of our own
 LOCK_TIMEOUT = "2s"  # for a row that somebody else writes
 SLACK = 10  # s that a beat may take from the service to its row
+MOST_LEARNED = 25  # new instances at a time: jobs wait meanwhile; the others will beat again
 MOST_INSTANCES = 2_000  # listed; somebody who invents instances shall not fill the database
 MOST_SERVICES = 1_000
 QUIETLY = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
@@ -39,7 +40,7 @@ class NamekoInstance(models.Model):
         self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         services = self.env["nameko.service"].with_context(**QUIETLY)
         gone_before = services.search([("state", "=", "gone")])
-        self._learn_all(self._unknown(beats))
+        self._learn_all(self._unknown(beats)[:MOST_LEARNED])
         self._note_seen([beat.uuid for beat in beats])
         self._note_missed()
         gone = services.search([("state", "=", "gone")])

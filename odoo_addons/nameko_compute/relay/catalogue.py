@@ -22,6 +22,7 @@ WRITE_SECONDS = 5.0  # between two writes of beats
 AGAIN_SECONDS = 30.0  # until the next attempt to listen
 MOST_WAITING = 1_000  # beats, while another relay writes
 QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
+LISTEN_SECONDS = 3.0  # of a scheduled run, however many beat
 
 
 class Catalogue:
@@ -105,9 +106,14 @@ def keep_once(database_name: str) -> None:
                 identity = jobs.database_identity()
             catalogue = Catalogue(database, broker_config(), identity)
             with BeatsListener(broker_config(), identity) as listener:
-                listener.drain()
-                while select.select([listener], [], [], QUIET_SECONDS)[0]:
-                    listener.drain()
+                _take_waiting(listener)
                 catalogue.write(listener)
     except (RpcError, NamekoError, *LOST) as error:
         _logger.warning("The catalogue of services waits for the broker: %s", error)
+
+
+def _take_waiting(listener: BeatsListener) -> None:
+    until = time.monotonic() + LISTEN_SECONDS
+    listener.drain()
+    while time.monotonic() < until and select.select([listener], [], [], QUIET_SECONDS)[0]:
+        listener.drain()

@@ -149,8 +149,15 @@ class TestLearning(CatalogueCase):
 
 @tagged("post_install", "-at_install")
 class TestWrites(CatalogueCase):
+    def test_many_new_instances_are_learned_little_by_little(self):
+        beats = [beat(service("pricing", self.quote)) for _ in range(30)]
+        for expected in (25, 30, 30):
+            self.keep(*beats)
+            self.assertEqual(self.service().up_count, expected)
+
     def test_beats_without_news_write_their_instances_and_nothing_else(self):
         beats = [beat(service("pricing", self.quote)) for _ in range(50)]
+        self.keep(*beats)
         self.keep(*beats)
         before = {table: self.places(table) for table in ("service", "method", "instance")}
         with self.assertQueryCount(10):
