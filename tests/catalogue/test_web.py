@@ -16,7 +16,7 @@ USER = "nameko_compute.group_nameko_user"
 REFUSED = {
     "nameko.rpc": ("call", "call_many", "delay", "delay_many"),
     "nameko.instance": ("keep", "search_read"),
-    "nameko.service": ("action_refresh_queue", "search_read", "unlink"),
+    "nameko.service": ("action_refresh_queue", "search_read"),
     "nameko.method": ("search_read",),
     "res.config.settings": ("action_nameko_test_connection",),
 }
@@ -42,7 +42,10 @@ def stranger(request, admin: WebClient, stack: Stack) -> Iterator[WebClient]:
     admin.call("res.users", "write", user, {"active": False})
 
 
-def test_strangers_are_refused(stranger: WebClient):
+def test_strangers_are_refused(stranger: WebClient, admin: WebClient):
+    with pytest.raises(OdooRefused) as caught:
+        stranger.call("nameko.service", "unlink", admin.call("nameko.service", "search", []))
+    assert caught.value.name == "odoo.exceptions.AccessError"
     for model, methods in REFUSED.items():
         for method in methods:
             with pytest.raises(OdooRefused) as caught:
