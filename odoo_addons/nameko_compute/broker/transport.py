@@ -174,9 +174,11 @@ class DeadlineConnection(amqp.Connection):
     def drain_arrived(self) -> None:
         """Handle what has arrived, without waiting."""
         transport = self.transport
-        while transport.poll():
+        while True:  # some may have come together with an answer that was waited for
             while (frame := transport.take_frame()) is not None:
                 self.on_inbound_frame(frame)
+            if not transport.poll():
+                return
 
 
 def tls_context(config: BrokerConfig) -> ssl.SSLContext:
