@@ -72,6 +72,14 @@ class UnusableResult(NamekoError):
     """The answer does not fit the field that should take it."""
 
 
+class UnusableExpression(NamekoError):
+    """An expression of a server action gives no value that could be sent."""
+
+
+class ResultNotWritten(NamekoError):
+    """The service answered, but Odoo does not take the result: nothing was written."""
+
+
 class InvalidJob(NamekoError):
     """A job was asked for with options that cannot be: a mistake in the code that asks."""
 

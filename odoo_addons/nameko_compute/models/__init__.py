@@ -14,6 +14,13 @@ from . import nameko_instance
 from . import nameko_instance_beats
 from . import nameko_instance_cron
 from . import nameko_method
+from . import nameko_method_choice
+from . import nameko_action_parameter
+from . import ir_actions_server
+from . import ir_actions_server_design
+from . import ir_actions_server_run
+from . import ir_actions_server_job
+from . import ir_cron
 from . import nameko_compute
 from . import nameko_compute_later
 from . import res_config_settings

@@ -1,6 +1,7 @@
 """Results as values of fields: only what the field really holds."""
 
 import math
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from ..exceptions import UnusableResult
 
 NUMBERS = ("integer", "float", "monetary")
 TEXTS = ("char", "text", "html", "selection")
+DATES = ("date", "datetime")
+FIELD_TYPES = (*NUMBERS, *TEXTS, *DATES, "boolean")  # those that a person may choose
 
 
 def field_value(field: Field, value: Any) -> Any:
@@ -20,6 +23,8 @@ def field_value(field: Field, value: Any) -> Any:
         return _number(field, value)
     if field.type in TEXTS and not isinstance(value, str):
         raise _unusable(field, value)
+    if field.type in DATES:
+        return _date(field, value)
     if field.type == "boolean" and not isinstance(value, bool):
         raise _unusable(field, value)
     return value
@@ -30,11 +35,46 @@ def _number(field: Field, value: Any) -> int | float:
         raise _unusable(field, value)
     try:
         number = float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):  # 10**400, Decimal("sNaN")
         raise _unusable(field, value) from None
     if not math.isfinite(number) or (field.type == "integer" and number != int(value)):
         raise _unusable(field, value)
     return int(value) if field.type == "integer" else number
+
+
+def _date(field: Field, value: Any) -> date:
+    """Take a date, or a text in ISO 8601; a time without zone is UTC, as Odoo's are."""
+    moment = value if isinstance(value, date) else _parsed(field, value)
+    if field.type == "date":
+        return _day(field, moment, value)
+    if not isinstance(moment, datetime):
+        return datetime(moment.year, moment.month, moment.day)
+    return _utc(field, moment, value)
+
+
+def _parsed(field: Field, value: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except (AttributeError, TypeError, ValueError):
+        raise _unusable(field, value) from None
+
+
+def _day(field: Field, moment: date, value: Any) -> date:
+    """Refuse to drop a time."""
+    if not isinstance(moment, datetime):
+        return moment
+    if moment.time() != datetime.min.time():
+        raise _unusable(field, value)
+    return moment.date()
+
+
+def _utc(field: Field, moment: datetime, value: Any) -> datetime:
+    if moment.tzinfo:
+        try:
+            moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        except OverflowError:
+            raise _unusable(field, value) from None
+    return moment.replace(microsecond=0)
 
 
 def _unusable(field: Field, value: Any) -> UnusableResult:

@@ -10,3 +10,6 @@ from . import test_settings
 from . import test_access_catalogue
 from . import test_access_companies
 from . import test_access_models
+from . import test_server_action
+from . import test_server_action_access
+from . import test_expression

@@ -1,1 +1,2 @@
 from . import nameko_job_reschedule
+from . import nameko_action_trial

@@ -1,0 +1,64 @@
+"""The parameters of the method that a server action calls, with an expression for each."""
+
+import keyword
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.exceptions import ValidationError
+
+from ..expression import fault
+
+
+class NamekoActionParameter(models.Model):
+    _name = "nameko.action.parameter"
+    _description = "Parameter of a Nameko Call"
+    _order = "sequence, id"
+
+    action_id = fields.Many2one("ir.actions.server", required=True, ondelete="cascade", index=True)
+    sequence = fields.Integer()
+    name = fields.Char("Parameter", required=True)
+    kind = fields.Selection(
+        [("keyword", "By name"), ("positional", "By position")],
+        "Passed",
+        default="keyword",
+        required=True,
+        help="By position: in the order of the rows, as parameters need whose names are of no use.",
+    )
+    value = fields.Char(
+        help="An expression, such as record.name or 'text'. Empty: the method's own default."
+    )
+    expected = fields.Char(compute="_compute_expected")
+
+    _name_once = models.Constraint(
+        "UNIQUE (action_id, name)", "A parameter stands in the table once."
+    )
+
+    @api.depends("name", "action_id.nameko_method_id")
+    def _compute_expected(self) -> None:
+        for row in self:
+            row.expected = row.action_id.sudo().nameko_method_id._shown_parameter(row.name)
+
+    @api.constrains("name")
+    def _check_name(self) -> None:
+        for row in self:
+            if not row.name.isidentifier() or keyword.iskeyword(row.name):
+                raise ValidationError(
+                    self.env._("“%s” cannot be the name of a parameter.", row.name)
+                )
+
+    @api.constrains("value")
+    def _check_value(self) -> None:
+        for row in self:
+            row._check_expression(row.name, row.value)
+
+    @api.model
+    def _check_expression(self, name: str, expression: Any) -> None:
+        if expression and (reason := fault(expression)):
+            raise ValidationError(
+                self.env._(
+                    "%(name)s: “%(expression)s” is no expression: %(reason)s",
+                    name=name,
+                    expression=expression,
+                    reason=reason,
+                )
+            )

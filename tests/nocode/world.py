@@ -1,0 +1,92 @@
+"""A database with contacts and automation rules, its Odoo and relay, and the pricing service."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import psycopg2
+
+from services.heartbeat.catalogue import describe_methods
+from stack.web import WebClient
+from tests.jobs.world import Program, World, odoo_options
+from tests.nocode.pricing_service import PricingService
+from tests.odoo_process import OdooProcess, running_odoo
+from tests.services.processes import running
+
+DATABASE = "nameko_nocode_test"
+MODULES = "nameko_compute,base_automation,contacts"
+MANAGER, PASSWORD = "nora", "nora-designs"
+NAMES = ("Ada", "Bea", "Cleo")
+GROUPS = ("base.group_user", "base.group_partner_manager", "nameko_compute.group_nameko_manager")
+
+
+@dataclass(frozen=True)
+class NoCode:
+    """What a test talks to."""
+
+    odoo: OdooProcess
+    world: World
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.odoo.port}"
+
+    def client(self) -> WebClient:
+        """The administrator's session."""
+        return self.odoo.web_client()
+
+    def refs(self) -> list[str]:
+        """Give the references of the three partners, as they are committed."""
+        rows = self.world.sql("SELECT ref FROM res_partner WHERE name IN %s ORDER BY name", NAMES)
+        return [ref or "" for (ref,) in rows]
+
+
+@contextmanager
+def opened() -> Iterator[NoCode]:
+    """Start everything on a virtual host of its own, and end it with the block."""
+    world = World(DATABASE)
+    world.open()
+    try:
+        install()
+        prepare(world)
+        world.start_relay()
+        with (
+            running("tests.nocode.pricing_service", AMQP_URI=world.amqp_uri),
+            patch.dict(os.environ, {"AMQP_URI": world.amqp_uri}),
+            running_odoo(DATABASE) as odoo,
+        ):
+            yield NoCode(odoo, world)
+    finally:
+        world.close()
+
+
+def install() -> None:
+    """Create the database anew."""
+    with suppress(psycopg2.Error):
+        _on_postgres(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    command = ["-m", "odoo", "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
+    program = Program("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
+    assert program.process.wait(280) == 0, program.log.read_text()[-3000:]
+
+
+def prepare(world: World) -> None:
+    """Make three partners, a manager who is no administrator, and the method's catalogue entry."""
+    (described,) = describe_methods(PricingService)
+    with world.env() as env:
+        env["ir.cron"].search([]).active = False
+        env["res.partner"].create([{"name": name} for name in NAMES])
+        env["nameko.method"].create({"service": PricingService.name, **described})
+        groups = [(6, 0, [env.ref(group).id for group in GROUPS])]
+        env["res.users"].create(
+            {"name": "Nora", "login": MANAGER, "password": PASSWORD, "group_ids": groups}
+        )
+
+
+def _on_postgres(statement: str) -> None:
+    connection = psycopg2.connect(dbname="postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
