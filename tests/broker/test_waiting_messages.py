@@ -1,4 +1,4 @@
-"""What waits in a queue is taken at once, also where it came together with the answer to consume."""
+"""What waits in a queue is taken at once, also when it comes together with an awaited answer."""
 
 import json
 
