@@ -70,3 +70,56 @@ def select_partners(page: Page, names: tuple[str, ...]) -> None:
 def run_from_the_action_menu(page: Page, action: str) -> None:
     page.locator(".o_cp_action_menus button", has_text="Actions").click()
     page.locator(".o-dropdown--menu .o-dropdown-item", has_text=action).first.click()
+
+
+def new_action(page: Page, address: str) -> None:
+    """Begin an action for contacts whose answer's text becomes their reference."""
+    page.goto(f"{address}/odoo/nameko-actions/new")
+    choose(page, "model_id", "Contact")
+
+
+def take_the_text_as_reference(form: Page | Locator) -> None:
+    choose(form, "nameko_result_field_id", "Reference")
+    type_into(form, "nameko_result_path", "quote.text")
+
+
+def choose_quote(form: Page | Locator, letter: str) -> None:
+    """Choose the method from the catalogue, which fills its names and parameters in."""
+    choose(form, "nameko_method_id", "pricing.quote")
+    expect(form.locator(".o_field_widget[name=nameko_service]")).to_have_text("pricing")
+    set_values(form, {"name": "record.name", "letter": letter})
+    take_the_text_as_reference(form)
+
+
+def type_quote(form: Page | Locator, letter: str) -> None:
+    """Type what the catalogue would have filled in."""
+    type_into(form, "nameko_service", "pricing")
+    type_into(form, "nameko_method", "quote")
+    add_parameter(form, "name", "record.name")
+    add_parameter(form, "letter", letter)
+    take_the_text_as_reference(form)
+
+
+def new_rule(page: Page, address: str) -> Locator:
+    """Begin an automation rule for written contacts; gives the form of its action."""
+    page.goto(f"{address}/odoo/automations/new")
+    type_into(page, "name", "Quote each contact")
+    choose(page, "model_id", "Contact")
+    page.locator(".o_field_widget[name=trigger] input").click()
+    page.get_by_text("On create and edit", exact=True).click()
+    page.get_by_role("button", name="Add an action").click()
+    action = page.locator(".modal")
+    choose_kind(action)
+    return action
+
+
+def choose_kind(form: Page | Locator) -> None:
+    form.locator(".o_field_widget[name=state]").get_by_text("Call a Nameko service").click()
+    expect(form.locator(".o_field_widget[name=nameko_service]")).to_be_visible()
+
+
+def new_schedule(page: Page, address: str) -> None:
+    """Begin a scheduled action of this kind for contacts."""
+    page.goto(f"{address}/odoo/crons/new")
+    choose(page, "model_id", "Contact")
+    choose_kind(page)

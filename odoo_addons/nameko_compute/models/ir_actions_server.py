@@ -99,29 +99,11 @@ class IrActionsServer(models.Model):
 
     @api.depends("nameko_method_id")
     def _compute_nameko_names(self) -> None:
-        for action in self:
-            method = action.nameko_method_id
-            action.nameko_service = method.service or action.nameko_service
-            action.nameko_method = method.name or action.nameko_method
+        take_names(self)
 
     @api.depends("nameko_method_id")
     def _compute_nameko_parameter_ids(self) -> None:
-        """Offer the method's parameters, and keep what has been typed."""
-        for action in self:
-            rows = action.nameko_parameter_ids
-            offered = action.nameko_method_id._offered_parameters()
-            action.nameko_parameter_ids = [
-                *(
-                    Command.unlink(row.id)
-                    for row in rows
-                    if offered and not row.value and row.name not in offered
-                ),
-                *(
-                    Command.create({"name": name, "kind": kind, "sequence": number})
-                    for number, (name, kind) in enumerate(offered.items())
-                    if name not in rows.mapped("name")
-                ),
-            ]
+        offer_parameters(self)
 
     def _compute_allowed_states(self) -> None:  # pylint: disable=missing-return
         """Offer this kind to those who may design it."""
@@ -168,3 +150,28 @@ class IrActionsServer(models.Model):
                 self.env._("%s has no chatter in which to post.", self.sudo().model_id.name)
             )
         return warnings
+
+
+def take_names(actions: models.BaseModel) -> None:
+    """Take service and method from the catalogue's entry, where one is chosen."""
+    for action in actions:
+        chosen = action.nameko_method_id
+        action.nameko_service = chosen.service or action.nameko_service
+        action.nameko_method = chosen.name or action.nameko_method
+
+
+def offer_parameters(actions: models.BaseModel) -> None:
+    """Offer the chosen method's parameters, and keep what has been typed."""
+    for action in actions:
+        rows = action.nameko_parameter_ids
+        offered = action.nameko_method_id._offered_parameters()
+        left = rows.filtered(lambda row: not row.value and row.name not in offered)  # noqa: B023
+        new = {name: kind for name, kind in offered.items() if name not in rows.mapped("name")}
+        names = list(offered)
+        action.nameko_parameter_ids = [
+            *(Command.unlink(row.id) for row in left if offered),
+            *(
+                Command.create({"name": name, "kind": kind, "sequence": names.index(name)})
+                for name, kind in new.items()
+            ),
+        ]

@@ -29,10 +29,6 @@ class NamekoActionParameter(models.Model):
     )
     expected = fields.Char(compute="_compute_expected")
 
-    _name_once = models.Constraint(
-        "UNIQUE (action_id, name)", "A parameter stands in the table once."
-    )
-
     @api.depends("name", "action_id.nameko_method_id")
     def _compute_expected(self) -> None:
         for row in self:
@@ -44,6 +40,14 @@ class NamekoActionParameter(models.Model):
             if not row.name.isidentifier() or keyword.iskeyword(row.name):
                 raise ValidationError(
                     self.env._("“%s” cannot be the name of a parameter.", row.name)
+                )
+
+    @api.constrains("name", "action_id")
+    def _check_once(self) -> None:
+        for names in (action.nameko_parameter_ids.mapped("name") for action in self.action_id):
+            if len(names) > len(set(names)):
+                raise ValidationError(
+                    self.env._("Each parameter has one row: %s", ", ".join(names))
                 )
 
     @api.constrains("value")

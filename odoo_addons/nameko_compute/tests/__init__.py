@@ -12,4 +12,5 @@ from . import test_access_companies
 from . import test_access_models
 from . import test_server_action
 from . import test_server_action_access
+from . import test_server_action_fuzz
 from . import test_expression

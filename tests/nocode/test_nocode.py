@@ -1,0 +1,121 @@
+"""Without code: people make contacts' references come from a service that Odoo knows nothing of."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.nocode.pages import (
+    choose_quote,
+    new_action,
+    new_rule,
+    new_schedule,
+    open_contacts,
+    run_from_the_action_menu,
+    save,
+    select_partners,
+    type_into,
+    type_quote,
+)
+from tests.nocode.world import NAMES, NoCode
+from tests.waiting import wait_until
+
+
+def run_on_the_partners(page: Page, nocode: NoCode) -> None:
+    page.click("button[name=create_action]")
+    expect(page.locator("button[name=unlink_action]")).to_be_visible()
+    open_contacts(page, nocode.address)
+    select_partners(page, NAMES)
+    run_from_the_action_menu(page, "Call pricing.quote")
+
+
+def test_manager_chooses_a_method_tries_it_and_runs_it_now(manager_page: Page, nocode: NoCode):
+    page = manager_page
+    new_action(page, nocode.address)
+    choose_quote(page, "1.5")
+    save(page)
+    page.click("button[name=action_nameko_try]")
+    page.click(".modal button[name=action_try]")
+    expect(page.locator(".modal .o_field_widget[name=answer]")).to_contain_text('"text": ')
+    expect(page.locator(".modal .o_field_widget[name=written]")).to_contain_text(" EUR")
+    page.locator(".modal .btn-close").click()
+    assert nocode.refs() == ["", "", ""]
+    run_on_the_partners(page, nocode)
+    expect(page.locator(".o_notification")).to_contain_text("3 done, 0 failed")
+    assert nocode.refs() == ["4.50 EUR", "4.50 EUR", "6.00 EUR"]
+
+
+def test_manager_types_a_method_and_runs_it_later(manager_page: Page, nocode: NoCode):
+    page = manager_page
+    new_action(page, nocode.address)
+    type_quote(page, "2")
+    page.get_by_label("Later: a job").check()
+    save(page)
+    run_on_the_partners(page, nocode)
+    expect(page.locator(".o_notification")).to_contain_text("3 queued, 0 failed")
+    wait_until(lambda: nocode.refs() == ["6.00 EUR", "6.00 EUR", "8.00 EUR"])
+    page.goto(f"{nocode.address}/odoo/nameko-jobs")
+    expect(page.locator(".o_data_row")).to_have_count(3)
+
+
+def test_error_of_the_service_is_told(manager_page: Page, nocode: NoCode):
+    page = manager_page
+    new_action(page, nocode.address)
+    type_quote(page, "record.id / 0")
+    save(page)
+    run_on_the_partners(page, nocode)
+    expect(page.locator(".modal")).to_contain_text("division by zero")
+    expect(page.locator(".modal")).not_to_contain_text("Traceback")
+
+
+def test_expression_is_checked_when_saved(manager_page: Page, nocode: NoCode):
+    page = manager_page
+    new_action(page, nocode.address)
+    type_quote(page, "record.sudo(")
+    page.click(".o_form_button_save")
+    expect(page.locator(".modal")).to_contain_text("“record.sudo(” is no expression")
+
+
+@pytest.mark.parametrize("when", ["Now: wait", "Later: a job"])
+def test_automation_rule_on_write(admin_page: Page, nocode: NoCode, when: str):
+    page = admin_page
+    form = new_rule(page, nocode.address)
+    choose_quote(form, "3")
+    form.get_by_label(when).check()
+    form.locator(".o_form_button_save").click()
+    expect(form).to_have_count(0)
+    save(page)
+    jobs = len(nocode.world.sql("SELECT id FROM nameko_job"))
+    client = nocode.client()
+    cleo = client.call("res.partner", "search", [["name", "=", "Cleo"]])
+    client.call("res.partner", "write", cleo, {"function": "Buyer"})
+    wait_until(lambda: nocode.refs() == ["", "", "12.00 EUR"])
+    nocode.world.wait_until_finished()
+    made = len(nocode.world.sql("SELECT id FROM nameko_job")) - jobs
+    assert made == (1 if when.startswith("Later") else 0)  # the result set no other off
+
+
+def test_scheduled_action(admin_page: Page, nocode: NoCode):
+    page = admin_page
+    new_schedule(page, nocode.address)
+    type_into(page, "name", "Nightly quotes")
+    choose_quote(page, "4")
+    page.get_by_label("Run on Those That Match").check()
+    expect(page.locator(".o_field_widget[name=nameko_domain]")).to_be_visible()
+    save(page)
+    page.click("button[name=method_direct_trigger]")
+    wait_until(lambda: nocode.refs() == ["12.00 EUR", "12.00 EUR", "16.00 EUR"])
+
+
+def test_button_of_a_form_is_the_same_action(manager_page: Page, nocode: NoCode):
+    page = manager_page
+    new_action(page, nocode.address)
+    choose_quote(page, "5")
+    type_into(page, "name", "Quote it")
+    save(page)
+    page.click("button[name=create_action]")
+    expect(page.locator("button[name=unlink_action]")).to_be_visible()
+    open_contacts(page, nocode.address)
+    page.get_by_text("Cleo", exact=True).click()
+    page.wait_for_selector(".o_form_view")
+    page.locator(".o_cp_action_menus button").first.click()
+    page.locator(".o-dropdown--menu .o-dropdown-item", has_text="Quote it").click()
+    wait_until(lambda: nocode.refs() == ["", "", "20.00 EUR"])
