@@ -104,6 +104,8 @@ class Chaos:
             for number, program in enumerate(programs):
                 if program.process.poll() is not None:
                     programs[number] = start()
+        if self.odoo.process.poll() is not None:  # Odoo's master ends when it finds no database
+            self.odoo = self._start_odoo()
 
     def strike(self) -> None:
         """Let something bad happen; the broker and the database die less often."""
