@@ -21,13 +21,21 @@ def field_value(field: Field, value: Any) -> Any:
         return False
     if field.type in NUMBERS:
         return _number(field, value)
-    if field.type in TEXTS and not isinstance(value, str):
+    if field.type in TEXTS and not _is_text(value):
         raise _unusable(field, value)
     if field.type in DATES:
         return _date(field, value)
     if field.type == "boolean" and not isinstance(value, bool):
         raise _unusable(field, value)
     return value
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether PostgreSQL can hold it as a text."""
+    try:
+        return b"\0" not in value.encode()
+    except (AttributeError, UnicodeEncodeError):
+        return False
 
 
 def _number(field: Field, value: Any) -> int | float:
