@@ -19,6 +19,8 @@ RIGHTS = {
     "nameko.service": (NONE, READ | {"unlink"}),
     "nameko.instance": (NONE, READ),
     "nameko.method": (NONE, READ),
+    "nameko.action.parameter": (NONE, ALL),
+    "nameko.action.trial": (NONE, ALL),
     "nameko.rpc": (NONE, NONE),
     "nameko.job.mixin": (NONE, NONE),
 }
