@@ -128,7 +128,7 @@ class Chaos:
         try:
             client = WebClient(f"http://127.0.0.1:{self.port}")
             client.log_in(self.world.database, "admin", "admin")
-            client.call("nameko.job.probe", "make", BATCH)
+            client.call("nameko.job.probe", "make", BATCH, self.made())
         except (OdooRefused, requests.RequestException):
             self.faults["click that failed"] += 1
 
