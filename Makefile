@@ -33,6 +33,7 @@ chaos: .venv/complete
 screenshot: .venv/complete browser
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
 	@$(STACK) exec -- $(BIN)/python -m tests.nocode.screenshots docs
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_catalogue docs
 
 translations: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m stack.translations

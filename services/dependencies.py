@@ -1,5 +1,7 @@
 """Dependency providers that more than one service uses."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from nameko.amqp.publish import get_connection
@@ -28,6 +30,18 @@ class AsyncRpcProxy(RpcProxy):
         with get_connection(uri, ssl, config.get(LOGIN_METHOD_CONFIG_KEY)) as connection:
             queue(connection.default_channel).declare()
         super().setup()
+
+
+class AfterReply(DependencyProvider):
+    """Gives a service `after_reply(function, *args)`, for what its caller need not wait for.
+
+    The function is called when the reply is out, and before the request is acknowledged: a process
+    that dies in between leaves the request to another one, so nothing is forgotten.
+    """
+
+    def get_dependency(self, worker_ctx: Any) -> Callable[..., None]:
+        worker_ctx.after_reply = []
+        return lambda function, *args: worker_ctx.after_reply.append(partial(function, *args))
 
 
 class Job(DependencyProvider):

@@ -1,24 +1,68 @@
 """Nameko's entrypoints, and what they lack."""
 
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kombu.exceptions import OperationalError
 from nameko import rpc as nameko_rpc
+from nameko.constants import (
+    AMQP_SSL_CONFIG_KEY,
+    AMQP_URI_CONFIG_KEY,
+    DEFAULT_SERIALIZER,
+    LOGIN_METHOD_CONFIG_KEY,
+    SERIALIZER_CONFIG_KEY,
+)
 from nameko.timer import Timer
 
 from services.exceptions import PoolStoppedError
+
+logger = logging.getLogger(__name__)
 
 # Not the request's fault: it goes back to the queue, to be run here again or by another instance.
 REQUEUED = (PoolStoppedError, OperationalError)
 
 
 class RpcConsumer(nameko_rpc.RpcConsumer):
-    """Nameko's, which a request without `reply_to` or content type would kill, again and again."""
+    """Nameko's, which a request without `reply_to` or content type would kill, again and again.
+
+    Between the reply and its acknowledgement it does what the worker left for `AfterReply`.
+    """
 
     def handle_message(self, body: Any, message: Any) -> None:
         message.properties.setdefault("reply_to", "nobody")
         message.properties.setdefault("content_type", "application/json")
         super().handle_message(body, message)
+
+    def handle_result(
+        self,
+        message: Any,
+        result: Any,
+        exc_info: Any,
+        after_reply: Sequence[Callable[[], Any]] = (),
+    ) -> Any:
+        result, exc_info = self._responder(message).send_response(result, exc_info)
+        for function in after_reply:
+            try:
+                function()
+            except REQUEUED:
+                self.requeue_message(message)
+                return result, exc_info
+            except Exception:
+                logger.exception("not done after the reply: %r", function)
+        self.queue_consumer.ack_message(message)
+        return result, exc_info
+
+    def _responder(self, message: Any) -> nameko_rpc.Responder:
+        config = self.container.config
+        return nameko_rpc.Responder(
+            config[AMQP_URI_CONFIG_KEY],
+            nameko_rpc.get_rpc_exchange(config),
+            config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER),
+            message,
+            ssl=config.get(AMQP_SSL_CONFIG_KEY),
+            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
+        )
 
 
 class Rpc(nameko_rpc.Rpc):
@@ -41,7 +85,8 @@ class Rpc(nameko_rpc.Rpc):
         if exc_info and isinstance(exc_info[1], REQUEUED):
             self.rpc_consumer.requeue_message(message)
             return result, exc_info
-        return super().handle_result(message, worker_ctx, result, exc_info)
+        after_reply = getattr(worker_ctx, "after_reply", ())
+        return self.rpc_consumer.handle_result(message, result, exc_info, after_reply)
 
 
 rpc = Rpc.decorator

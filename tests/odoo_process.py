@@ -37,14 +37,17 @@ class OdooProcess:
 
 @contextlib.contextmanager
 def running_odoo(
-    database: str, *, workers: int = 0, addons: Sequence[Path] = ()
+    database: str, *, workers: int = 0, crons: int = 0, addons: Sequence[Path] = ()
 ) -> Iterator[OdooProcess]:
-    """Run an Odoo, threaded or with so many prefork workers, and end it with the block."""
+    """Run an Odoo, threaded or with so many prefork workers, and end it with the block.
+
+    crons: workers for scheduled actions
+    """
     port, websocket_port = reserve(), reserve()
     command = [
         "setpriv", "--pdeathsig", "KILL", "--", *odoo_command(database, addons),
         f"--http-port={port}", f"--gevent-port={websocket_port}", f"--workers={workers}",
-        "--max-cron-threads=0",
+        f"--max-cron-threads={crons}",
     ]  # fmt: skip
     with (LOGS / f"odoo-{database}-{workers}.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

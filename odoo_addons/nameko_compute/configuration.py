@@ -10,7 +10,11 @@ from .broker.config import BrokerConfig, InvalidBrokerConfig
 
 SECTION = "nameko"
 PREFIX = "nameko_"
-ENVIRONMENT = {"AMQP_URI": "amqp_uri", "NAMEKO_TIMEOUT": "timeout"}
+ENVIRONMENT = {
+    "AMQP_URI": "amqp_uri",
+    "NAMEKO_TIMEOUT": "timeout",
+    "RABBITMQ_MANAGEMENT_URI": "management_uri",
+}
 HELP = "Set AMQP_URI in the environment, or amqp_uri in the section [nameko] of odoo.conf."
 
 
@@ -20,10 +24,29 @@ def broker_config() -> BrokerConfig:
 
     :raises InvalidBrokerConfig: where no broker is named or a value is wrong
     """
-    settings = {**_options(), **_section(), **_environment()}
+    settings = _settings()
+    settings.pop("management_uri", None)
     if not settings.get("amqp_uri"):
         raise InvalidBrokerConfig(f"No broker is configured. {HELP}")
     return BrokerConfig.from_mapping({"uri": settings.pop("amqp_uri"), **settings})
+
+
+def management_uri() -> str:
+    """Give the address of RabbitMQ's management API with its login; "" if there is none."""
+    return _settings().get("management_uri", "")
+
+
+def broker_source() -> str:
+    """Say where the broker's address comes from; "" if there is none."""
+    if "amqp_uri" in _environment():
+        return "AMQP_URI"
+    if _section().get("amqp_uri"):
+        return "odoo.conf, [nameko] amqp_uri"
+    return "odoo.conf, [options] nameko_amqp_uri" if _options().get("amqp_uri") else ""
+
+
+def _settings() -> dict[str, str]:
+    return {**_options(), **_section(), **_environment()}
 
 
 def _options() -> dict[str, str]:

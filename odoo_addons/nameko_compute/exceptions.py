@@ -44,6 +44,10 @@ class UnknownService(NamekoError):
     """No service of that name has ever run on this broker."""
 
 
+class ServiceNotAllowed(NamekoError):
+    """The settings do not allow that this service is called: nothing was sent."""
+
+
 class UnknownMethod(NamekoError):
     """The service has no such method."""
 

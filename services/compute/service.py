@@ -7,7 +7,7 @@ from services.compute.arithmetic import Number, calculate, calculate_all
 from services.compute.pool import ProcessPool
 from services.compute.primes import check_limit
 from services.compute.progress import ProgressDispatcher
-from services.dependencies import AsyncRpcProxy, Job
+from services.dependencies import AfterReply, AsyncRpcProxy, Job
 from services.entrypoints import rpc
 from services.exceptions import ComputeError
 
@@ -18,6 +18,7 @@ class ComputeService:
     name = "compute"
     notify = AsyncRpcProxy("notify")
     mail = AsyncRpcProxy("mail")
+    after_reply = AfterReply()
     report_progress: Any = ProgressDispatcher(retry=False)
     pool = ProcessPool()
     job = Job()
@@ -26,7 +27,7 @@ class ComputeService:
     def method(self, value1: Any, value2: Any) -> Number:
         """Return `value1 + value2`, and tell `notify` about it without waiting."""
         result = calculate("sum", value1, value2)
-        self.notify.send.call_async(f"Operation completed {result}")
+        self.after_reply(self.notify.send.call_async, f"Operation completed {result}")
         return result
 
     @rpc(expected_exceptions=ComputeError)
@@ -60,4 +61,4 @@ class ComputeService:
 
     def _mail(self, email: str | None, subject: str, contents: str) -> None:
         if email:
-            self.mail.send.call_async(email, subject, contents)
+            self.after_reply(self.mail.send.call_async, email, subject, contents)

@@ -27,7 +27,7 @@ from stack.web import OdooRefused, WebClient
 from tests.jobs.world import Program, World, install, odoo_options
 from tests.waiting import wait_until
 
-BATCH = 250  # jobs that one click makes
+BATCH = 1000  # jobs that one click makes
 PAUSE = (1.0, 4.0)  # s between two faults
 OPTIONS = {"timeout": 20, "retry_delays": "1", "max_attempts": 1000}
 
@@ -104,6 +104,8 @@ class Chaos:
             for number, program in enumerate(programs):
                 if program.process.poll() is not None:
                     programs[number] = start()
+        if self.odoo.process.poll() is not None:  # Odoo's master ends when it finds no database
+            self.odoo = self._start_odoo()
 
     def strike(self) -> None:
         """Let something bad happen; the broker and the database die less often."""
@@ -126,7 +128,7 @@ class Chaos:
         try:
             client = WebClient(f"http://127.0.0.1:{self.port}")
             client.log_in(self.world.database, "admin", "admin")
-            client.call("nameko.job.probe", "make", BATCH)
+            client.call("nameko.job.probe", "make", BATCH, self.made())
         except (OdooRefused, requests.RequestException):
             self.faults["click that failed"] += 1
 
@@ -188,10 +190,15 @@ def _judge(chaos: Chaos) -> int:
     total = sum(states.values())
     say(f"faults: {dict(chaos.faults)}")
     say(f"jobs: {states}; results a record has had: {hits}")
-    say(f"requests that ran: {sum(ran.values())} for {total} jobs")
+    say(f"requests that ran: {sum(ran.values())} for {total} jobs; jobs by runs: {by_runs(ran)}")
     ok = states == {"done": total} and hits == {1: total}
     say("nothing lost, each result written exactly once" if ok else "SOMETHING IS WRONG")
     return 0 if ok else 1
+
+
+def by_runs(ran: Counter[str]) -> dict[int, int]:
+    """How many jobs ran once, twice...: more than once after a fault, as `at least once` allows."""
+    return dict(sorted(Counter(ran.values()).items()))
 
 
 def main() -> int:

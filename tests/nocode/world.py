@@ -73,11 +73,11 @@ def install() -> None:
 
 def prepare(world: World) -> None:
     """Make three partners, a manager who is no administrator, and the method's catalogue entry."""
-    (described,) = describe_methods(PricingService)
     with world.env() as env:
         env["ir.cron"].search([]).active = False
         env["res.partner"].create([{"name": name} for name in NAMES])
-        env["nameko.method"].create({"service": PricingService.name, **described})
+        service = env["nameko.service"].create({"name": PricingService.name})
+        env["nameko.method"]._learn(service, describe_methods(PricingService))
         groups = [(6, 0, [env.ref(group).id for group in GROUPS])]
         env["res.users"].create(
             {"name": "Nora", "login": MANAGER, "password": PASSWORD, "group_ids": groups}

@@ -41,7 +41,7 @@ def service():
 def test_the_four_operations(service, operation, result):
     assert service.compute(operation, 30, 10) == result
     assert isinstance(service.compute(operation, "30", " 10 "), int)
-    service.mail.send.call_async.assert_not_called()
+    service.after_reply.assert_not_called()
 
 
 @given(st.sampled_from(sorted(PYTHON)), integers, integers)
@@ -165,16 +165,18 @@ def test_decimals_count_as_numbers():
 
 def test_a_result_is_mailed(service):
     assert service.compute("sum", 30, 10, "name@example.com") == 40
-    service.mail.send.call_async.assert_called_once_with(
-        "name@example.com", "Your operation is complete!", "The result is: 40"
+    subject, contents = "Your operation is complete!", "The result is: 40"
+    service.after_reply.assert_called_once_with(
+        service.mail.send.call_async, "name@example.com", subject, contents
     )
 
 
 def test_an_error_is_mailed_and_raised(service):
     with pytest.raises(DivisionByZeroError) as raised:
         service.compute("div", 1, 0, "name@example.com")
-    service.mail.send.call_async.assert_called_once_with(
-        "name@example.com", "An error occurred", str(raised.value)
+    subject, contents = "An error occurred", str(raised.value)
+    service.after_reply.assert_called_once_with(
+        service.mail.send.call_async, "name@example.com", subject, contents
     )
 
 

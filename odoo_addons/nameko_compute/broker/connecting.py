@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+from collections.abc import Iterator
 
 import amqp
 
@@ -12,17 +14,45 @@ from .config import BrokerConfig
 from .deadline import Deadline
 from .wire import LOST, Wire
 
+LOGIN = (0, 0)  # the AMQP method that RabbitMQ names when it refuses a login
+# The first class that fits counts.
+UNREACHABLE: dict[type[Exception], type[errors.BrokerUnreachable]] = {
+    TimeoutError: errors.NoAnswer,
+    ConnectionRefusedError: errors.NothingListens,
+    socket.gaierror: errors.HostUnknown,
+    ssl.SSLCertVerificationError: errors.CertificateNotTrusted,
+    ssl.SSLError: errors.TlsFailed,
+    ConnectionError: errors.HandshakeFailed,
+    OSError: errors.BrokerUnreachable,
+    amqp.AMQPError: errors.HandshakeFailed,
+}
+
 
 def connect(config: BrokerConfig, deadline: Deadline) -> Wire:
     """A connection that is ready for calls. Raises BrokerUnreachable or AccessRefused."""
-    try:
+    with explained(config):
         return Wire(config, deadline)
+
+
+@contextlib.contextmanager
+def explained(config: BrokerConfig) -> Iterator[None]:
+    """Turn what connecting raises into BrokerUnreachable or AccessRefused, or a subclass."""
+    try:
+        yield
     except (amqp.AccessRefused, amqp.NotAllowed) as error:
         text = f"The broker at {config.address} refuses access: {error.reply_text}"
-        raise errors.AccessRefused(text) from None
+        raise _refused(error)(text) from None
     except LOST as error:
         text = f"The broker at {config.address} cannot be reached: {reason(error)}"
-        raise errors.BrokerUnreachable(text) from None
+        kind = next(kind for cause, kind in UNREACHABLE.items() if isinstance(error, cause))
+        raise kind(text) from None
+
+
+def _refused(error: amqp.AMQPError) -> type[errors.AccessRefused]:
+    if isinstance(error, amqp.NotAllowed):
+        missing = "not found" in error.reply_text
+        return errors.VirtualHostMissing if missing else errors.VirtualHostRefused
+    return errors.LoginRefused if error.method_sig == LOGIN else errors.PermissionRefused
 
 
 def reason(error: Exception) -> str:

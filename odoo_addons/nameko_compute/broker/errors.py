@@ -39,8 +39,48 @@ class BrokerUnreachable(RpcError):
     """No connection to the broker could be had; the request was not sent."""
 
 
+class HostUnknown(BrokerUnreachable):
+    """The name of the broker's host has no address."""
+
+
+class NothingListens(BrokerUnreachable):
+    """The host takes no connections on that port."""
+
+
+class NoAnswer(BrokerUnreachable):
+    """Host or port answer nothing in time: a firewall, a wrong address, or a frozen broker."""
+
+
+class HandshakeFailed(BrokerUnreachable):
+    """Something listens there, but does not talk AMQP, or hung up."""
+
+
+class TlsFailed(BrokerUnreachable):
+    """TLS could not be agreed upon."""
+
+
+class CertificateNotTrusted(TlsFailed):
+    """The broker's certificate is not signed by a known authority, for another host, or old."""
+
+
 class AccessRefused(BrokerUnreachable):
     """The broker refused the user, the password, the virtual host, or a right on it."""
+
+
+class LoginRefused(AccessRefused):
+    """User and password do not fit."""
+
+
+class VirtualHostRefused(AccessRefused):
+    """The user may not use the virtual host."""
+
+
+class VirtualHostMissing(AccessRefused):
+    """The broker has no such virtual host."""
+
+
+class PermissionRefused(AccessRefused):
+    """The user lacks a right within the virtual host; the text names what it was wanted for."""
 
 
 class RequestRefused(RpcError):

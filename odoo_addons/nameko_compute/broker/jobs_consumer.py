@@ -82,10 +82,10 @@ class Consumer(Link):
         )
 
     def _on_reply(self, message: Any) -> None:
-        self._replies.append(_delivery(message))
+        self._replies.append(delivery_of(message))
 
     def _on_progress(self, message: Any) -> None:
-        progress = read_progress(_delivery(message))
+        progress = read_progress(delivery_of(message))
         if progress is not None:
             self._progress[progress[0]] = progress[1]
 
@@ -147,7 +147,8 @@ class Consumer(Link):
         return bound
 
 
-def _delivery(message: Any) -> Delivery:
+def delivery_of(message: Any) -> Delivery:
+    """Give what is read of a message."""
     properties = message.properties
     return Delivery(
         tag=message.delivery_info["delivery_tag"],

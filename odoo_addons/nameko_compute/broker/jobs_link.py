@@ -7,12 +7,10 @@ import ssl
 from types import TracebackType
 from typing import Any
 
-import amqp
 from typing_extensions import Self
 
-from . import errors
 from .config import BrokerConfig
-from .connecting import reason
+from .connecting import explained
 from .deadline import Deadline
 from .transport import DeadlineConnection
 from .wire import LOST
@@ -39,18 +37,12 @@ class Link:
 
     def _connect(self, config: BrokerConfig) -> None:
         """Raises BrokerUnreachable or AccessRefused."""
-        try:
+        with explained(config):
             self._connection.on_blocked = self._on_blocked
             self._connection.on_unblocked = self._on_unblocked
             self._connection.connect()
             self._channel = self._connection.channel()
             self._set_up(self._channel)
-        except (amqp.AccessRefused, amqp.NotAllowed) as error:
-            text = f"The broker at {config.address} refuses access: {error.reply_text}"
-            raise errors.AccessRefused(text) from None
-        except LOST as error:
-            text = f"The broker at {config.address} cannot be reached: {reason(error)}"
-            raise errors.BrokerUnreachable(text) from None
 
     def _set_up(self, channel: Any) -> None:
         """What a subclass declares on its fresh channel."""

@@ -76,9 +76,10 @@ class Publisher(Link):
         """Send a batch and wait until the broker has taken responsibility for all of it."""
         self.allow(PATIENCE)
         self._sent = Sent()
-        for request in requests:
-            key = f"{request.service}.{request.method}"
-            self._send(key, self._message(request))
+        with self._connection.transport.held():
+            for request in requests:
+                key = f"{request.service}.{request.method}"
+                self._send(key, self._message(request))
         self._wait_for_confirms()
         return self._sent
 

@@ -45,7 +45,7 @@ def read_reply(delivery: Delivery) -> Reply:
     """Read a message; one that is no reply of Nameko's in JSON gives an `unreadable` Reply."""
     uuid = delivery.correlation_id
     try:
-        content = json.loads(_text(delivery))
+        content = json.loads(text_of(delivery))
         error = content["error"]
         if not isinstance(error, dict | None) or "result" not in content:
             return Reply(uuid, unreadable="it has not the form of a reply of Nameko's")
@@ -67,7 +67,7 @@ def error_of(reply: Reply, service: str, method: str) -> errors.RpcError:
 def read_progress(delivery: Delivery) -> tuple[str, float] | None:
     """The job's uuid and its share done, from 0 to 1; None if it is no event `progress`."""
     try:
-        event = json.loads(_text(delivery))
+        event = json.loads(text_of(delivery))
         share = float(event["progress"])
         uuid = event["job"]
     except UNREADABLE:
@@ -77,7 +77,8 @@ def read_progress(delivery: Delivery) -> tuple[str, float] | None:
     return uuid, min(1.0, max(0.0, share))
 
 
-def _text(delivery: Delivery) -> str:
+def text_of(delivery: Delivery) -> str:
+    """Give the JSON of a message; raises one of UNREADABLE for anything else."""
     if delivery.content_type != "application/json":
         raise ValueError("not JSON")
     return delivery.body if isinstance(delivery.body, str) else bytes(delivery.body).decode()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from struct import Struct
 from typing import Any
 
@@ -43,6 +45,7 @@ class DeadlineTransport(TCPTransport):
         self.tls = tls_context(config) if config.tls else None
         self.deadline = deadline
         self._buffer = bytearray()
+        self._held: list[bytes] | None = None
 
     def _connect(self, host: str, port: int, timeout: float | None) -> None:
         addresses = resolve(host, port, self.deadline)
@@ -68,7 +71,20 @@ class DeadlineTransport(TCPTransport):
             self.sock.settimeout(self.deadline.remaining())
             self.sock = self.tls.wrap_socket(self.sock, server_hostname=self.host)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Send what is written meanwhile in one piece at the end."""
+        self._held = []
+        try:
+            yield
+        finally:
+            data, self._held = b"".join(self._held), None
+        self._write(data)
+
     def _write(self, data: Any) -> None:
+        if self._held is not None:
+            self._held.append(bytes(data))
+            return
         unsent = memoryview(data)
         while unsent:
             self.sock.settimeout(self.deadline.remaining())
@@ -158,9 +174,11 @@ class DeadlineConnection(amqp.Connection):
     def drain_arrived(self) -> None:
         """Handle what has arrived, without waiting."""
         transport = self.transport
-        while transport.poll():
+        while True:  # some may have come together with an answer that was waited for
             while (frame := transport.take_frame()) is not None:
                 self.on_inbound_frame(frame)
+            if not transport.poll():
+                return
 
 
 def tls_context(config: BrokerConfig) -> ssl.SSLContext:

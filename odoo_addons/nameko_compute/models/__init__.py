@@ -1,4 +1,5 @@
 from . import nameko_rpc
+from . import nameko_rpc_allowed
 from . import nameko_job
 from . import nameko_job_dispatch
 from . import nameko_rpc_delay
@@ -8,6 +9,10 @@ from . import nameko_job_identity
 from . import nameko_job_vacuum
 from . import nameko_job_cron
 from . import nameko_job_mixin
+from . import nameko_service
+from . import nameko_instance
+from . import nameko_instance_beats
+from . import nameko_instance_cron
 from . import nameko_method
 from . import nameko_method_choice
 from . import nameko_action_parameter
@@ -18,3 +23,4 @@ from . import ir_actions_server_job
 from . import ir_cron
 from . import nameko_compute
 from . import nameko_compute_later
+from . import res_config_settings

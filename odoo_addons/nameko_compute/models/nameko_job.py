@@ -126,6 +126,7 @@ class NamekoJob(models.Model):
     def action_retry(self) -> None:
         """Send failed and cancelled jobs again, from the first attempt on."""
         self._check_mine()
+        self.env["nameko.rpc"]._check_allowed(*set(self.mapped("service")))
         self.sudo()._set_pending_again()
 
     def action_apply_again(self) -> None:

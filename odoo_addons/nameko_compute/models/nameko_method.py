@@ -1,5 +1,8 @@
 """The catalogue: methods of the services that are, or were, running."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from odoo import api, fields, models
 
 
@@ -11,6 +14,17 @@ class NamekoMethod(models.Model):
     _order = "service, name"
 
     service = fields.Char(required=True, readonly=True)
+    service_id = fields.Many2one(
+        "nameko.service",
+        "In the Catalogue",
+        required=True,
+        readonly=True,
+        ondelete="cascade",
+        index=True,
+    )
+    active = fields.Boolean(
+        default=True, readonly=True, help="Not set: the service has this method no more."
+    )
     name = fields.Char("Method", required=True, readonly=True)
     doc = fields.Text("Documentation", readonly=True)
     parameters = fields.Json(
@@ -29,6 +43,27 @@ class NamekoMethod(models.Model):
     def _compute_signature(self) -> None:
         for method in self:
             method.signature = f"({', '.join(map(_shown, method.parameters or []))})"
+
+    @api.model
+    def _learn(self, service: models.BaseModel, told: Sequence[dict[str, Any]]) -> None:
+        """Write the methods of a service, as its newest instance tells them, where they differ.
+
+        :param told: {"name", "doc", "parameters"} each
+        """
+        known = {m.name: m for m in service.with_context(active_test=False).method_ids}
+        for values in told:
+            method = known.pop(values["name"], None)
+            if method is None:
+                self.create({"service": service.name, "service_id": service.id, **values})
+            elif method._differs(values):
+                method.write({"active": True, **values})
+        for method in known.values():
+            if method.active:
+                method.active = False
+
+    def _differs(self, values: dict[str, Any]) -> bool:
+        kept = (self.active, self.doc or "", self.parameters or [])
+        return kept != (True, values["doc"], values["parameters"])
 
 
 def _shown(parameter: dict[str, object]) -> str:

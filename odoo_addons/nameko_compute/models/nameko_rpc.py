@@ -10,7 +10,7 @@ from ..broker.config import InvalidBrokerConfig
 from ..broker.errors import RpcError
 from ..broker.request import Outcome, Request
 from ..configuration import broker_config
-from ..exceptions import NamekoError, NotConfigured, user_error
+from ..exceptions import NamekoError, NotConfigured, ServiceNotAllowed, user_error
 
 
 class NamekoRpc(models.AbstractModel):
@@ -32,6 +32,7 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: seconds to wait at the most, everything included; odoo.conf's by default
         :raises exceptions.NamekoError: a subclass that says what happened and what to do
         """
+        self._check_allowed(service)
         try:
             request = Request(service, method, args, kwargs)
             return self._client().call(request, timeout=timeout, context=self._context_data())
@@ -49,8 +50,21 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: seconds that any one of them may take
         :return: in the order of the requests, each one's result, or the NamekoError it met
         """
-        outcomes = self._client().call_many(requests, timeout=timeout, context=self._context_data())
-        return [self._result(outcome) for outcome in outcomes]
+        refused = self._refused(requests)
+        allowed = [r for r in requests if r.service not in refused] if refused else requests
+        outcomes = self._client().call_many(allowed, timeout=timeout, context=self._context_data())
+        results = map(self._result, outcomes)
+        return [refused[r.service] if r.service in refused else next(results) for r in requests]
+
+    def _refused(self, requests: Sequence[Request]) -> dict[str, NamekoError]:
+        """Give the error of each service that may not be called."""
+        refused = {}
+        for service in {request.service for request in requests}:
+            try:
+                self._check_allowed(service)
+            except ServiceNotAllowed as error:
+                refused[service] = error
+        return refused
 
     def _result(self, outcome: Outcome) -> Any | NamekoError:
         return user_error(outcome.error, self.env._) if outcome.error else outcome.result

@@ -55,6 +55,7 @@ class NamekoRpc(models.AbstractModel):
             the job that has it
         """
         requests = list(requests)
+        self._check_allowed(*{request.service for request in requests})
         common = self._common_values()
         rows = [{**common, **self._job_values(request, common)} for request in requests]
         ids = self._insert_jobs(rows)

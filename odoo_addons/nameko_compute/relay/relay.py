@@ -12,19 +12,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from ..broker.config import BrokerConfig
 from ..broker.jobs_consumer import Consumer, reply_key
 from ..broker.jobs_publisher import Publisher
 from . import watchdog
+from .catalogue import Catalogue
 from .database import Database, Listener
-from .mover import Mover
+from .mover import REPLY_BATCH, Mover
 
 _logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0  # between two looks at the clock
 WAITING_SECONDS = 30.0  # between two looks at all jobs that wait for others
 LONGEST_PAUSE = 30.0  # s between two attempts to connect
 DRAIN_SECONDS = 20.0
+STREAM = 5  # replies at once, from which on it is worth waiting for more: a large batch costs less
+GATHERING_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -69,28 +73,30 @@ class Relay:
             time.sleep(0.1)
 
     def _serve(self) -> None:
-        with connections(self._settings) as (listener, publisher, consumer, mover):
+        with connections(self._settings) as connected:
             self._pause = 0.0
             _logger.info("The relay serves the database %s", self._settings.database)
-            rounds = Rounds(listener, publisher, consumer, mover, self._settings.alive_file)
+            rounds = Rounds(connected, self._settings.alive_file)
             while not self._stopping:
                 rounds.turn()
             rounds.drain()
 
 
-class Rounds:
-    """The relay's loop over its three connections."""
+class Connected(NamedTuple):
+    """What a relay works with while its connections hold."""
 
-    def __init__(
-        self,
-        listener: Listener,
-        publisher: Publisher,
-        consumer: Consumer,
-        mover: Mover,
-        alive_file: Path,
-    ) -> None:
-        self._listener, self._publisher, self._consumer = listener, publisher, consumer
-        self._mover = mover
+    listener: Listener
+    publisher: Publisher
+    consumer: Consumer
+    mover: Mover
+    catalogue: Catalogue
+
+
+class Rounds:
+    """The relay's loop over its connections."""
+
+    def __init__(self, connected: Connected, alive_file: Path) -> None:
+        self._listener, self._publisher, self._consumer, self._mover, self._catalogue = connected
         self._alive_file = alive_file
         self._dispatch = self._release = True  # whatever happened while no relay ran
         self._tick_at = self._release_at = 0.0
@@ -100,12 +106,14 @@ class Rounds:
         self._hear()
         self._exchange()
         self._look_at_the_clock()
-        if self._mover.collect():
-            self._dispatch = True  # there is room for more
+        collected = self._mover.collect()
+        self._dispatch |= collected > 0  # there is room for more
         if self._dispatch and not self._publisher.blocked:
             self._dispatch = self._mover.dispatch()
         elif not self._consumer.waiting:
             self._wait()
+        if STREAM <= collected < REPLY_BATCH and not self._dispatch:
+            time.sleep(GATHERING_SECONDS)
 
     def _hear(self) -> None:
         heard = self._listener.heard()
@@ -127,6 +135,7 @@ class Rounds:
             self._alive_file.touch()
             self._mover.expire()
             self._mover.wake(waiting=self._release)
+            self._catalogue.turn()
             self._dispatch = True
         if self._release:
             self._release, self._release_at = False, now + WAITING_SECONDS
@@ -143,9 +152,7 @@ class Rounds:
 
 
 @contextmanager
-def connections(
-    settings: Settings,
-) -> Iterator[tuple[Listener, Publisher, Consumer, Mover]]:
+def connections(settings: Settings) -> Iterator[Connected]:
     """Open everything a relay needs, and close it."""
     database = Database(settings.database)
     with ExitStack() as stack:
@@ -158,7 +165,10 @@ def connections(
         stack.callback(consumer.close)
         publisher = Publisher(settings.broker, reply_key(identity))
         stack.callback(publisher.close)
-        yield listener, publisher, consumer, Mover(database, publisher, consumer, settings.max_sent)
+        catalogue = Catalogue(database, settings.broker, identity)
+        stack.callback(catalogue.close)
+        mover = Mover(database, publisher, consumer, settings.max_sent)
+        yield Connected(listener, publisher, consumer, mover, catalogue)
 
 
 def expected(error: Exception) -> bool:

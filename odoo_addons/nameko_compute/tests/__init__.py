@@ -4,6 +4,12 @@ from . import test_configuration
 from . import test_recorded_calls
 from . import test_rpc
 from . import test_job_api
+from . import test_allowed_services
+from . import test_catalogue
+from . import test_settings
+from . import test_access_catalogue
+from . import test_access_companies
+from . import test_access_models
 from . import test_server_action
 from . import test_server_action_access
 from . import test_server_action_fuzz

@@ -47,6 +47,16 @@ class ActionCase(ComputationCase):
         values = self.action_values(*args, **values)
         return (env or self.env)["ir.actions.server"].create(values)
 
+    def new_method(self, name="quote", **values):
+        """Put a method of the service `pricing` into the catalogue."""
+        services = self.env["nameko.service"]
+        service = services.search([("name", "=", "pricing")]) or services.create(
+            {"name": "pricing"}
+        )
+        return self.env["nameko.method"].create(
+            {"service": service.name, "service_id": service.id, "name": name, **values}
+        )
+
     def run_on(self, action, records, user=None):
         """Run it as the web client does."""
         context = {

@@ -25,9 +25,7 @@ PARAMETERS = [
 class TestDesign(ActionCase):
     def setUp(self):
         super().setUp()
-        self.method = self.env["nameko.method"].create(
-            {"service": "pricing", "name": "quote", "doc": "A price.", "parameters": PARAMETERS}
-        )
+        self.method = self.new_method(doc="A price.", parameters=PARAMETERS)
 
     def chosen(self, parameters, **values):
         rows = [
@@ -63,9 +61,7 @@ class TestDesign(ActionCase):
             {"name": "name", "kind": "KEYWORD_ONLY"},
             {"name": "new", "kind": "KEYWORD_ONLY"},
         ]
-        other = self.env["nameko.method"].create(
-            {"service": "pricing", "name": "other", "parameters": parameters}
-        )
+        other = self.new_method("other", parameters=parameters)
         with Form(self.env["ir.actions.server"]) as form:
             form.model_id = self.partner_model
             form.state = "nameko"

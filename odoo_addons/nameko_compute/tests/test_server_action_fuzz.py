@@ -302,9 +302,7 @@ class TestDesigns(ActionCase):
         holds()
 
     def test_parameter_tables(self):
-        method = self.env["nameko.method"].create(
-            {"service": "pricing", "name": "quote", "parameters": QUOTE}
-        )
+        method = self.new_method(parameters=QUOTE)
 
         @examples(500)
         @given(ROWS)
@@ -318,9 +316,7 @@ class TestDesigns(ActionCase):
         holds()
 
     def test_good_tables_are_taken(self):
-        method = self.env["nameko.method"].create(
-            {"service": "pricing", "name": "quote", "parameters": QUOTE}
-        )
+        method = self.new_method(parameters=QUOTE)
         for rows in (
             [("name", "positional"), ("currency", "keyword")],
             [("currency", "keyword"), ("quantity", "keyword"), ("name", "positional")],

@@ -21,9 +21,9 @@ class NamekoJobProbe(models.Model):
     written_in = fields.Char()
 
     @api.model
-    def make(self, count, service="probe", method="add"):
+    def make(self, count, first=0, service="probe", method="add"):
         """Create records, each with a job that adds 1 to its number; over HTTP, too."""
-        records = self.create([{"number": number} for number in range(count)])
+        records = self.create([{"number": first + number} for number in range(count)])
         self.env["nameko.rpc"].delay_many([r._request(service, method) for r in records])
         return records.ids
 

@@ -1,0 +1,127 @@
+"""The catalogue: services that are, or were, running."""
+
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+
+from ..broker.config import InvalidBrokerConfig
+from ..configuration import broker_config, management_uri
+
+STATES = [("up", "Up"), ("late", "Late"), ("gone", "Gone")]
+
+
+class NamekoService(models.Model):
+    """Kept by the relay, from the events `beat` of the instances."""
+
+    _name = "nameko.service"
+    _description = "Service"
+    _inherit = ["mail.thread", "mail.activity.mixin"]
+    _mail_post_access = "read"  # managers only read, but see to the activities
+    _order = "name"
+
+    name = fields.Char("Service", required=True, readonly=True)
+    doc = fields.Text("Documentation", readonly=True)
+    method_ids = fields.One2many("nameko.method", "service_id", "Methods", readonly=True)
+    method_count = fields.Integer("Number of Methods", compute="_compute_method_count")
+    instance_ids = fields.Many2many("nameko.instance", string="Instances", readonly=True)
+    up_count = fields.Integer("Instances Up", compute="_compute_state", store=True)
+    late_count = fields.Integer("Instances Late", compute="_compute_state", store=True)
+    gone_count = fields.Integer("Instances Gone", compute="_compute_state", store=True)
+    state = fields.Selection(
+        STATES,
+        compute="_compute_state",
+        store=True,
+        help="Up: at least one instance beats. Late: none beats, but one may come back. "
+        "Gone: no instance is left.",
+    )
+    last_seen = fields.Datetime(compute="_compute_last_seen")
+
+    has_management = fields.Boolean(compute="_compute_has_management")
+    queue_ready = fields.Integer("Waiting Requests", readonly=True)
+    queue_unacknowledged = fields.Integer("Requests in Hand", readonly=True)
+    queue_consumers = fields.Integer("Consumers", readonly=True)
+    queue_checked_at = fields.Datetime("Asked RabbitMQ At", readonly=True)
+
+    _once = models.Constraint("UNIQUE (name)", "A service is in the catalogue once.")
+
+    @api.depends("method_ids")
+    def _compute_method_count(self) -> None:
+        for service in self:
+            service.method_count = len(service.method_ids)
+
+    @api.depends("instance_ids.state")
+    def _compute_state(self) -> None:
+        for service in self:
+            states = service.instance_ids.mapped("state")
+            service.up_count = states.count("up")
+            service.late_count = states.count("late")
+            service.gone_count = states.count("gone")
+            service.state = next((s for s in ("up", "late") if s in states), "gone")
+
+    @api.depends("instance_ids.last_seen")
+    def _compute_last_seen(self) -> None:
+        for service in self:
+            service.last_seen = max(service.instance_ids.mapped("last_seen"), default=False)
+
+    def _compute_has_management(self) -> None:
+        self.has_management = bool(management_uri())
+
+    def action_refresh_queue(self) -> None:
+        """Ask RabbitMQ's management API what waits in the queues of these services."""
+        self._check_manager()
+        from ..broker import management  # noqa: PLC0415  loads requests
+
+        for service in self:
+            try:
+                virtual_host = broker_config().virtual_host
+                report = management.queue_report(
+                    management_uri(), virtual_host, f"rpc-{service.name}"
+                )
+            except (management.ManagementError, InvalidBrokerConfig) as error:
+                text = self.env._("RabbitMQ does not say how the queue is: %s", error)
+                raise UserError(text) from error
+            service.sudo().write(service._queue_values(report))
+
+    def _queue_values(self, report: Any) -> dict[str, Any]:
+        return {
+            "queue_ready": report.ready,
+            "queue_unacknowledged": report.unacknowledged,
+            "queue_consumers": report.consumers,
+            "queue_checked_at": fields.Datetime.now(),
+        }
+
+    def _check_manager(self) -> None:
+        self.check_access("read")
+        if not (self.env.su or self.env.user.has_group("nameko_compute.group_nameko_manager")):
+            raise AccessError(self.env._("Only managers of Nameko may ask RabbitMQ."))
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_if_gone(self) -> None:
+        """Let services be forgotten that have no instance left; a beat brings them back."""
+        for service in self:
+            if service.state != "gone":
+                text = self.env._("%s is running: it would be listed again.", service.name)
+                raise UserError(text)
+        self.instance_ids.sudo().unlink()
+
+    def _tell_gone(self) -> None:
+        """Give every manager an activity, once for as long as it lasts."""
+        for service in self.filtered("method_ids").with_context(mail_activity_quick_update=True):
+            text = self.env._("No instance of the service is left")
+            for manager in self._managers():
+                service.activity_schedule(
+                    "mail.mail_activity_data_warning", summary=text, user_id=manager.id
+                )
+            service.message_post(body=text)
+
+    def _tell_back(self) -> None:
+        """Close the activities: it runs again."""
+        for service in self.filtered("method_ids"):
+            service.activity_unlink(["mail.mail_activity_data_warning"])
+            service.message_post(body=self.env._("The service runs again"))
+
+    @api.model
+    def _managers(self) -> models.BaseModel:
+        group = self.env.ref("nameko_compute.group_nameko_manager")
+        return group.all_user_ids.filtered(lambda user: user.active and not user.share)

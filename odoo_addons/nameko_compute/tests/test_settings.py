@@ -1,0 +1,127 @@
+"""The page of Nameko among the settings."""
+
+import os
+from unittest.mock import patch
+
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import Form, tagged
+
+from ..configuration import broker_config, broker_source
+from .common import ComputationCase
+from .test_configuration import ConfigurationCase
+
+WRONG = {
+    "nameko_job_timeout": (0, -1, 2.0**31),
+    "nameko_job_max_attempts": (0, -1),
+    "nameko_keep_days": (0, -0.5, 1e9),
+    "nameko_instance_days": (0, 1e9),
+    "nameko_late_beats": (0, -1),
+    "nameko_gone_beats": (0, 2, 1),
+    "nameko_job_retry_delays": ("", "10;60", "a", "10,,60", "-1", "nan", "inf", "10,"),
+    "nameko_allowed_services": ("compute mail", "compute;mail x", "a.b", "*", "a" * 201),
+}
+
+
+@tagged("post_install", "-at_install")
+class TestSettings(ComputationCase):
+    def settings(self, **values):
+        return self.env["res.config.settings"].create(values)
+
+    def parameter(self, name):
+        return self.env["ir.config_parameter"].sudo().get_param(f"nameko_compute.{name}")
+
+    def test_defaults_are_those_that_count(self):
+        self.env["ir.config_parameter"].sudo().search(
+            [("key", "=like", "nameko_compute.%"), ("key", "not like", "identity")]
+        ).unlink()
+        form = Form(self.env["res.config.settings"])
+        self.assertEqual(form.nameko_job_timeout, 3600)
+        self.assertEqual(form.nameko_job_max_attempts, 3)
+        self.assertEqual(form.nameko_job_retry_delays, "10,60,300")
+        self.assertEqual(form.nameko_keep_days, 30)
+        self.assertEqual((form.nameko_late_beats, form.nameko_gone_beats), (2, 5))
+        self.assertFalse(form.nameko_allowed_services)
+
+    def test_jobs_take_what_was_set(self):
+        self.settings(
+            nameko_job_timeout=7.5, nameko_job_max_attempts=9, nameko_job_retry_delays="1, 2.5"
+        ).execute()
+        job = self.env["nameko.rpc"].delay("probe", "method")
+        self.assertEqual((job.timeout, job.max_attempts), (7.5, 9))
+        self.env["nameko.job"].retry_later(job.ids)
+        job.invalidate_recordset()
+        self.assertTrue(job.eta, "PostgreSQL reads the delays")
+
+    def test_what_is_saved_is_shown_again(self):
+        self.settings(nameko_allowed_services="compute, mail", nameko_keep_days=0.5).execute()
+        form = Form(self.env["res.config.settings"])
+        self.assertEqual(form.nameko_allowed_services, "compute, mail")
+        self.assertEqual(form.nameko_keep_days, 0.5)
+
+    def test_values_that_cannot_be_are_refused(self):
+        for name, values in WRONG.items():
+            for value in values:
+                with self.subTest(name=name, value=value), self.assertRaises(ValidationError):
+                    self.settings(**{name: value})
+
+    def test_vacuum_takes_the_days_that_were_set(self):
+        self.settings(nameko_keep_days=3).execute()
+        job = self.env["nameko.rpc"].delay("probe", "method")
+        job.action_cancel()
+        age = "UPDATE nameko_job SET done_at = done_at - %s * interval '1 day' WHERE id = %s"
+        self.env.cr.execute(age, [2, job.id])
+        job._gc_finished()
+        self.assertTrue(job.exists())
+        self.env.cr.execute(age, [2, job.id])
+        job._gc_finished()
+        self.assertFalse(job.exists())
+
+    def test_broker_is_shown_without_password(self):
+        settings = self.settings()
+        self.assertEqual(settings.nameko_broker, broker_config().address)
+        self.assertNotIn(broker_config().password, str(settings.read()))
+
+    def test_test_of_the_connection_names_running_services(self):
+        action = self.settings().action_nameko_test_connection()
+        self.assertEqual(action["params"]["type"], "success", action)
+        self.assertIn("compute (", action["params"]["message"])
+        self.assertNotIn(broker_config().password, str(action))
+
+    def test_test_of_the_connection_looks_at_the_allowed_services(self):
+        self.settings(nameko_allowed_services="compute").execute()
+        message = self.settings().action_nameko_test_connection()["params"]["message"]
+        self.assertIn("compute (", message)
+        self.assertNotIn("mail (", message)
+        self.settings(nameko_allowed_services="never_ran").execute()
+        action = self.settings().action_nameko_test_connection()
+        self.assertEqual(action["params"]["type"], "danger")
+        self.assertIn("none of the known services is running", action["params"]["message"])
+
+    def test_only_administrators_test_the_connection(self):
+        manager = self.new_user("not admin", "nameko_compute.group_nameko_manager")
+        with self.assertRaises(AccessError):
+            self.env["res.config.settings"].with_user(manager).action_nameko_test_connection()
+
+
+@tagged("post_install", "-at_install")
+class TestSource(ConfigurationCase, ComputationCase):
+    def test_not_configured(self):
+        broker_config.cache_clear()
+        environment = {key: value for key, value in os.environ.items() if key != "AMQP_URI"}
+        with patch.dict(os.environ, environment, clear=True):
+            settings = self.env["res.config.settings"].create({})
+            self.assertIn("No broker is configured", settings.nameko_broker)
+            self.assertFalse(settings.nameko_broker_source)
+            action = settings.action_nameko_test_connection()
+        self.assertEqual(action["params"]["type"], "danger")
+        self.assertIn("AMQP_URI", action["params"]["message"])
+
+    def test_environment(self):
+        self.assertEqual(broker_source(), "AMQP_URI")
+        self.assertEqual(
+            self.env["res.config.settings"].create({}).nameko_broker_source, "AMQP_URI"
+        )
+
+    def test_management_uri_is_no_setting_of_the_broker(self):
+        text = "[nameko]\namqp_uri = amqp://h/\nmanagement_uri = http://h:15672\n"
+        self.assertEqual(self.configuration(text, {}).host, "h")

@@ -1,0 +1,44 @@
+"""Take the pictures of the services and of the settings: `make screenshot`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.odoo_page import log_in
+from tests.conftest import CHROMIUM_FLAGS
+
+
+def main(folder: Path) -> None:
+    """Open the pages as an administrator would, and keep what the screen shows."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS)
+        )
+        page = browser.new_page(viewport={"width": 1100, "height": 620})
+        log_in(page, os.environ["ODOO_URL"])
+        open_services(page)
+        page.screenshot(path=folder / "services.png")
+        open_settings(page)
+        page.screenshot(path=folder / "settings.png")
+        browser.close()
+
+
+def open_services(page: Page) -> None:
+    """Open the services, and wait until the relay has heard of one."""
+    page.goto(f"{os.environ['ODOO_URL']}/odoo/nameko-services")
+    page.wait_for_selector(".o_kanban_record:has-text('compute')")
+
+
+def open_settings(page: Page) -> None:
+    """Open the page of Nameko in the settings, from the addon's menu."""
+    page.goto(f"{os.environ['ODOO_URL']}/odoo/nameko-services")
+    page.click(".o_menu_sections button:has-text('Configuration')")
+    page.click(".dropdown-item:has-text('Settings')")
+    page.wait_for_selector("[name=nameko_broker]")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

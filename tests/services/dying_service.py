@@ -1,0 +1,32 @@
+"""A service that dies, the first time, when its answer is out and its other work is not done."""
+
+import os
+import signal
+from pathlib import Path
+
+from services.dependencies import AfterReply
+from services.entrypoints import rpc
+
+
+class DyingService:
+    name = "dying"
+    after_reply = AfterReply()
+
+    @rpc
+    def work(self, folder):
+        self.after_reply(tell, Path(folder))
+        return "done"
+
+    @rpc
+    def stumble(self):
+        self.after_reply(int, "not a number")
+        return "done"
+
+
+def tell(folder):
+    died = folder / "died"
+    if not died.exists():
+        died.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    with (folder / "told").open("a") as told:
+        told.write("told\n")
