@@ -18,7 +18,7 @@ ROUNDS = 200  # each takes every way once, so that the machine's noise meets all
 CLICKS = 1
 RECORDS = 10_000
 SEED_RECORDS = 300  # the articles' loop would take minutes for as many as ours
-BATCH_ROUNDS = 1
+BATCH_ROUNDS = 5
 MODEL = "nameko.compute"
 
 
