@@ -37,11 +37,16 @@ class OdooProcess:
 
 @contextlib.contextmanager
 def running_odoo(
-    database: str, *, workers: int = 0, crons: int = 0, addons: Sequence[Path] = ()
+    database: str,
+    *,
+    workers: int = 0,
+    crons: int = 0,
+    addons: Sequence[Path] = (),
+    **environment: str,
 ) -> Iterator[OdooProcess]:
     """Run an Odoo, threaded or with so many prefork workers, and end it with the block.
 
-    crons: workers for scheduled actions
+    crons: workers for scheduled actions; environment: variables of this Odoo alone
     """
     port, websocket_port = reserve(), reserve()
     command = [
@@ -50,7 +55,9 @@ def running_odoo(
         f"--max-cron-threads={crons}",
     ]  # fmt: skip
     with (LOGS / f"odoo-{database}-{workers}.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
     odoo = OdooProcess(process, database, port, websocket_port)
     try:
         wait_until(odoo.answers, seconds=120)

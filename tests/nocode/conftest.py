@@ -12,7 +12,7 @@ from tests.nocode.pages import page_of
 from tests.nocode.world import MANAGER, PASSWORD, NoCode, opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running_nocode(stack: Stack) -> Iterator[NoCode]:
     with opened() as nocode:
         yield nocode

@@ -1,10 +1,8 @@
 """A database with contacts and automation rules, its Odoo and relay, and the pricing service."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import psycopg2
 
@@ -54,8 +52,7 @@ def opened() -> Iterator[NoCode]:
         world.start_relay()
         with (
             running("tests.nocode.pricing_service", AMQP_URI=world.amqp_uri),
-            patch.dict(os.environ, {"AMQP_URI": world.amqp_uri}),
-            running_odoo(DATABASE) as odoo,
+            running_odoo(DATABASE, AMQP_URI=world.amqp_uri) as odoo,
         ):
             yield NoCode(odoo, world)
     finally:
