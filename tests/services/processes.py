@@ -17,6 +17,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from tests.waiting import wait_until
 
+DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--")
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "services" / "config.yaml"
 BIN = Path(sys.executable).parent
@@ -72,7 +73,7 @@ class ServiceProcess:
     def __init__(self, services: tuple[str, ...], environment: dict[str, str]) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [BIN / "nameko", "run", "--config", CONFIG, *services],
+            [*DIES_WITH_THE_TESTS, BIN / "nameko", "run", "--config", CONFIG, *services],
             cwd=ROOT,
             env={**os.environ, **environment},
             stderr=subprocess.PIPE,

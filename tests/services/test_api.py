@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from tests.services.processes import BIN, ROOT, free_port, running
+from tests.services.processes import BIN, DIES_WITH_THE_TESTS, ROOT, free_port, running
 from tests.services.smtp_server import SmtpServer
 from tests.waiting import wait_until
 
@@ -26,7 +26,7 @@ class Api:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "services.api"],
+            [*DIES_WITH_THE_TESTS, sys.executable, "-W", "ignore", "-m", "services.api"],
             cwd=ROOT,
             env={**os.environ, "API_PORT": str(self.port), **environment},
             stderr=subprocess.DEVNULL,

@@ -36,8 +36,9 @@ def proxy(fresh_vhost):
 def supervised(folder, instances=1, **environment):
     """Run deploy/supervisord.conf itself, and leave nothing behind."""
     paths = {"NAMEKO_LOGS": folder, "NAMEKO_RUN": folder, "NAMEKO_HOME": ROOT, "NAMEKO_BIN": BIN}
+    command = [BIN / "supervisord", "-c", ROOT / "deploy" / "supervisord.conf"]
     supervisor = subprocess.Popen(
-        [BIN / "supervisord", "-c", ROOT / "deploy" / "supervisord.conf"],
+        ["setpriv", "--pdeathsig", "TERM", "--", *command],  # which ends its programs, too
         env={
             **os.environ,
             **{name: str(path) for name, path in paths.items()},
