@@ -67,7 +67,9 @@ def test_a_real_process_logs_one_line_a_message(vhost, services):
 
 def test_notify_is_told_even_before_its_first_start(fresh_vhost):
     uri = fresh_vhost.amqp_uri
-    with running("services.compute", AMQP_URI=uri), cluster(uri) as rpc:
-        assert rpc.compute.method(40, 2) == 42
+    with running("services.compute", AMQP_URI=uri) as compute:
+        with cluster(uri) as rpc:
+            assert rpc.compute.method(40, 2) == 42
+        assert compute.terminate() == 0  # the reply comes before notify is told, the end after it
     with running("services.notify", AMQP_URI=uri) as notify:
         notify.wait_for_log("Operation completed 42")
