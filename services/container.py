@@ -11,11 +11,11 @@ import eventlet
 from eventlet.semaphore import Semaphore
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.containers import ServiceContainer
-from nameko.extensions import iter_extensions
-from nameko.messaging import Connection, QueueConsumer
-from nameko.rpc import ReplyListener
+from nameko.messaging import Connection
 
-from services.metrics import CALLS, DURATIONS, ERRORS, RUNNING
+from services.entrypoints import RpcConsumer
+from services.metrics import metrics_of
+from services.replies import QueueConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +36,13 @@ class Container(ServiceContainer):
         super().__init__(service_cls, config)
         self.stop_requested = False
         self.lifecycle = Semaphore()  # Nameko hangs when it is stopped while it starts
-        self._keep_connection_until_workers_are_done()
 
-    def _keep_connection_until_workers_are_done(self) -> None:
-        """Bind a consumer that is stopped last.
-
-        Nameko's queue consumer closes its connection with its last queue, at once when a shutdown
-        begins: the broker would give the requests in hand to another instance, to run twice. A
-        reply listener is stopped only when the workers are done.
-        """
-        if QueueConsumer in self.shared_extensions:
-            listener = ReplyListener().bind(self)
-            self.subextensions.add(listener)
-            self.subextensions.update(iter_extensions(listener))
+    @property
+    def interface(self) -> "Container":
+        """The container, for the extensions to bind to, which then share these consumers."""
+        for consumer in (QueueConsumer(), RpcConsumer()):
+            consumer.bind(self)
+        return self
 
     def start(self) -> None:
         hosted.add(self)
@@ -100,12 +94,12 @@ class Container(ServiceContainer):
         context_data: Any = None,
         handle_result: Callable[..., Any] | None = None,
     ) -> Any:
-        labels = self.service_name, entrypoint.method_name
-        RUNNING.labels(*labels).inc()
+        metrics = metrics_of(self.service_name, entrypoint.method_name)
+        metrics.started()
         started = time.perf_counter()
 
         def observe(worker_ctx: Any, result: Any, exc_info: Any) -> Any:
-            _observe(labels, time.perf_counter() - started, exc_info)
+            metrics.finished(time.perf_counter() - started, exc_info)
             if handle_result is None:
                 return result, exc_info
             return handle_result(worker_ctx, result, exc_info)
@@ -129,11 +123,3 @@ def broker_problem(config: dict[str, Any]) -> str | None:
         with suppress(Exception):
             connection.release()
     return None
-
-
-def _observe(labels: tuple[str, str], seconds: float, exc_info: Any) -> None:
-    RUNNING.labels(*labels).dec()
-    CALLS.labels(*labels).inc()
-    DURATIONS.labels(*labels).observe(seconds)
-    if exc_info:
-        ERRORS.labels(*labels, type(exc_info[1]).__name__).inc()

@@ -7,16 +7,36 @@ from typing import Any
 from nameko.amqp.publish import get_connection
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.extensions import DependencyProvider
-from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, RpcProxy, get_rpc_exchange
+from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, ServiceProxy, get_rpc_exchange
+
+from services.entrypoints import NOBODY
 
 
-class AsyncRpcProxy(RpcProxy):
-    """A proxy to a service that may not have run yet.
+class NoReplies:
+    """Nameko's reply listener for those who want no reply."""
+
+    routing_key = NOBODY
+
+    def get_reply_event(self, correlation_id: str) -> "NoReplies":
+        return self
+
+    def wait(self) -> None:
+        raise RuntimeError("no reply comes to an AsyncRpcProxy: use `call_async`, or an RpcProxy")
+
+
+class AsyncRpcProxy(DependencyProvider):
+    """A proxy to a service that may not have run yet, and whose replies nobody waits for.
 
     Nameko raises `UnknownService` where the target's queue was never declared. This proxy
     declares it, so that what is asked for with `call_async` waits there for the target's first
     start instead of being lost.
     """
+
+    def __init__(self, target_service: str) -> None:
+        self.target_service = target_service
+
+    def get_dependency(self, worker_ctx: Any) -> ServiceProxy:
+        return ServiceProxy(worker_ctx, self.target_service, NoReplies())
 
     def setup(self) -> None:
         config = self.container.config
@@ -29,7 +49,6 @@ class AsyncRpcProxy(RpcProxy):
         uri, ssl = config[AMQP_URI_CONFIG_KEY], config.get(AMQP_SSL_CONFIG_KEY)
         with get_connection(uri, ssl, config.get(LOGIN_METHOD_CONFIG_KEY)) as connection:
             queue(connection.default_channel).declare()
-        super().setup()
 
 
 class AfterReply(DependencyProvider):

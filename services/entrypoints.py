@@ -6,31 +6,32 @@ from typing import Any
 
 from kombu.exceptions import OperationalError
 from nameko import rpc as nameko_rpc
-from nameko.constants import (
-    AMQP_SSL_CONFIG_KEY,
-    AMQP_URI_CONFIG_KEY,
-    DEFAULT_SERIALIZER,
-    LOGIN_METHOD_CONFIG_KEY,
-    SERIALIZER_CONFIG_KEY,
-)
+from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
+from nameko.rpc import get_rpc_exchange
 from nameko.timer import Timer
 
 from services.exceptions import PoolStoppedError
+from services.replies import QueueConsumer
 
 logger = logging.getLogger(__name__)
 
 # Not the request's fault: it goes back to the queue, to be run here again or by another instance.
 REQUEUED = (PoolStoppedError, OperationalError)
+NOBODY = "nobody"  # a `reply_to` that no queue is bound to
 
 
 class RpcConsumer(nameko_rpc.RpcConsumer):
-    """Nameko's, which a request without `reply_to` or content type would kill, again and again.
+    """Nameko's, with replies over the requests' connection.
 
-    Between the reply and its acknowledgement it does what the worker left for `AfterReply`.
+    A request without `reply_to` or content type would kill Nameko's, again and again. Between the
+    reply and its acknowledgement it does what the worker left for `AfterReply`.
     """
 
+    sharing_key = nameko_rpc.RpcConsumer
+    queue_consumer = QueueConsumer()
+
     def handle_message(self, body: Any, message: Any) -> None:
-        message.properties.setdefault("reply_to", "nobody")
+        message.properties.setdefault("reply_to", NOBODY)
         message.properties.setdefault("content_type", "application/json")
         super().handle_message(body, message)
 
@@ -41,28 +42,40 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
         exc_info: Any,
         after_reply: Sequence[Callable[[], Any]] = (),
     ) -> Any:
-        result, exc_info = self._responder(message).send_response(result, exc_info)
-        for function in after_reply:
-            try:
-                function()
-            except REQUEUED:
-                self.requeue_message(message)
-                return result, exc_info
-            except Exception:
-                logger.exception("not done after the reply: %r", function)
-        self.queue_consumer.ack_message(message)
+        try:
+            result, exc_info = self._reply(message, result, exc_info)
+            for function in after_reply:
+                do_after_reply(function)
+        except REQUEUED as error:
+            logger.warning("the broker keeps the request %s: %s", _name(message), error)
+            self.requeue_message(message)
+        else:
+            self.queue_consumer.ack_message(message)
         return result, exc_info
 
-    def _responder(self, message: Any) -> nameko_rpc.Responder:
+    def _reply(self, message: Any, result: Any, exc_info: Any) -> Any:
+        if message.properties["reply_to"] == NOBODY:
+            return result, exc_info
+        publisher = self.queue_consumer.reply_publisher(message.channel)
         config = self.container.config
-        return nameko_rpc.Responder(
-            config[AMQP_URI_CONFIG_KEY],
-            nameko_rpc.get_rpc_exchange(config),
-            config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER),
-            message,
-            ssl=config.get(AMQP_SSL_CONFIG_KEY),
-            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        )
+        serializer = config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
+        responder = nameko_rpc.Responder("", get_rpc_exchange(config), serializer, message)
+        responder.publisher_cls = lambda *_args, **_options: publisher
+        return responder.send_response(result, exc_info)
+
+
+def _name(message: Any) -> str:
+    return str(message.delivery_info["routing_key"])
+
+
+def do_after_reply(function: Callable[[], Any]) -> None:
+    """Call it; an error that is not the broker's is logged, without what it was called with."""
+    try:
+        function()
+    except REQUEUED:
+        raise
+    except Exception:
+        logger.exception("not done after the reply: %r", getattr(function, "func", function))
 
 
 class Rpc(nameko_rpc.Rpc):

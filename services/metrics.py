@@ -1,6 +1,7 @@
 """What Prometheus gets to see, and the port where it looks."""
 
 import logging
+from functools import cache
 from typing import Any
 
 from nameko.extensions import DependencyProvider
@@ -13,6 +14,28 @@ ERRORS = Counter("nameko_errors", "Calls that raised", ["service", "method", "er
 DURATIONS = Histogram("nameko_call_seconds", "Duration of calls", ["service", "method"])
 RUNNING = Gauge("nameko_running_calls", "Calls being worked on", ["service", "method"])
 MAILS = Counter("nameko_mails", "Mails by what became of them", ["outcome"])
+
+
+class MethodMetrics:
+    """The metrics of one method of one service."""
+
+    def __init__(self, service: str, method: str) -> None:
+        self._labels = labels = service, method
+        self._running, self._calls = RUNNING.labels(*labels), CALLS.labels(*labels)
+        self._durations = DURATIONS.labels(*labels)
+
+    def started(self) -> None:
+        self._running.inc()
+
+    def finished(self, seconds: float, exc_info: Any) -> None:
+        self._running.dec()
+        self._calls.inc()
+        self._durations.observe(seconds)
+        if exc_info:
+            ERRORS.labels(*self._labels, type(exc_info[1]).__name__).inc()
+
+
+metrics_of = cache(MethodMetrics)
 
 
 class MetricsServer(DependencyProvider):

@@ -14,6 +14,7 @@ import pytest
 from stack.ports import reserve
 from stack.stack import broker_answers
 from stack.supervision import Control
+from tests.broker_alarm import disk_alarm
 from tests.jobs.world import World
 from tests.waiting import wait_until
 
@@ -134,27 +135,6 @@ def test_database_connections_die_silently(world: World):
         forwarder.send_signal(signal.SIGUSR1)
         world.make(JOBS, **OPTIONS)
         assert_nothing_lost(world, JOBS + 10)
-
-
-@contextmanager
-def disk_alarm() -> Iterator[None]:
-    """Have the stack's broker believe that its disk is full."""
-    set_disk_limit("1000000GB")
-    try:
-        yield
-    finally:
-        set_disk_limit("1MB")
-
-
-def set_disk_limit(limit: str) -> None:
-    rabbitmqctl = f"{os.environ['STACK_RABBITMQ_BIN']}/rabbitmqctl"
-    environment = {
-        **os.environ,
-        "HOME": f"{os.environ['STACK_BUILD']}/rabbitmq",
-        "LD_LIBRARY_PATH": os.environ["STACK_RABBITMQ_LIBRARIES"],
-    }
-    command = [rabbitmqctl, "-n", os.environ["RABBITMQ_NODENAME"], "set_disk_free_limit", limit]
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 def test_full_disk_of_the_broker(served: World):

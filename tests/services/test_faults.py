@@ -101,21 +101,18 @@ def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
         assert supervisor.poll() is None
 
 
-def test_a_process_that_cannot_reply_is_replaced_and_its_request_answered(
-    fresh_vhost, proxy, tmp_path
-):
+def test_a_process_that_cannot_reply_lives_and_its_request_is_answered(fresh_vhost, proxy):
     """Nameko's trap: a worker that finishes while the broker is away ends the process."""
     environment = {"AMQP_URI": proxy.uri, "COMPUTE_PROCESSES": "1"}
-    with supervised(tmp_path, 1, **environment) as supervisor:
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
-        before = service_processes(supervisor)
+    with running("services.compute", **environment) as process:
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.prime_count", (5 * 10**8,))
         wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
         proxy.cut()
-        wait_until(lambda: service_processes(supervisor) - before, seconds=60)
+        process.wait_for_log("the broker keeps the request")
         proxy.restore()
         assert results(client.wait_for(ids)) == [26355867]
+        assert process.process.poll() is None
 
 
 def progress_of(amqp_uri, count):
