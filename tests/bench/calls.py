@@ -5,6 +5,7 @@ The virtual host of the URI should be one of the benchmark's own.
 
 import contextlib
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -159,9 +160,12 @@ def _nameko(uri: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _running(*command: str) -> Iterator[None]:
+def _running(*command: str, **environment: str) -> Iterator[None]:
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", *command], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, "-W", "ignore", "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield
@@ -172,11 +176,11 @@ def _running(*command: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _instances(uri: str, client: Client, number: int) -> Iterator[None]:
-    """So many instances of the service, all of them consuming."""
-    command = ("nameko", "run", "--broker", uri, "tests.bench.adder_service")
+    """So many instances of the service, run as in production, all of them consuming."""
+    command = ("nameko", "run", "--config", "services/config.yaml", "tests.bench.adder_service")
     with contextlib.ExitStack() as stack:
         for _ in range(number):
-            stack.enter_context(_running(*command))
+            stack.enter_context(_running(*command, AMQP_URI=uri))
         wait_until(lambda: _consumers(uri, "rpc-bench_adder") == number)
         wait_until(lambda: _answers(client))
         yield

@@ -1,12 +1,17 @@
 """amqps:// with a certificate authority and a client certificate of one's own."""
 
+import ssl
 from pathlib import Path
 
 import pytest
-from broker import BrokerUnreachable
+import yaml
+from broker import BrokerUnreachable, Request
 
+from services.config import load_config
 from tests.broker.certificates import Authority
 from tests.broker.probe import echo
+from tests.broker.processes import Process
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 
@@ -45,3 +50,29 @@ def test_the_name_in_the_certificate_must_be_the_brokers(make_client, uri: str, 
     client = make_client(other_name, ca_file=str(rabbitmq.authority.file), **files)
     with pytest.raises(BrokerUnreachable):
         client.call(echo(1))
+
+
+def test_services_answer_over_tls(client, uri: str, vhost, rabbitmq, tmp_path: Path):
+    certificate, key = rabbitmq.authority.issue("client")
+    config = load_config() | {
+        "AMQP_URI": uri.replace("amqps", "pyamqp"),
+        "AMQP_SSL": {
+            "ca_certs": str(rabbitmq.authority.file),
+            "certfile": str(certificate),
+            "keyfile": str(key),
+            "cert_reqs": int(ssl.CERT_REQUIRED),
+        },
+    }
+    file = tmp_path / "services.yaml"
+    file.write_text(yaml.safe_dump(config))
+    command = ("-m", "nameko", "run", "--config", str(file), "tests.services.plain_service")
+    service = Process(*command, log=tmp_path / "log")
+    try:
+        wait_until(lambda: vhost.consumers("rpc-plain") == 1)
+        text = "ab" * 2_000_000
+        large = Request("plain", "repeat", ("ab", 2_000_000))
+        requests = [Request("plain", "echo", (number,)) for number in range(200)]
+        outcomes = client.call_many([large, *requests, large])
+        assert [outcome.get() for outcome in outcomes] == [text, *range(200), text]
+    finally:
+        service.kill()
