@@ -72,14 +72,17 @@ class Publisher(Link):
         self._unconfirmed[next(self._tags)] = ""
         self._wait_for_confirms()
 
-    def publish(self, requests: Sequence[JobRequest]) -> Sent:
-        """Send a batch and wait until the broker has taken responsibility for all of it."""
+    def send(self, requests: Sequence[JobRequest]) -> None:
+        """Send a batch, whose fate `confirmed` tells."""
         self.allow(PATIENCE)
         self._sent = Sent()
         with self._connection.transport.held():
             for request in requests:
                 key = f"{request.service}.{request.method}"
                 self._send(key, self._message(request))
+
+    def confirmed(self) -> Sent:
+        """Wait until the broker has taken responsibility for all of the batch."""
         self._wait_for_confirms()
         return self._sent
 

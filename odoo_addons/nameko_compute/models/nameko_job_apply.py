@@ -232,11 +232,13 @@ class NamekoJob(models.Model):
               FROM json_to_recordset(%s) AS told(
                        id int, state text, result text, error_type text, error_message text)
              WHERE job.id = told.id
+            RETURNING EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
             """,
             [json.dumps([each.values() for each in finished])],
         )
+        if any(is_awaited for (is_awaited,) in self.env.cr.fetchall()):
+            self._notify_finished()
         self.browse(each.row.id for each in finished).invalidate_recordset(flush=False)
-        self._follow([each.row.id for each in finished])
 
     def _apply_kept_results(self) -> None:
         """Write the results of failed jobs that have one."""

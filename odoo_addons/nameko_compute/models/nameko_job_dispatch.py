@@ -4,7 +4,7 @@ All of it is SQL for the relay, in transactions of level READ COMMITTED: with RE
 relays would abort each other's work.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from odoo import api, models
@@ -19,6 +19,12 @@ GRACE = 5  # s after its timeout in which a reply that was under way may come
 NEXT_DELAY = """
     (string_to_array(retry_delays, ',')::float[])[
         least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))]
+"""
+# The results of the jobs that a job waited for, as JSON, in order; NULL where it waited for none.
+RESULTS_BEFORE = """
+    (SELECT array_agg(earlier.result ORDER BY link.sequence)
+       FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
+      WHERE link.job_id = job.id)
 """
 AFTER_DELAY = f"{NOW} + make_interval(secs => coalesce({NEXT_DELAY}, 0))"
 
@@ -37,6 +43,7 @@ class Claimed:
     language: str | None
     timeout: float
     results_as: ResultsAs
+    results_before: Sequence[str] | None
 
 
 class NamekoJob(models.Model):
@@ -78,10 +85,10 @@ class NamekoJob(models.Model):
     @api.private
     def claim(self, service: str, most: int) -> list[Claimed]:
         """Lock ready jobs of a service, the most urgent and oldest first."""
-        columns = Claimed.__annotations__
+        columns = [field for field in Claimed.__annotations__ if field != "results_before"]
         self.env.cr.execute(
             f"""
-            SELECT {", ".join(columns)} FROM nameko_job
+            SELECT {", ".join(columns)}, {RESULTS_BEFORE} FROM nameko_job job
              WHERE {READY} AND service = %s
              ORDER BY priority, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
             """,  # noqa: S608  constants
@@ -91,37 +98,42 @@ class NamekoJob(models.Model):
 
     @api.model
     @api.private
-    def results_before(self, job_ids: Collection[int]) -> dict[int, list[str]]:
-        """Give each of these jobs that waited for others their results, as JSON, in order."""
-        self.env.cr.execute(
-            """
-            SELECT link.job_id, array_agg(earlier.result ORDER BY link.sequence)
-              FROM nameko_job_predecessor link
-              JOIN nameko_job earlier ON earlier.id = link.predecessor_id
-             WHERE link.job_id = ANY(%s) GROUP BY link.job_id
-            """,
-            [list(job_ids)],
-        )
-        return dict(self.env.cr.fetchall())
-
-    @api.model
-    @api.private
-    def mark_sent(self, job_ids: Sequence[int], unroutable: Sequence[int]) -> None:
-        """Note that these were published; for the unroutable ones the time to answer is over."""
+    def mark_sent(self, job_ids: Sequence[int]) -> None:
+        """Note that these are published."""
         self.env.cr.execute(
             f"""
             UPDATE nameko_job
                SET state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
-                   eta = NULL,
-                   sent_at = {NOW},
-                   error_type = CASE WHEN id = ANY(%(unroutable)s) THEN 'UnknownService' END,
-                   deadline = {NOW} + make_interval(
-                       secs => CASE WHEN id = ANY(%(unroutable)s) THEN 0
-                               ELSE timeout + %(grace)s END)
-             WHERE id = ANY(%(ids)s)
+                   eta = NULL, error_type = NULL, sent_at = {NOW},
+                   deadline = {NOW} + make_interval(secs => timeout + {GRACE})
+             WHERE id = ANY(%s)
             """,  # noqa: S608  constants
-            {"ids": list(job_ids), "unroutable": list(unroutable), "grace": GRACE},
+            [list(job_ids)],
         )
+
+    @api.model
+    @api.private
+    def mark_unroutable(self, job_ids: Sequence[int]) -> None:
+        """Note that no queue took these: their time to answer is over."""
+        if job_ids:
+            self.env.cr.execute(
+                f"""
+                UPDATE nameko_job SET error_type = 'UnknownService', deadline = {NOW}
+                 WHERE id = ANY(%s)
+                """,  # noqa: S608  constants
+                [list(job_ids)],
+            )
+
+    @api.model
+    @api.private
+    def mark_refused(self, job_ids: Sequence[int]) -> None:
+        """Note that the broker did not take these: that was no attempt."""
+        if job_ids:
+            self.env.cr.execute(
+                "UPDATE nameko_job SET attempts = attempts - 1, sent_at = NULL WHERE id = ANY(%s)",
+                [list(job_ids)],
+            )
+            self.retry_later(job_ids)
 
     @api.model
     @api.private

@@ -29,14 +29,10 @@ HAS_FAILED_PREDECESSOR = """
 class NamekoJob(models.Model):
     _inherit = "nameko.job"
 
-    def _follow(self, job_ids: Sequence[int]) -> None:
-        """Have the relays look, after this commit, at the jobs that waited for these."""
-        self.env.cr.execute(
-            "SELECT 1 FROM nameko_job_predecessor WHERE predecessor_id = ANY(%s) LIMIT 1",
-            [list(job_ids)],
-        )
-        if self.env.cr.rowcount:
-            self.env.cr.execute("SELECT pg_notify('nameko_job', 'finished')")
+    @api.model
+    def _notify_finished(self) -> None:
+        """Have the relays look, after this commit, at the jobs that wait for others."""
+        self.env.cr.execute("SELECT pg_notify('nameko_job', 'finished')")
 
     @api.model
     def _release_waiting(self, job_ids: Sequence[int] | None = None) -> int:

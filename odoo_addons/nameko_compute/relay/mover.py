@@ -54,15 +54,14 @@ class Mover:
 
         Dying between the two leaves them pending: they are published again.
         """
-        before = jobs.results_before([job.id for job in batch])
-        sent = self._publisher.publish([self._request(job, before.get(job.id)) for job in batch])
-        jobs.retry_later([job.id for job in batch if job.uuid in sent.refused])
-        jobs.mark_sent(
-            [job.id for job in batch if job.uuid not in sent.refused],
-            [job.id for job in batch if job.uuid in sent.unroutable],
-        )
+        self._publisher.send([self._request(job) for job in batch])
+        jobs.mark_sent([job.id for job in batch])  # the broker works meanwhile
+        sent = self._publisher.confirmed()
+        jobs.mark_unroutable([job.id for job in batch if job.uuid in sent.unroutable])
+        jobs.mark_refused([job.id for job in batch if job.uuid in sent.refused])
 
-    def _request(self, job: Claimed, results: Sequence[str] | None) -> JobRequest:
+    def _request(self, job: Claimed) -> JobRequest:
+        results = job.results_before
         body = with_results(job.arguments, results, job.results_as) if results else job.arguments
         context = {
             "user_id": job.user_id,

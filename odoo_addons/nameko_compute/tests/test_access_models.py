@@ -28,9 +28,9 @@ RIGHTS = {
 PRIVATE = {
     "nameko.rpc": ("call", "call_many", "delay", "delay_many", "chain", "_check_allowed"),
     "nameko.job": (
-        "get_result", "apply_replies", "claim", "mark_sent", "database_identity", "rooms",
-        "retry_later", "note_progress", "results_before", "expire", "fail_forsaken", "wake_due",
-        "release_waiting", "read_committed", "_reschedule", "_wake", "_cron_move_jobs",
+        "get_result", "apply_replies", "claim", "mark_sent", "mark_unroutable", "mark_refused",
+        "database_identity", "rooms", "retry_later", "note_progress", "expire", "fail_forsaken",
+        "wake_due", "release_waiting", "read_committed", "_reschedule", "_wake", "_cron_move_jobs",
     ),
     "nameko.instance": ("keep", "_learn", "_note_seen", "_cron_keep", "_gc_gone"),
     "nameko.service": ("_tell_gone", "_tell_back"),
