@@ -1,29 +1,19 @@
 """The running stack, as the tests see it: `python -m stack exec` sets the environment."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from stack.demo import LOGIN, PASSWORD
 from stack.stack import broker_answers, services_answer
 from stack.supervision import Control
 from stack.web import WebClient
+from tests.browser.chromium import chromium
 from tests.browser.odoo_page import log_in
 from tests.waiting import wait_until
-
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @dataclass(frozen=True)
@@ -76,11 +66,8 @@ def faults(stack: Stack) -> Iterator[Control]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
-    with sync_playwright() as playwright:
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

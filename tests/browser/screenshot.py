@@ -1,21 +1,15 @@
 """Take the README's picture of the form: `make screenshot`."""
 
 import os
-import shutil
 import sys
 
-from playwright.sync_api import sync_playwright
-
+from tests.browser.chromium import chromium
 from tests.browser.odoo_page import expect_result, log_in, new_computation, open_computations
-from tests.conftest import CHROMIUM_FLAGS
 
 
 def main(path: str) -> None:
     """Compute a sum as a person would, and keep what the screen shows."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS)
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1100, "height": 460})
         log_in(page, os.environ["ODOO_URL"])
         open_computations(page)
@@ -23,7 +17,6 @@ def main(path: str) -> None:
         page.click("button[name=action_suma]")
         expect_result(page, "199,998")
         page.screenshot(path=path)
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -1,29 +1,24 @@
 """Take the pictures of the services and of the settings: `make screenshot`."""
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.browser.chromium import chromium
 from tests.browser.odoo_page import log_in
-from tests.conftest import CHROMIUM_FLAGS
 
 
 def main(folder: Path) -> None:
     """Open the pages as an administrator would, and keep what the screen shows."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(CHROMIUM_FLAGS)
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1100, "height": 620})
         log_in(page, os.environ["ODOO_URL"])
         open_services(page)
         page.screenshot(path=folder / "services.png")
         open_settings(page)
         page.screenshot(path=folder / "settings.png")
-        browser.close()
 
 
 def open_services(page: Page) -> None:

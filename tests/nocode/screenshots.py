@@ -1,14 +1,13 @@
 """Take the pictures of docs/no_code.md: `make screenshot`."""
 
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from stack.demo import LOGIN
 from stack.demo import PASSWORD as ADMIN_PASSWORD
-from tests.conftest import CHROMIUM_FLAGS
+from tests.browser.chromium import chromium
 from tests.nocode.pages import (
     choose_quote,
     new_action,
@@ -25,12 +24,9 @@ from tests.nocode.world import MANAGER, NAMES, PASSWORD, NoCode, opened
 
 def main(folder: Path) -> None:
     """Do once what the page tells, and keep what the screens show."""
-    with opened() as nocode, sync_playwright() as playwright:
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_FLAGS))
+    with opened() as nocode, chromium() as browser:
         show_the_manager(browser, nocode, folder)
         show_the_administrator(browser, nocode, folder)
-        browser.close()
 
 
 def show_the_manager(browser: Browser, nocode: NoCode, folder: Path) -> None:

@@ -9,6 +9,7 @@ from odoo import models
 from odoo.exceptions import AccessError, UserError
 
 from ..broker.request import Request
+from ..client_actions import notification
 from ..exceptions import NamekoError, ResultNotWritten, UnusableExpression, UnusableResult
 from ..expression import InvalidExpression, context_of, evaluate
 from ..record_view import RecordView
@@ -275,17 +276,13 @@ class IrActionsServer(models.Model):
         told = (
             [message, *map(str, errors.values())] if self.nameko_on_error == "raise" else [message]
         )
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.name,
-                "message": _first_lines(told),
-                "type": "warning" if errors else "success",
-                "sticky": bool(errors),
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        return notification(
+            _first_lines(told),
+            "warning" if errors else "success",
+            title=self.name,
+            sticky=bool(errors),
+            reload=True,
+        )
 
     def _nameko_post(self, target: models.BaseModel, text: str) -> None:
         """Post an internal note, as the user; a call without a record has no chatter."""

@@ -9,7 +9,9 @@ from odoo.exceptions import ValidationError
 from odoo.tools import split_every
 
 from ..broker.request import Request
+from ..client_actions import notification
 from ..exceptions import NamekoError, RemoteError, UnusableResult
+from .nameko_job_values import shorten
 
 PAIRS_A_REQUEST = 1000
 
@@ -144,7 +146,7 @@ class NamekoCompute(models.Model):
     def _to_number(self, answer: Any) -> float:
         """Take an answer only where the field holds the very same number."""
         if not _is_exact_float(answer):
-            shown = _shorten(answer)
+            shown = shorten(answer)
             raise UnusableResult(
                 self.env._("The service answered %s, which the result cannot hold.", shown)
             )
@@ -182,15 +184,7 @@ class NamekoCompute(models.Model):
         failed = sum(isinstance(outcome, NamekoError) for outcome in outcomes.values())
         done = len(outcomes) - failed
         message = self.env._("%(done)s computed, %(failed)s failed", done=done, failed=failed)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "message": message,
-                "type": "warning" if failed else "success",
-                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
-            },
-        }
+        return notification(message, "warning" if failed else "success", reload=True)
 
     def _operands(self) -> tuple[int | float, int | float]:
         return _wire_number(self.value), _wire_number(self.other)
@@ -215,10 +209,3 @@ def _is_exact_float(answer: Any) -> bool:
         return math.isfinite(answer) and float(answer) == answer
     except OverflowError:
         return False
-
-
-def _shorten(answer: Any) -> str:
-    try:
-        return repr(answer)[:100]
-    except ValueError:  # an integer of thousands of digits
-        return type(answer).__name__

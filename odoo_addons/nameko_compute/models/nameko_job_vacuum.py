@@ -2,8 +2,9 @@
 
 from odoo import api, models
 
+from ..parameters import KEEP_DAYS
+
 BATCH = 10_000
-KEEP_DAYS = "30"
 
 
 class NamekoJob(models.Model):
@@ -15,9 +16,6 @@ class NamekoJob(models.Model):
 
         :return: how many, and 1 if there may be more
         """
-        days = (
-            self.env["ir.config_parameter"].sudo().get_param("nameko_compute.keep_days", KEEP_DAYS)
-        )
         self.env.cr.execute(
             """
             DELETE FROM nameko_job WHERE id IN (
@@ -30,7 +28,7 @@ class NamekoJob(models.Model):
                         WHERE link.predecessor_id = job.id AND later.state IN ('pending', 'sent'))
                  ORDER BY job.done_at LIMIT %s)
             """,
-            [float(days) * 86400, BATCH],
+            [KEEP_DAYS.read(self.env) * 86400, BATCH],
         )
         deleted = self.env.cr.rowcount
         self.env["nameko.job"].invalidate_model(flush=False)

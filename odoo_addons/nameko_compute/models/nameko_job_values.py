@@ -87,11 +87,12 @@ def _utc(field: Field, moment: datetime, value: Any) -> datetime:
 
 def _unusable(field: Field, value: Any) -> UnusableResult:
     return UnusableResult(
-        f"The service answered {_shorten(value)}, which the field {field} cannot hold."
+        f"The service answered {shorten(value)}, which the field {field} cannot hold."
     )
 
 
-def _shorten(value: Any) -> str:
+def shorten(value: Any) -> str:
+    """Show a value of any size in a message."""
     try:
         return repr(value)[:100]
     except ValueError:  # an integer of thousands of digits

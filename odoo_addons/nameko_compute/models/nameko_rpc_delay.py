@@ -12,6 +12,7 @@ from odoo.tools import SQL
 from ..broker.errors import RpcError
 from ..exceptions import InvalidJob, user_error
 from ..job_request import JobOptions, JobRequest
+from ..parameters import DEFAULT_RETRY_DELAYS, JOB_MAX_ATTEMPTS, JOB_RETRY_DELAYS, JOB_TIMEOUT
 from .nameko_job import DEFAULT_PRIORITY
 
 OPTIONS = frozenset(field.name for field in dataclass_fields(JobOptions))
@@ -23,7 +24,6 @@ COLUMNS = (
     "retry_delays", "retry_on", "identity_key", "results_as", "progress", "has_result",
     "create_uid", "write_uid",
 )  # fmt: skip
-DEFAULTS = {"job_timeout": "3600", "job_max_attempts": "3", "job_retry_delays": "10,60,300"}
 
 
 class NamekoRpc(models.AbstractModel):
@@ -91,8 +91,7 @@ class NamekoRpc(models.AbstractModel):
         return jobs
 
     def _common_values(self) -> dict[str, Any]:
-        get_param = self.env["ir.config_parameter"].sudo().get_param
-        default = {key: get_param(f"nameko_compute.{key}", DEFAULTS[key]) for key in DEFAULTS}
+        parameters = self.env["ir.config_parameter"].sudo()
         return {
             "state": "pending",
             "attempts": 0,
@@ -103,9 +102,9 @@ class NamekoRpc(models.AbstractModel):
             "write_uid": self.env.uid,
             "company_id": self.env.company.id,
             "language": self.env.lang or self.env.user.lang,
-            "timeout": float(default["job_timeout"]),
-            "max_attempts": int(default["job_max_attempts"]),
-            "retry_delays": default["job_retry_delays"],
+            "timeout": JOB_TIMEOUT.read(self.env),
+            "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.read(self.env))),
+            "retry_delays": parameters.get_param(JOB_RETRY_DELAYS, DEFAULT_RETRY_DELAYS),
             "priority": DEFAULT_PRIORITY,
         }
 

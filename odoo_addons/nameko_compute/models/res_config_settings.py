@@ -8,12 +8,21 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from ..broker.config import InvalidBrokerConfig
+from ..client_actions import notification
 from ..configuration import broker_config, broker_source
 from ..connection_test import Verdict, try_broker
-from ..parameters import ALLOWED_SERVICES, GONE_BEATS, INSTANCE_DAYS, LATE_BEATS
-from .nameko_job_vacuum import KEEP_DAYS
+from ..parameters import (
+    ALLOWED_SERVICES,
+    DEFAULT_RETRY_DELAYS,
+    GONE_BEATS,
+    INSTANCE_DAYS,
+    JOB_MAX_ATTEMPTS,
+    JOB_RETRY_DELAYS,
+    JOB_TIMEOUT,
+    KEEP_DAYS,
+    LATE_BEATS,
+)
 from .nameko_rpc_allowed import service_names
-from .nameko_rpc_delay import DEFAULTS
 
 MOST = 2**31 - 1
 MOST_DAYS = 36_500
@@ -29,23 +38,23 @@ class ResConfigSettings(models.TransientModel):
     nameko_broker_source = fields.Char("Set By", compute="_compute_nameko_broker")
     nameko_job_timeout = fields.Float(
         "Timeout (s)",
-        config_parameter="nameko_compute.job_timeout",
-        default=float(DEFAULTS["job_timeout"]),
+        config_parameter=JOB_TIMEOUT.key,
+        default=JOB_TIMEOUT.default,
     )
     nameko_job_max_attempts = fields.Integer(
         "Most Attempts",
-        config_parameter="nameko_compute.job_max_attempts",
-        default=int(DEFAULTS["job_max_attempts"]),
+        config_parameter=JOB_MAX_ATTEMPTS.key,
+        default=JOB_MAX_ATTEMPTS.default,
     )
     nameko_job_retry_delays = fields.Char(
         "Retry Delays (s)",
-        config_parameter="nameko_compute.job_retry_delays",
-        default=DEFAULTS["job_retry_delays"],
+        config_parameter=JOB_RETRY_DELAYS,
+        default=DEFAULT_RETRY_DELAYS,
     )
     nameko_keep_days = fields.Float(
         "Keep Finished Jobs (days)",
-        config_parameter="nameko_compute.keep_days",
-        default=float(KEEP_DAYS),
+        config_parameter=KEEP_DAYS.key,
+        default=KEEP_DAYS.default,
     )
     nameko_late_beats = fields.Integer(
         "Late After (beats)", config_parameter=LATE_BEATS.key, default=LATE_BEATS.default
@@ -128,16 +137,9 @@ class ResConfigSettings(models.TransientModel):
             raise AccessError(self.env._("Only administrators may test the connection."))
         verdict = self._test_nameko_connection()
         title = self.env._("It works") if verdict.is_good else self.env._("It does not work")
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "type": "success" if verdict.is_good else "danger",
-                "title": title,
-                "message": verdict.text,
-                "sticky": True,
-            },
-        }
+        return notification(
+            verdict.text, "success" if verdict.is_good else "danger", title=title, sticky=True
+        )
 
     @api.model
     def _test_nameko_connection(self) -> Verdict:

@@ -76,6 +76,15 @@ class TestSettings(ComputationCase):
         job._gc_finished()
         self.assertFalse(job.exists())
 
+    def test_what_is_no_number_counts_as_unset(self):
+        for name in ("job_timeout", "job_max_attempts", "keep_days"):
+            self.env["ir.config_parameter"].set_param(f"nameko_compute.{name}", "soon")
+        job = self.env["nameko.rpc"].delay("probe", "method")
+        self.assertEqual((job.timeout, job.max_attempts), (3600, 3))
+        job.action_cancel()
+        job._gc_finished()
+        self.assertTrue(job.exists())
+
     def test_broker_is_shown_without_password(self):
         settings = self.settings()
         self.assertEqual(settings.nameko_broker, broker_config().address)

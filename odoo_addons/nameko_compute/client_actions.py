@@ -1,0 +1,20 @@
+"""What a button gives the web client to do."""
+
+from typing import Any, Literal
+
+
+def notification(
+    message: str,
+    kind: Literal["success", "warning", "danger"],
+    *,
+    title: str | None = None,
+    sticky: bool = False,
+    reload: bool = False,
+) -> dict[str, Any]:
+    """Show a message; sticky: until it is closed; reload: have the view show what was written."""
+    params: dict[str, Any] = {"message": message, "type": kind, "sticky": sticky}
+    if title:
+        params["title"] = title
+    if reload:
+        params["next"] = {"type": "ir.actions.client", "tag": "soft_reload"}
+    return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
