@@ -16,6 +16,13 @@ from tests.browser.odoo_page import log_in
 from tests.waiting import wait_until
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever stops parts of the stack."""
+    for item in items:
+        if "faults" in getattr(item, "fixturenames", ()):
+            item.add_marker("faults")
+
+
 @dataclass(frozen=True)
 class Stack:
     """Addresses of the running stack, and control over its programs."""
