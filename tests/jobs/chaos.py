@@ -39,7 +39,7 @@ class Chaos:
         self.world = world
         self.control = Control(os.environ["STACK_SUPERVISOR_URL"])
         self.relays = [world.start_relay() for _ in range(2)]
-        self.services = [world.start_service() for _ in range(2)]
+        self.services = [world.start_service(contained=each) for each in (False, True)]
         self.port = reserve()
         self.odoo = self._start_odoo()
         self.faults: Counter[str] = Counter()
@@ -99,13 +99,16 @@ class Chaos:
         """Do a supervisor's work: start again what has died."""
         for programs, start in (
             (self.relays, lambda: self.world.start_relay(wait=False)),
-            (self.services, lambda: self.world.start_service(wait=False)),
+            (self.services, self._start_service),
         ):
             for number, program in enumerate(programs):
                 if program.process.poll() is not None:
                     programs[number] = start()
         if self.odoo.process.poll() is not None:  # Odoo's master ends when it finds no database
             self.odoo = self._start_odoo()
+
+    def _start_service(self) -> Program:
+        return self.world.start_service(wait=False, contained=bool(random.getrandbits(1)))
 
     def strike(self) -> None:
         """Let something bad happen; the broker and the database die less often."""

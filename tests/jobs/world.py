@@ -114,8 +114,9 @@ class World:
             program.wait_for("The relay serves")
         return program
 
-    def start_service(self, wait: bool = True) -> Program:
-        config = CHECKOUT / "tests" / "jobs" / "service.yaml"
+    def start_service(self, wait: bool = True, contained: bool = False) -> Program:
+        """Start the probe as plain Nameko runs it, or in this project's container."""
+        config = CHECKOUT / ("services/config.yaml" if contained else "tests/jobs/service.yaml")
         command = ["-m", "nameko", "run", "--config", str(config), "probe_service"]
         program = self.start("service", command)
         if wait:
