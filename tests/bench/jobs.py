@@ -23,7 +23,7 @@ MAX_WORKERS = "100"  # what docs/services.md advises for light methods
 LATENCIES = 100
 FINISHED, PENDING = 1_000_000, 100_000
 WINDOW = 100  # calls on their way over the bare proxy
-DRAIN_SECONDS = 3
+DRAIN_SECONDS = 1
 ANY_SENT = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
 UNFINISHED = "SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')"
 COLUMNS = (
