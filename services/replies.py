@@ -57,7 +57,7 @@ class ReplyPublisher:
     """Publishes replies on the channel that the requests come by."""
 
     def __init__(self, channel: Any) -> None:
-        self._channel = channel
+        self.channel = channel
         self._tags = itertools.count(1)
         self._unconfirmed: dict[int, Event] = {}
         channel.events["basic_ack"].add(lambda tag, multiple: self._settle(tag, multiple, True))
@@ -88,7 +88,7 @@ class ReplyPublisher:
         confirmed = Event()
         arguments = (0, exchange.name, routing_key, False, False)
         try:
-            self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+            self.channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
         except (OSError, AMQPError) as error:
             raise OperationalError(str(error)) from error
         self._unconfirmed[next(self._tags)] = confirmed  # no other greenlet ran since it was sent
@@ -117,23 +117,22 @@ class QueueConsumer(messaging.QueueConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.stopping = False
-        self._publishers: dict[Any, ReplyPublisher] = {}  # by channel, of the open connection
+        self._publisher: ReplyPublisher | None = None  # of the open connection
 
     def reply_publisher(self, channel: Any) -> ReplyPublisher:
         """Return the publisher on `channel`; raises OperationalError where it is closed."""
-        try:
-            return self._publishers[channel]
-        except KeyError:
-            raise OperationalError("the connection that the request came by is lost") from None
+        if self._publisher is None or self._publisher.channel is not channel:
+            raise OperationalError("the connection that the request came by is lost")
+        return self._publisher
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         """Prepare a new connection; called by kombu before it consumes."""
-        self._lose_publishers()
+        self._lose_publisher()
         transport = channel.connection.transport
         receive = transport._quick_recv  # py-amqp's buffered reader, which asks for no byte ahead
         transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
         transport._write = GatheredWrites(transport.sock).write
-        self._publishers[channel] = ReplyPublisher(channel)
+        self._publisher = ReplyPublisher(channel)
         return super().get_consumers(consumer_cls, channel)
 
     @contextmanager
@@ -141,7 +140,7 @@ class QueueConsumer(messaging.QueueConsumer):
         try:
             yield
         finally:
-            self._lose_publishers()
+            self._lose_publisher()
 
     def on_iteration(self) -> None:
         self._cancel_consumers_if_requested()
@@ -153,7 +152,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self.stopping = True
         super().stop()
 
-    def _lose_publishers(self) -> None:
-        while self._publishers:
-            _channel, publisher = self._publishers.popitem()
+    def _lose_publisher(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
             publisher.lose()

@@ -1,6 +1,7 @@
 """How fast jobs are: beside queue_job and bare Nameko, with a backlog, and over many of them."""
 
 import contextlib
+import select
 import statistics
 import time
 from collections.abc import Iterator
@@ -24,6 +25,12 @@ LATENCIES = 100
 FINISHED, PENDING = 1_000_000, 100_000
 WINDOW = 100  # calls on their way over the bare proxy
 DRAIN_SECONDS = 1
+TELL_WHEN_DONE = """
+    CREATE FUNCTION bench_done() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_notify('bench_done', ''); RETURN NULL; END $$;
+    CREATE TRIGGER bench_done AFTER UPDATE ON nameko_job
+        FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION bench_done()
+"""
 ANY_SENT = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
 UNFINISHED = "SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')"
 COLUMNS = (
@@ -124,25 +131,25 @@ def _bare_rate(uri: str) -> float:
 def _latency(world: World) -> dict[str, float]:
     """One job at a time on an idle system, from its commit until its result is committed."""
     relay = world.start_relay()
-    connection = psycopg2.connect(dbname=world.database)
-    connection.autocommit = True
+    world.sql(TELL_WHEN_DONE)
     times = []
-    with connection.cursor() as cursor:
+    with contextlib.closing(psycopg2.connect(dbname=world.database)) as listener:
+        listener.autocommit = True
+        listener.cursor().execute("LISTEN bench_done")
         for _ in range(LATENCIES):
             with world.env(user=2) as env:
                 record = env["nameko.job.probe"].search([], limit=1)
-                job = env["nameko.rpc"].delay(
+                env["nameko.rpc"].delay(
                     "bench_adder", "add", 1, 1, record=record, result_field="result"
                 )
                 env.flush_all()
                 started = time.perf_counter()
-            state = ""
-            while state != "done":
-                cursor.execute("SELECT state FROM nameko_job WHERE id = %s", [job.id])
-                ((state,),) = cursor.fetchall()
-                time.sleep(0.0005)  # the processor is wanted elsewhere
+            while not listener.notifies:
+                select.select([listener], [], [])
+                listener.poll()
             times.append(time.perf_counter() - started)
-    connection.close()
+            listener.notifies.clear()
+    world.sql("DROP FUNCTION bench_done CASCADE")
     relay.terminate()
     latency, call = 1000 * statistics.median(times), _call_ms(world.amqp_uri)
     return {"job_ms": latency, "call_ms_beside_jobs": call, "job_latency_vs_call": latency / call}

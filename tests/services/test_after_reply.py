@@ -1,5 +1,8 @@
 """What a service does when its caller has the answer already."""
 
+import pytest
+
+from services.dependencies import NoReplies
 from tests.services.durable_client import DurableClient
 from tests.services.processes import cluster, running
 from tests.waiting import wait_until
@@ -25,3 +28,8 @@ def test_what_fails_then_is_logged_and_harms_nobody(vhost):
         assert [rpc.dying.stumble() for _ in range(3)] == ["done"] * 3
         process.wait_for_log("not done after the reply")
         assert process.process.poll() is None
+
+
+def test_waiting_for_a_reply_that_never_comes_says_so():
+    with pytest.raises(RuntimeError, match="call_async"):
+        NoReplies().get_reply_event("id").wait()
