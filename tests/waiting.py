@@ -8,7 +8,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.05
 
 
-def wait_until(condition: Callable[[], T], *, seconds: float = 30, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], *, seconds: float = 90, what: str = "") -> T:
     """Give the first true value of `condition`; raises TimeoutError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -31,7 +31,7 @@ THREADS = 4  # in each process
 INSTANCES = 2
 TIMEOUT = 3.0  # s for each call
 MOST_GROWTH = 10_000_000  # bytes that a process may grow by in the second half of its calls
-GRACE = 2.0  # s beyond the timeout that the machine may be busy elsewhere
+GRACE = 15.0  # s, for a machine that is busy: a thread that hangs does so for ever
 
 
 @dataclass

@@ -96,7 +96,7 @@ class ServiceProcess:
     def logged(self, text: str) -> bool:
         return any(text in line for line in self.lines)
 
-    def wait_for_log(self, text: str, timeout: float = 30) -> str:
+    def wait_for_log(self, text: str, timeout: float = 90) -> str:
         try:
             wait_until(lambda: self.logged(text), seconds=timeout)
         except TimeoutError as error:
