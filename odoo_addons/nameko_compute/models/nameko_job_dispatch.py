@@ -100,40 +100,41 @@ class NamekoJob(models.Model):
     @api.private
     def mark_sent(self, job_ids: Sequence[int]) -> None:
         """Note that these are published."""
-        self.env.cr.execute(
+        self._update_rows(
+            job_ids,
             f"""
-            UPDATE nameko_job
-               SET state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
-                   eta = NULL, error_type = NULL, sent_at = {NOW},
-                   deadline = {NOW} + make_interval(secs => timeout + {GRACE})
-             WHERE id = ANY(%s)
-            """,  # noqa: S608  constants
-            [list(job_ids)],
+            state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
+            eta = NULL, error_type = NULL, sent_at = {NOW},
+            deadline = {NOW} + make_interval(secs => timeout + {GRACE})
+            """,
         )
 
     @api.model
     @api.private
     def mark_unroutable(self, job_ids: Sequence[int]) -> None:
         """Note that no queue took these: their time to answer is over."""
-        if job_ids:
-            self.env.cr.execute(
-                f"""
-                UPDATE nameko_job SET error_type = 'UnknownService', deadline = {NOW}
-                 WHERE id = ANY(%s)
-                """,  # noqa: S608  constants
-                [list(job_ids)],
-            )
+        self._update_rows(job_ids, f"error_type = 'UnknownService', deadline = {NOW}")
 
     @api.model
     @api.private
     def mark_refused(self, job_ids: Sequence[int]) -> None:
         """Note that the broker did not take these: that was no attempt."""
+        self._update_rows(job_ids, "attempts = attempts - 1, sent_at = NULL")
+        self.retry_later(job_ids)
+
+    @api.model
+    @api.private
+    def retry_later(self, job_ids: Sequence[int]) -> None:
+        """Have these sent again after their delay."""
+        self._update_rows(job_ids, f"state = 'pending', is_ready = false, eta = {AFTER_DELAY}")
+
+    def _update_rows(self, job_ids: Sequence[int], assignments: str) -> None:
+        """Change these rows by SQL; `assignments` are constants of this file."""
         if job_ids:
             self.env.cr.execute(
-                "UPDATE nameko_job SET attempts = attempts - 1, sent_at = NULL WHERE id = ANY(%s)",
+                f"UPDATE nameko_job SET {assignments} WHERE id = ANY(%s)",  # noqa: S608
                 [list(job_ids)],
             )
-            self.retry_later(job_ids)
 
     @api.model
     @api.private
@@ -146,19 +147,6 @@ class NamekoJob(models.Model):
             """  # noqa: S608  constants
         )
         return self.env.cr.rowcount
-
-    @api.model
-    @api.private
-    def retry_later(self, job_ids: Sequence[int]) -> None:
-        """Have these sent again after their delay."""
-        if job_ids:
-            self.env.cr.execute(
-                f"""
-                UPDATE nameko_job SET state = 'pending', is_ready = false, eta = {AFTER_DELAY}
-                 WHERE id = ANY(%s)
-                """,  # noqa: S608  constants
-                [list(job_ids)],
-            )
 
     @api.model
     @api.private
