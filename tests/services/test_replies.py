@@ -67,11 +67,17 @@ def test_a_reply_that_the_broker_refuses_is_given_later(fresh_vhost, plain):
     assert results == set(range(5))
 
 
-def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost):
-    environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
-    with running(PLAIN, **environment):
+@pytest.fixture
+def asked(fresh_vhost):
+    """A client whose 500 requests wait for an instance of the service, and their ids."""
+    with running(PLAIN, AMQP_URI=fresh_vhost.amqp_uri):
         client = DurableClient(fresh_vhost.amqp_uri)
-    ids = client.request("plain.echo", *[(number,) for number in range(500)])
+    return client, client.request("plain.echo", *[(number,) for number in range(500)])
+
+
+def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost, asked):
+    client, ids = asked
+    environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
     with disk_alarm(), running(PLAIN, **environment) as plain:
         wait_until(lambda: is_blocked(fresh_vhost), seconds=60)
         assert plain.process.poll() is None
@@ -79,11 +85,9 @@ def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost):
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
 
 
-def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost):
+def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost, asked):
+    client, ids = asked
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
-    with running(PLAIN, **environment):
-        client = DurableClient(fresh_vhost.amqp_uri)
-    ids = client.request("plain.echo", *[(number,) for number in range(500)])
     with contextlib.ExitStack() as stack:
         with disk_alarm():
             plain = stack.enter_context(running(PLAIN, **environment))
