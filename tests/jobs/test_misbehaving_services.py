@@ -1,5 +1,6 @@
 """Services that answer twice, never, with garbage or with a lot; queues that are purged."""
 
+import kombu
 import pytest
 
 from tests.jobs.world import World
@@ -113,6 +114,19 @@ def test_service_that_never_comes_fails_its_jobs(world: World):
     world.make(5, service="nobody", retry_delays=[0.1], max_attempts=2)
     assert world.wait_until_finished() == {"failed": 5}
     assert world.sql("SELECT DISTINCT error_type FROM nameko_job") == [("UnknownService",)]
+
+
+def test_request_that_the_broker_refuses_is_no_attempt(world: World):
+    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
+    with kombu.Connection(world.amqp_uri) as connection:
+        kombu.Queue("rpc-full", exchange, "full.*", queue_arguments=full)(connection).declare()
+    world.start_relay()
+    world.make(3, service="full", retry_delays=[0.2], max_attempts=1)
+    again = "SELECT count(*) FROM nameko_job WHERE state = 'pending' AND eta IS NOT NULL"
+    wait_until(lambda: world.sql(again) == [(2,)])
+    rows = world.sql("SELECT state, attempts, sent_at IS NULL FROM nameko_job ORDER BY id")
+    assert rows == [("sent", 1, False), ("pending", 0, True), ("pending", 0, True)]
 
 
 def test_error_in_a_callback_fails_its_job_alone(served: World):
