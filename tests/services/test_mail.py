@@ -167,12 +167,14 @@ def test_accepting_does_not_wait_for_a_slow_server(environment, server):
 
 def test_a_mail_asked_for_while_mail_has_never_run_is_not_lost(environment, server):
     server.start()
-    with running("services.compute", **environment), cluster(environment["AMQP_URI"]) as rpc:
-        assert rpc.compute.compute("sum", 30, 10, TO) == 40
-        with pytest.raises(DivisionByZeroError):
-            rpc.compute.compute("div", 30, 0, TO)
-        with pytest.raises(UnknownService):
-            rpc.nobody.method()
+    with running("services.compute", **environment) as compute:
+        with cluster(environment["AMQP_URI"]) as rpc:
+            assert rpc.compute.compute("sum", 30, 10, TO) == 40
+            with pytest.raises(DivisionByZeroError):
+                rpc.compute.compute("div", 30, 0, TO)
+            with pytest.raises(UnknownService):
+                rpc.nobody.method()
+        assert compute.terminate() == 0  # the reply comes before the mail is asked for
     with running("services.mail", **environment):
         wait_until(lambda: len(server.accepted) == 2)
     assert {message["Subject"] for message in server.accepted} == {
