@@ -15,7 +15,7 @@ from nameko.messaging import Connection
 
 from services.entrypoints import RpcConsumer
 from services.metrics import metrics_of
-from services.replies import QueueConsumer
+from services.publishing import QueueConsumer
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from typing import Any
 from nameko.amqp.publish import get_connection
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.extensions import DependencyProvider
-from nameko.rpc import RPC_QUEUE_TEMPLATE, Queue, ServiceProxy, get_rpc_exchange
+from nameko.rpc import RPC_QUEUE_TEMPLATE, MethodProxy, Queue, ServiceProxy, get_rpc_exchange
 
 from services.entrypoints import NOBODY
+from services.publishing import QueueConsumer
 
 
 class NoReplies:
@@ -24,6 +25,19 @@ class NoReplies:
         raise RuntimeError("no reply comes to an AsyncRpcProxy: use `call_async`, or an RpcProxy")
 
 
+class AsyncServiceProxy(ServiceProxy):
+    """Nameko's, which publishes over the connection that its own service's requests come by."""
+
+    def __init__(self, worker_ctx: Any, service: str, queue_consumer: QueueConsumer) -> None:
+        super().__init__(worker_ctx, service, NoReplies())
+        self.queue_consumer = queue_consumer
+
+    def __getattr__(self, name: str) -> MethodProxy:
+        method = super().__getattr__(name)
+        method.publisher = self.queue_consumer.publisher()
+        return method
+
+
 class AsyncRpcProxy(DependencyProvider):
     """A proxy to a service that may not have run yet, and whose replies nobody waits for.
 
@@ -32,11 +46,13 @@ class AsyncRpcProxy(DependencyProvider):
     start instead of being lost.
     """
 
+    queue_consumer = QueueConsumer()
+
     def __init__(self, target_service: str) -> None:
         self.target_service = target_service
 
-    def get_dependency(self, worker_ctx: Any) -> ServiceProxy:
-        return ServiceProxy(worker_ctx, self.target_service, NoReplies())
+    def get_dependency(self, worker_ctx: Any) -> AsyncServiceProxy:
+        return AsyncServiceProxy(worker_ctx, self.target_service, self.queue_consumer)
 
     def setup(self) -> None:
         config = self.container.config

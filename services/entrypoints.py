@@ -11,7 +11,7 @@ from nameko.rpc import get_rpc_exchange
 from nameko.timer import Timer
 
 from services.exceptions import PoolStoppedError
-from services.replies import QueueConsumer
+from services.publishing import QueueConsumer
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
     def _reply(self, message: Any, result: Any, exc_info: Any) -> Any:
         if message.properties["reply_to"] == NOBODY:
             return result, exc_info
-        publisher = self.queue_consumer.reply_publisher(message.channel)
+        publisher = self.queue_consumer.publisher(message.channel)
         config = self.container.config
         serializer = config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
         responder = nameko_rpc.Responder("", get_rpc_exchange(config), serializer, message)

@@ -73,3 +73,12 @@ def test_notify_is_told_even_before_its_first_start(fresh_vhost):
         assert compute.terminate() == 0  # the reply comes before notify is told, the end after it
     with running("services.notify", AMQP_URI=uri) as notify:
         notify.wait_for_log("Operation completed 42")
+
+
+def test_notify_whose_queue_was_deleted_is_missed_in_the_log(fresh_vhost):
+    uri = fresh_vhost.amqp_uri
+    with running("services.compute", AMQP_URI=uri) as compute, cluster(uri) as rpc:
+        fresh_vhost.request("DELETE", f"queues/{fresh_vhost.name}/rpc-notify")
+        assert [rpc.compute.method(40, number) for number in range(3)] == [40, 41, 42]
+        assert "UnknownService" in compute.wait_for_log("not done after the reply")
+        assert compute.process.poll() is None

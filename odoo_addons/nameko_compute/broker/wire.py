@@ -142,7 +142,6 @@ class Wire:
 
     def _on_unblocked(self) -> None:
         self.blocked = False
-        self.spoiled = False  # set where something was left half done
 
     # What is done
 

@@ -1,6 +1,6 @@
-"""Replies over the connection that the requests came by, confirmed by the broker many at a time.
+"""Publishing over the connection that the requests come by, confirmed by the broker many at a time.
 
-Nameko publishes each reply through a pool of other connections and waits for its confirm there
+Nameko publishes each message through a pool of other connections and waits for its confirm there
 before it takes up anything else.
 """
 
@@ -16,7 +16,8 @@ from eventlet.event import Event
 from kombu.entity import Exchange
 from kombu.exceptions import OperationalError
 from nameko import messaging
-from nameko.constants import PERSISTENT
+from nameko.amqp.publish import UndeliverableMessage
+from nameko.constants import DEFAULT_SERIALIZER, PERSISTENT, SERIALIZER_CONFIG_KEY
 
 READ_AHEAD = 65536  # bytes
 
@@ -53,51 +54,68 @@ class GatheredWrites:
                 continue
 
 
-class ReplyPublisher:
-    """Publishes replies on the channel that the requests come by."""
+class Publisher:
+    """Publishes on the channel that the requests come by."""
 
-    def __init__(self, channel: Any) -> None:
+    def __init__(self, channel: Any, serializer: str) -> None:
         self.channel = channel
+        self._serializer = serializer
         self._tags = itertools.count(1)
         self._unconfirmed: dict[int, Event] = {}
+        self._returned: set[str] = set()  # correlation ids
         channel.events["basic_ack"].add(lambda tag, multiple: self._settle(tag, multiple, True))
         channel.events["basic_nack"].add(lambda tag, multiple: self._settle(tag, multiple, False))
+        channel.events["basic_return"].add(self._on_return)
         channel.confirm_select(nowait=True)
 
-    def publish(
+    def publish(  # noqa: PLR0913 (with what Nameko calls its own)
         self,
         payload: dict[str, Any],
         *,
-        serializer: str,
         exchange: Exchange,
         routing_key: str,
         correlation_id: str | None,
+        serializer: str | None = None,
+        mandatory: bool = False,
+        extra_headers: dict[str, Any] | None = None,
+        **properties: Any,
     ) -> None:
-        """Return when the broker has the reply for certain.
+        """Return when the broker has the message for certain.
 
-        Raises OperationalError where that will not be known, or the broker refuses.
+        Raises OperationalError where that will not be known, or the broker refuses, and
+        UndeliverableMessage where no queue takes what is `mandatory`.
         """
-        content_type, content_encoding, body = kombu.serialization.dumps(payload, serializer)
+        content_type, content_encoding, body = kombu.serialization.dumps(
+            payload, serializer or self._serializer
+        )
         message = Message(
             body,
             content_type=content_type,
             content_encoding=content_encoding,
+            application_headers=extra_headers,
             delivery_mode=PERSISTENT,
             correlation_id=correlation_id,
+            **properties,
         )
         confirmed = Event()
-        arguments = (0, exchange.name, routing_key, False, False)
+        arguments = (0, exchange.name, routing_key, mandatory, False)
         try:
             self.channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
         except (OSError, AMQPError) as error:
             raise OperationalError(str(error)) from error
         self._unconfirmed[next(self._tags)] = confirmed  # no other greenlet ran since it was sent
         if not confirmed.wait():
-            raise OperationalError("the broker did not confirm a reply")
+            raise OperationalError("the broker did not confirm a message")
+        if correlation_id in self._returned:
+            self._returned.discard(correlation_id)
+            raise UndeliverableMessage
 
     def lose(self) -> None:
         """Say that no more confirms will come."""
         self._settle(max(self._unconfirmed, default=0), multiple=True, confirmed=False)
+
+    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
+        self._returned.add(message.properties["correlation_id"])
 
     def _settle(self, tag: int, multiple: bool, confirmed: bool) -> None:
         tags = [each for each in self._unconfirmed if each <= tag] if multiple else [tag]
@@ -117,12 +135,12 @@ class QueueConsumer(messaging.QueueConsumer):
     def __init__(self) -> None:
         super().__init__()
         self.stopping = False
-        self._publisher: ReplyPublisher | None = None  # of the open connection
+        self._publisher: Publisher | None = None  # of the open connection
 
-    def reply_publisher(self, channel: Any) -> ReplyPublisher:
-        """Return the publisher on `channel`; raises OperationalError where it is closed."""
-        if self._publisher is None or self._publisher.channel is not channel:
-            raise OperationalError("the connection that the request came by is lost")
+    def publisher(self, channel: Any = None) -> Publisher:
+        """Return the publisher, on `channel` if given; raises OperationalError where it is lost."""
+        if self._publisher is None or channel not in (None, self._publisher.channel):
+            raise OperationalError("the connection that the requests come by is lost")
         return self._publisher
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
@@ -132,7 +150,8 @@ class QueueConsumer(messaging.QueueConsumer):
         receive = transport._quick_recv  # py-amqp's buffered reader, which asks for no byte ahead
         transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
         transport._write = GatheredWrites(transport.sock).write
-        self._publisher = ReplyPublisher(channel)
+        serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
+        self._publisher = Publisher(channel, serializer)
         return super().get_consumers(consumer_cls, channel)
 
     @contextmanager
