@@ -31,6 +31,8 @@ class WebClient:
             "/web/session/authenticate", {"db": database, "login": login, "password": password}
         )
         self._context = user["user_context"]
+        if companies := user.get("user_companies"):  # of internal users
+            self._context["allowed_company_ids"] = [companies["current_company"]]
         self.user_id = int(user["uid"])
 
     @property
