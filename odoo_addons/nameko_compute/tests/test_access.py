@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from .common import ComputationCase
+from .recorded_calls import answered_calls
 
 USER = "nameko_compute.group_nameko_user"
 MANAGER = "nameko_compute.group_nameko_manager"
@@ -47,6 +48,23 @@ class TestComputationAccess(ComputationCase):
     def test_colleague_cannot_press_the_button(self):
         with self.assertRaises(AccessError):
             self.computation_of_user.with_user(self.colleague).action_suma()
+
+    def test_no_service_is_asked_by_one_who_may_only_read(self):
+        values = {"perm_read": False, "domain_force": [(0, "=", 1)], "name": "Nobody writes"}
+        selection = self.computation_of_user + self.computations.create({"value": 3, "other": 4})
+        self.env["ir.rule"].create(
+            {
+                "name": "Nobody writes",
+                "model_id": self.env["ir.model"]._get_id("nameko.compute"),
+                "perm_read": False,
+                "domain_force": [(0, "=", 1)],
+            }
+        )
+        for records in (selection, selection[0]):
+            for button in (records.action_suma, records.action_compute):
+                with self.subTest(button=button), answered_calls({}) as calls:
+                    self.assertRaises(AccessError, button)
+                self.assertEqual(calls, [])
 
     def test_nobody_else_sees_anything(self):
         for group in ("base.group_user", "base.group_portal", "base.group_public"):
