@@ -48,7 +48,7 @@ def measure(uri: str) -> dict[str, float]:
 
 
 def _single_calls(uri: str, client: Client) -> dict[str, float]:
-    with _instances(uri, client, 1), _raw_server(uri), ClusterRpcProxy(_nameko(uri)) as kept:
+    with _instances(uri, client, 1), raw_server(uri), ClusterRpcProxy(_nameko(uri)) as kept:
         times = _time_in_turn(
             {
                 "raw": (RawClient(uri).call, CALLS),
@@ -188,7 +188,8 @@ def _instances(uri: str, client: Client, number: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _raw_server(uri: str) -> Iterator[None]:
+def raw_server(uri: str) -> Iterator[None]:
+    """Keep the server of `RawClient` running."""
     with _running("tests.bench.raw_server", uri):
         wait_until(lambda: _consumers(uri, QUEUE) == 1)
         yield

@@ -11,6 +11,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from stack.steps import run_logged, say
 from stack.web import WebClient
+from tests.bench.calls import RawClient, raw_server
 from tests.odoo_process import odoo_command, running_odoo
 
 DATABASE = "nameko_bench"
@@ -27,6 +28,8 @@ def measure() -> dict[str, float]:
 
     click_overhead_vs_kept_proxy: (our button - one that does nothing) / a call of a kept proxy.
     click_speedup_vs_seed: (the articles' button - nothing) / (ours - nothing).
+    click_floor_vs_kept_proxy, click_floor_speedup_vs_seed: the same two for a button that only
+    writes, and one raw AMQP round trip: what no client, however fast, could reach here.
     batch_speedup_vs_seed, batch_vs_orm: records/s of ours over the articles' loop's, and over bare
     ORM writes of the same results. Times are medians in ms, rates in records/s.
     """
@@ -42,24 +45,32 @@ def measure() -> dict[str, float]:
 
 def _clicks(client: WebClient) -> dict[str, float]:
     record = client.save(MODEL, {"name": "Bench", "value": 99999, "other": 99999}, ["id"])["id"]
-    with ClusterRpcProxy({"AMQP_URI": os.environ["AMQP_URI"]}) as kept:
+    uri = os.environ["AMQP_URI"]
+    with ClusterRpcProxy({"AMQP_URI": uri}) as kept, raw_server(uri):
         ways: dict[str, Callable[[], object]] = {
             "nothing": lambda: client.click(MODEL, "action_nothing", [record]),
             "click": lambda: client.click(MODEL, "action_suma", [record]),
             "seed": lambda: client.click(MODEL, "action_seed", [record]),
+            "write": lambda: client.click(MODEL, "action_write", [record]),
             "kept": lambda: kept.compute.method(99999, 99999),
+            "raw": RawClient(uri).call,
         }
         times = time_in_turn(ways, ROUNDS)
     median = {way: statistics.median(each) for way, each in times.items()}
+    click, seed = median["click"] - median["nothing"], median["seed"] - median["nothing"]
+    floor = median["write"] - median["nothing"] + median["raw"]
     return {
         "nothing_ms": median["nothing"],
         "click_ms": median["click"],
         "click_p99_ms": statistics.quantiles(times["click"], n=100)[98],
         "seed_click_ms": median["seed"],
+        "write_click_ms": median["write"],
         "kept_proxy_call_ms": median["kept"],
-        "click_overhead_vs_kept_proxy": (median["click"] - median["nothing"]) / median["kept"],
-        "click_speedup_vs_seed": (median["seed"] - median["nothing"])
-        / (median["click"] - median["nothing"]),
+        "raw_amqp_call_ms": median["raw"],
+        "click_overhead_vs_kept_proxy": click / median["kept"],
+        "click_speedup_vs_seed": seed / click,
+        "click_floor_vs_kept_proxy": floor / median["kept"],
+        "click_floor_speedup_vs_seed": seed / floor,
     }
 
 
