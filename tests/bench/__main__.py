@@ -71,7 +71,7 @@ def page(figures: dict[str, float]) -> str:
             *rows,
             "",
             "Also measured (`_ms` medians and p99 in milliseconds, `_per_s` rates a second). The",
-            "`click_floor_` figures are the clicks' for a button that only writes, and one raw AMQP",
+            "`click_floor_` figures are the clicks' for a button that only writes, and a raw AMQP",
             "round trip: no client, however fast, could do better.",
             "",
             "| figure | measured |",
