@@ -50,7 +50,6 @@ class TestComputationAccess(ComputationCase):
             self.computation_of_user.with_user(self.colleague).action_suma()
 
     def test_no_service_is_asked_by_one_who_may_only_read(self):
-        values = {"perm_read": False, "domain_force": [(0, "=", 1)], "name": "Nobody writes"}
         selection = self.computation_of_user + self.computations.create({"value": 3, "other": 4})
         self.env["ir.rule"].create(
             {
