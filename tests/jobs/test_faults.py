@@ -115,7 +115,18 @@ def broker_way(world: World) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 def test_broker_connections_die_silently(world: World, broker_way):
     uri, forwarder = broker_way
-    relay = world.start_relay(wait=False, AMQP_URI=uri)
+    assert_silence_is_noticed(world, forwarder, AMQP_URI=uri)
+
+
+def test_database_connections_die_silently(world: World):
+    with forwarded(int(os.environ["PGPORT"])) as (port, forwarder):
+        assert_silence_is_noticed(world, forwarder, PGPORT=str(port))
+
+
+def assert_silence_is_noticed(
+    world: World, forwarder: "subprocess.Popen[bytes]", **environment: str
+) -> None:
+    relay = world.start_relay(wait=False, **environment)
     wait_until(lambda: "serves" in relay.log.read_text())
     world.start_service()
     world.make(10, **OPTIONS)
@@ -123,18 +134,6 @@ def test_broker_connections_die_silently(world: World, broker_way):
     forwarder.send_signal(signal.SIGUSR1)
     world.make(JOBS, **OPTIONS)
     assert_nothing_lost(world, JOBS + 10)
-
-
-def test_database_connections_die_silently(world: World):
-    with forwarded(int(os.environ["PGPORT"])) as (port, forwarder):
-        relay = world.start_relay(wait=False, PGPORT=str(port))
-        wait_until(lambda: "serves" in relay.log.read_text())
-        world.start_service()
-        world.make(10, **OPTIONS)
-        world.wait_until_finished()
-        forwarder.send_signal(signal.SIGUSR1)
-        world.make(JOBS, **OPTIONS)
-        assert_nothing_lost(world, JOBS + 10)
 
 
 def test_full_disk_of_the_broker(served: World):

@@ -5,8 +5,6 @@ from ..broker.jobs_reply import Reply
 from .common import ComputationCase
 from .recorded_calls import answered_calls
 
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
 CONTACTS = ("base.group_user", "base.group_partner_manager")
 
 

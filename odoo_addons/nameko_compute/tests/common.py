@@ -2,6 +2,9 @@
 
 from odoo.tests import TransactionCase
 
+USER = "nameko_compute.group_nameko_user"
+MANAGER = "nameko_compute.group_nameko_manager"
+
 
 class ComputationCase(TransactionCase):
     def computation(self, value, other, **values):
@@ -19,3 +22,18 @@ class ComputationCase(TransactionCase):
                 "group_ids": [(6, 0, [self.env.ref(group).id for group in groups])],
             }
         )
+
+
+class AccessCase(ComputationCase):
+    """Two users and a manager of one company, and another company."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.other_company = cls.env["res.company"].create({"name": "Other company"})
+
+    def setUp(self):
+        super().setUp()
+        self.user = self.new_user("user", USER)
+        self.colleague = self.new_user("colleague", USER)
+        self.manager = self.new_user("manager", MANAGER)

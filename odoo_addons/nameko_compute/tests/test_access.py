@@ -3,25 +3,14 @@
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from .common import ComputationCase
+from .common import MANAGER, AccessCase
 from .recorded_calls import answered_calls
-
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
 
 
 @tagged("post_install", "-at_install")
-class TestComputationAccess(ComputationCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.other_company = cls.env["res.company"].create({"name": "Other company"})
-
+class TestComputationAccess(AccessCase):
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("user", USER)
-        self.colleague = self.new_user("colleague", USER)
-        self.manager = self.new_user("manager", MANAGER)
         self.computations = self.env["nameko.compute"].with_user(self.user)
         self.computation_of_user = self.computations.create({"value": 1, "other": 2})
 

@@ -3,11 +3,9 @@
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
-from .common import ComputationCase
+from .common import MANAGER, USER, ComputationCase
 from .test_catalogue import CatalogueCase, beat, method, service
 
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
 STRANGERS = (USER, "base.group_user", "base.group_portal", "base.group_public")
 MODELS = ("nameko.service", "nameko.instance", "nameko.method")
 

@@ -3,25 +3,18 @@
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from .common import ComputationCase
-
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
+from .common import MANAGER, USER, AccessCase
 
 
 @tagged("post_install", "-at_install")
-class TestCompanies(ComputationCase):
+class TestCompanies(AccessCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.company = cls.env.company
-        cls.other_company = cls.env["res.company"].create({"name": "Other company"})
 
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("user", USER)
-        self.colleague = self.new_user("colleague", USER)
-        self.manager = self.new_user("manager", MANAGER)
         self.stranger = self.new_user("stranger", MANAGER, company=self.other_company)
         self.both = self.new_user("both", MANAGER)
         self.both.company_ids += self.other_company

@@ -4,10 +4,8 @@ from odoo.exceptions import AccessError
 from odoo.service.model import get_public_method
 from odoo.tests import tagged
 
-from .common import ComputationCase
+from .common import MANAGER, USER, ComputationCase
 
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
 STRANGERS = ("base.group_user", "base.group_portal", "base.group_public")
 OPERATIONS = ("read", "write", "create", "unlink")
 ALL, READ, NONE = frozenset(OPERATIONS), frozenset({"read"}), frozenset()

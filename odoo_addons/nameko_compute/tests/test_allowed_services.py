@@ -5,7 +5,7 @@ from odoo.tests import tagged
 from ..broker.request import Request
 from ..exceptions import ServiceNotAllowed
 from ..job_request import JobRequest
-from .common import ComputationCase
+from .common import USER, ComputationCase
 from .recorded_calls import answered_calls
 
 
@@ -61,7 +61,7 @@ class TestAllowedServices(ComputationCase):
             self.computation(1, 2).action_suma()
 
     def test_users_are_bound_too(self):
-        user = self.new_user("bound", "nameko_compute.group_nameko_user")
+        user = self.new_user("bound", USER)
         with self.assertRaises(ServiceNotAllowed):
             self.rpc.with_user(user).delay("bank", "pay")
 

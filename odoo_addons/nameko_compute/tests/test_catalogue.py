@@ -10,9 +10,7 @@ from odoo.tests import tagged
 from ..broker.beats import Beat, read_beat
 from ..broker.jobs_reply import Delivery
 from ..models import nameko_instance_beats
-from .common import ComputationCase
-
-MANAGER = "nameko_compute.group_nameko_manager"
+from .common import MANAGER, USER, ComputationCase
 
 
 def method(name, *parameters, doc=""):
@@ -275,7 +273,7 @@ class TestStates(CatalogueCase):
         self.assertFalse(self.service("silent").activity_ids)
 
     def test_users_are_not_told(self):
-        user = self.new_user("catalogue user", "nameko_compute.group_nameko_user")
+        user = self.new_user("catalogue user", USER)
         self.lose()
         self.assertNotIn(user, self.service().activity_ids.user_id)
 

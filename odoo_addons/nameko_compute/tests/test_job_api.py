@@ -9,10 +9,7 @@ from odoo.tests import tagged
 from ..broker.jobs_reply import Reply
 from ..exceptions import InvalidJob, NotSendable
 from ..job_request import JobOptions, JobRequest
-from .common import ComputationCase
-
-USER = "nameko_compute.group_nameko_user"
-MANAGER = "nameko_compute.group_nameko_manager"
+from .common import MANAGER, USER, ComputationCase
 
 
 @tagged("post_install", "-at_install")

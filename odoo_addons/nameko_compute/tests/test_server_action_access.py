@@ -4,7 +4,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..broker.request import Request
-from .action_case import CONTACTS, MANAGER, USER, ActionCase
+from .action_case import CONTACTS, ActionCase
+from .common import MANAGER, USER
 from .recorded_calls import answered_calls
 
 OTHER_KINDS = ("code", "object_write", "object_create", "object_copy", "webhook", "multi")

@@ -7,7 +7,7 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import Form, tagged
 
 from ..configuration import broker_config, broker_source
-from .common import ComputationCase
+from .common import MANAGER, ComputationCase
 from .test_configuration import ConfigurationCase
 
 WRONG = {
@@ -107,7 +107,7 @@ class TestSettings(ComputationCase):
         self.assertIn("none of the known services is running", action["params"]["message"])
 
     def test_only_administrators_test_the_connection(self):
-        manager = self.new_user("not admin", "nameko_compute.group_nameko_manager")
+        manager = self.new_user("not admin", MANAGER)
         with self.assertRaises(AccessError):
             self.env["res.config.settings"].with_user(manager).action_nameko_test_connection()
 
