@@ -46,7 +46,7 @@ def test_one_slow_request_does_not_stop_the_others(kept_service, client: Client)
 
 
 def test_slow_requests_are_not_sent_faster_than_they_are_answered(kept_service, client: Client):
-    outcomes = client.call_many([probe("sleep", 2, number) for number in range(40)], timeout=5)
+    outcomes = client.call_many([probe("sleep", 2, number) for number in range(40)], timeout=4.8)
     assert [outcome.get() for outcome in outcomes] == list(range(40))
 
 

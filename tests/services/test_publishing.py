@@ -30,7 +30,7 @@ def is_blocked(vhost):
     return "blocked" in connections(vhost)
 
 
-def test_publishing_go_over_the_connection_of_the_requests(fresh_vhost, plain):
+def test_replies_go_over_the_connection_of_the_requests(fresh_vhost, plain):
     client = DurableClient(fresh_vhost.amqp_uri)
     ids = client.request("plain.echo", *[(number,) for number in range(2000)])
     assert [reply["result"] for reply in client.wait_for(ids)] == list(range(2000))
@@ -75,7 +75,7 @@ def asked(fresh_vhost):
     return client, client.request("plain.echo", *[(number,) for number in range(500)])
 
 
-def test_publishing_wait_while_the_broker_takes_none(faults, fresh_vhost, asked):
+def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost, asked):
     client, ids = asked
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
     with disk_alarm(), running(PLAIN, **environment) as plain:
@@ -85,7 +85,7 @@ def test_publishing_wait_while_the_broker_takes_none(faults, fresh_vhost, asked)
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
 
 
-def test_publishing_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost, asked):
+def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost, asked):
     client, ids = asked
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
     with contextlib.ExitStack() as stack:
