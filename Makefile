@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
 
-.PHONY: demo run test lint bench shell down screenshot translations lock chaos
+.PHONY: demo run test test-fast lint bench shell down screenshot translations lock chaos
 
 demo run: .venv/complete
 	@$(STACK) $@
 
 test: .venv/complete browser
 	@$(STACK) exec -- tests/run
+
+test-fast: .venv/complete browser
+	@$(STACK) exec -- tests/run fast
 
 shell down: .venv/complete
 	@$(STACK) $@

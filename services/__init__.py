@@ -1,5 +1,6 @@
 """The Nameko services: `nameko run --config services/config.yaml services` runs them all."""
 
+from services import quiet
 from services.compute import ComputeService
 from services.heartbeat import HeartbeatService
 from services.mail import MailDeliveryService, MailService

@@ -2,25 +2,36 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import eventlet
 from eventlet.semaphore import Semaphore
-from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
-from nameko.containers import ServiceContainer
+from nameko.constants import (
+    AMQP_SSL_CONFIG_KEY,
+    AMQP_URI_CONFIG_KEY,
+    CALL_ID_STACK_CONTEXT_KEY,
+    LOGIN_METHOD_CONFIG_KEY,
+)
+from nameko.containers import GreenletExit, ServiceContainer
 from nameko.messaging import Connection
 
-from services.entrypoints import RpcConsumer
+from services.cancelling import cancellations
+from services.consuming import QueueConsumer
+from services.entrypoints import REQUEUED, RpcConsumer
+from services.exceptions import JobCancelled
 from services.metrics import metrics_of
-from services.publishing import QueueConsumer
 
 logger = logging.getLogger(__name__)
 
 BROKER_RETRY_SECONDS = 1.0
 DEATH_SECONDS = 10.0
+REQUEST = "request of this worker"  # its correlation id and timestamp, in the context
+NO_REQUEST = (None, None)
 hosted: set["Container"] = set()  # the running containers of this process
 
 
@@ -94,17 +105,84 @@ class Container(ServiceContainer):
         context_data: Any = None,
         handle_result: Callable[..., Any] | None = None,
     ) -> Any:
+        message = getattr(eventlet.getcurrent(), "message", None)
         metrics = metrics_of(self.service_name, entrypoint.method_name)
         metrics.started()
         started = time.perf_counter()
 
         def observe(worker_ctx: Any, result: Any, exc_info: Any) -> Any:
             metrics.finished(time.perf_counter() - started, exc_info)
+            if message is not None and exc_info:
+                message.in_order = isinstance(exc_info[1], REQUEUED)
             if handle_result is None:
                 return result, exc_info
             return handle_result(worker_ctx, result, exc_info)
 
-        return super().spawn_worker(entrypoint, args, kwargs, context_data, observe)
+        data = context_of(context_data, message)
+        return super().spawn_worker(entrypoint, args, kwargs, data, observe)
+
+    def _run_worker(self, worker_ctx: Any, handle_result: Callable[..., Any]) -> None:
+        """Run a method and have its result handled; nothing that it raises ends the container."""
+        result, exc_info = self._work(worker_ctx)
+        try:
+            result, exc_info = handle_result(worker_ctx, result, exc_info)
+        except Exception:
+            logger.exception("the result of %s was not handled", worker_ctx)
+        for conclude in (
+            partial(self._worker_result, worker_ctx, result, exc_info),
+            partial(self._worker_teardown, worker_ctx),
+        ):
+            try:
+                conclude()
+            except Exception:
+                logger.exception("a dependency failed after %s", worker_ctx)
+
+    def _work(self, worker_ctx: Any) -> tuple[Any, Any]:
+        """Run the method; return its result, or what `sys.exc_info` says of what it raised."""
+        try:
+            cancellations.check(*worker_ctx.data.pop(REQUEST, NO_REQUEST))
+            self._inject_dependencies(worker_ctx)
+            self._worker_setup(worker_ctx)
+            method = getattr(worker_ctx.service, worker_ctx.entrypoint.method_name)
+            return method(*worker_ctx.args, **worker_ctx.kwargs), None
+        except (GreenletExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - eventlet's Timeout, sys.exit
+            log_failure(worker_ctx, error)
+            return None, sys.exc_info()
+
+
+def log_failure(worker_ctx: Any, error: BaseException) -> None:
+    """Log what a method raised, with its traceback where nobody expects it."""
+    expected = (*as_tuple(worker_ctx.entrypoint.expected_exceptions), JobCancelled, *REQUEUED)
+    if isinstance(error, expected):
+        logger.warning("%s: %s: %s", worker_ctx, type(error).__name__, error)
+    else:
+        logger.error("error in %s: %s", worker_ctx, error, exc_info=error)
+
+
+def as_tuple(kinds: Any) -> tuple[Any, ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)
+
+
+def context_of(data: dict[str, Any] | None, message: Any) -> dict[str, Any]:
+    """Return the context of a worker, whatever the headers of its message hold.
+
+    It has `job`: the header `nameko.job`, else the request's correlation id, which a redelivery
+    keeps.
+    """
+    data = {} if data is None else data
+    stack = data.get(CALL_ID_STACK_CONTEXT_KEY)
+    if stack is not None and not (
+        isinstance(stack, list) and all(isinstance(s, str) for s in stack)
+    ):
+        del data[CALL_ID_STACK_CONTEXT_KEY]
+    if message is not None:
+        correlation_id = message.properties.get("correlation_id")
+        data[REQUEST] = correlation_id, message.properties.get("timestamp")
+        if correlation_id:
+            data.setdefault("job", correlation_id)
+    return data
 
 
 def broker_problem(config: dict[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
 """Dependency providers that more than one service uses."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -9,8 +10,9 @@ from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_MET
 from nameko.extensions import DependencyProvider
 from nameko.rpc import RPC_QUEUE_TEMPLATE, MethodProxy, Queue, ServiceProxy, get_rpc_exchange
 
+from services.cancelling import cancellations, cancelled
+from services.consuming import QueueConsumer
 from services.entrypoints import NOBODY
-from services.publishing import QueueConsumer
 
 
 class NoReplies:
@@ -79,8 +81,53 @@ class AfterReply(DependencyProvider):
         return lambda function, *args: worker_ctx.after_reply.append(partial(function, *args))
 
 
-class Job(DependencyProvider):
-    """Gives a service the id of the job that it works for; see `services.entrypoints.Rpc`."""
+class CurrentJob(str):
+    """The id of the job that a worker works for, which knows whether that was cancelled.
+
+    Where no job asked, the id is the request's correlation id or the worker's call id.
+    """
+
+    _started: float  # on the monotonic clock
+
+    def __new__(cls, job_id: str) -> "CurrentJob":
+        job = super().__new__(cls, job_id)
+        job._started = time.monotonic()
+        return job
+
+    @property
+    def id(self) -> str:
+        """Return the id as a plain text."""
+        return str(self)
+
+    @property
+    def cancelled(self) -> bool:
+        """Tell whether the job was cancelled since this worker began."""
+        return cancellations.since(self, self._started)
+
+    def check(self) -> None:
+        """Raise JobCancelled if the job was cancelled."""
+        if self.cancelled:
+            raise cancelled(self)
+
+
+class RequestId(DependencyProvider):
+    """Gives a service the id by which a request that is sent or delivered again is known.
+
+    See `request_id`.
+    """
 
     def get_dependency(self, worker_ctx: Any) -> str:
-        return str(worker_ctx.data.get("job") or worker_ctx.call_id)
+        return request_id(worker_ctx)
+
+
+def request_id(worker_ctx: Any) -> str:
+    """Return the context's `idempotency_id`, else its `job`, else the worker's call id."""
+    data = worker_ctx.data
+    return str(data.get("idempotency_id") or data.get("job") or worker_ctx.call_id)
+
+
+class Job(DependencyProvider):
+    """Gives a service its `CurrentJob`: `self.job` is the id, `self.job.cancelled` may be asked."""
+
+    def get_dependency(self, worker_ctx: Any) -> CurrentJob:
+        return CurrentJob(str(worker_ctx.data.get("job") or worker_ctx.call_id))

@@ -4,36 +4,46 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from amqp import Message
 from kombu.exceptions import OperationalError
 from nameko import rpc as nameko_rpc
-from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
+from nameko.constants import PERSISTENT
 from nameko.rpc import get_rpc_exchange
 from nameko.timer import Timer
 
-from services.exceptions import PoolStoppedError
-from services.publishing import QueueConsumer
+from services.consuming import QueueConsumer
+from services.exceptions import MessageTooLarge, NotNowError, PoolStoppedError, ResultTooLarge
+from services.replying import Encoded, encode_error, encode_result, serializer_for
 
 logger = logging.getLogger(__name__)
 
 # Not the request's fault: it goes back to the queue, to be run here again or by another instance.
-REQUEUED = (PoolStoppedError, OperationalError)
+REQUEUED = (PoolStoppedError, NotNowError, OperationalError)
 NOBODY = "nobody"  # a `reply_to` that no queue is bound to
 
 
 class RpcConsumer(nameko_rpc.RpcConsumer):
     """Nameko's, with replies over the requests' connection.
 
-    A request without `reply_to` or content type would kill Nameko's, again and again. Between the
-    reply and its acknowledgement it does what the worker left for `AfterReply`.
+    A request is always answered, if it says to whom, and acknowledged: with an error where its
+    method or result, or the broker, leave nothing else. Between the reply and its acknowledgement
+    it does what the worker left for `AfterReply`.
     """
 
     sharing_key = nameko_rpc.RpcConsumer
     queue_consumer = QueueConsumer()
 
     def handle_message(self, body: Any, message: Any) -> None:
-        message.properties.setdefault("reply_to", NOBODY)
-        message.properties.setdefault("content_type", "application/json")
-        super().handle_message(body, message)
+        try:
+            provider = self.get_provider_for_method(message.delivery_info["routing_key"])
+            provider.handle_message(body, message)
+        except Exception as error:  # noqa: BLE001 - it is answered
+            logger.info("the request %s is refused: %s", _name(message), type(error).__name__)
+            self.refuse(message, error)
+
+    def refuse(self, message: Any, error: BaseException) -> None:
+        """Answer with an error a request that is not run."""
+        self.handle_result(message, None, (type(error), error, error.__traceback__))
 
     def handle_result(
         self,
@@ -42,26 +52,71 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
         exc_info: Any,
         after_reply: Sequence[Callable[[], Any]] = (),
     ) -> Any:
+        if exc_info and isinstance(exc_info[1], REQUEUED):
+            self.queue_consumer.give_back(message)
+            return result, exc_info
         try:
             result, exc_info = self._reply(message, result, exc_info)
             for function in after_reply:
                 do_after_reply(function)
         except REQUEUED as error:
             logger.warning("the broker keeps the request %s: %s", _name(message), error)
-            self.requeue_message(message)
+            self.queue_consumer.give_back(message)
         else:
             self.queue_consumer.ack_message(message)
         return result, exc_info
 
+    def requeue_message(self, message: Any) -> None:
+        self.queue_consumer.give_back(message)
+
     def _reply(self, message: Any, result: Any, exc_info: Any) -> Any:
-        if message.properties["reply_to"] == NOBODY:
+        """Send the reply, or why it cannot be sent; return what was sent in the end."""
+        reply_to = message.properties.get("reply_to")
+        if reply_to in (None, NOBODY):
             return result, exc_info
-        publisher = self.queue_consumer.publisher(message.channel)
-        config = self.container.config
-        serializer = config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
-        responder = nameko_rpc.Responder("", get_rpc_exchange(config), serializer, message)
-        responder.publisher_cls = lambda *_args, **_options: publisher
-        return responder.send_response(result, exc_info)
+        if exc_info is None:
+            try:
+                self._send(message, reply_to, encode_result(result, self._serializer(message)))
+            except REQUEUED:
+                raise
+            except Exception as error:  # noqa: BLE001 - the caller gets it
+                result, exc_info = None, _unsent(message, error)
+            else:
+                return result, None
+        self._reply_error(message, reply_to, exc_info[1])
+        return result, exc_info
+
+    def _reply_error(self, message: Any, reply_to: str, error: BaseException) -> None:
+        try:
+            self._send(message, reply_to, encode_error(error, self._serializer(message)))
+        except REQUEUED:
+            raise
+        except Exception:
+            logger.exception("the request %s cannot be answered", _name(message))
+
+    def _serializer(self, message: Any) -> str:
+        container = self.container
+        return serializer_for(message.content_type, container.accept, container.serializer)
+
+    def _send(self, message: Any, reply_to: str, encoded: Encoded) -> None:
+        content_type, content_encoding, body = encoded
+        reply = Message(
+            body,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            delivery_mode=PERSISTENT,
+            correlation_id=message.properties.get("correlation_id"),
+        )
+        exchange = get_rpc_exchange(self.container.config).name
+        self.queue_consumer.publisher(message.channel).send(reply, exchange, reply_to)
+
+
+def _unsent(message: Any, error: Exception) -> Any:
+    """Return the error, as `sys.exc_info` does, that says why a result cannot be sent."""
+    if isinstance(error, MessageTooLarge):
+        error = ResultTooLarge(f"{_name(message)} ran, but its result cannot be sent. {error}")
+    logger.warning("%s", error if isinstance(error, ResultTooLarge) else repr(error)[:1000])
+    return type(error), error, error.__traceback__
 
 
 def _name(message: Any) -> str:
@@ -79,25 +134,11 @@ def do_after_reply(function: Callable[[], Any]) -> None:
 
 
 class Rpc(nameko_rpc.Rpc):
-    """Nameko's RPC entrypoint, with two more habits.
-
-    The worker's context data has `job`: the header `nameko.job`, else the request's correlation
-    id, which a redelivery keeps. A request that failed for want of a broker or because of a
-    shutdown goes back to the queue instead of being answered with an error.
-    """
+    """Nameko's RPC entrypoint, whose workers can use `AfterReply`."""
 
     rpc_consumer = RpcConsumer()
 
-    def unpack_message_headers(self, message: Any) -> dict[str, Any]:
-        data: dict[str, Any] = super().unpack_message_headers(message)
-        if correlation_id := message.properties.get("correlation_id"):
-            data.setdefault("job", correlation_id)
-        return data
-
     def handle_result(self, message: Any, worker_ctx: Any, result: Any, exc_info: Any) -> Any:
-        if exc_info and isinstance(exc_info[1], REQUEUED):
-            self.rpc_consumer.requeue_message(message)
-            return result, exc_info
         after_reply = getattr(worker_ctx, "after_reply", ())
         return self.rpc_consumer.handle_result(message, result, exc_info, after_reply)
 
@@ -108,15 +149,15 @@ rpc = Rpc.decorator
 class ConfiguredTimer(Timer):
     """A Nameko timer that takes its interval in seconds from the configuration, and fires at once.
 
-    `interval_key` names the key of the configuration.
+    `interval_key` names the key of the configuration, `default` the seconds where it is not there.
     """
 
-    def __init__(self, interval_key: str, **kwargs: Any) -> None:
-        self.interval_key = interval_key
+    def __init__(self, interval_key: str, default: float, **kwargs: Any) -> None:
+        self.interval_key, self.default = interval_key, default
         super().__init__(interval=None, eager=True, **kwargs)
 
     def setup(self) -> None:
-        self.interval = float(self.container.config[self.interval_key])
+        self.interval = float(self.container.config.get(self.interval_key) or self.default)
 
 
 timer = ConfiguredTimer.decorator

@@ -14,6 +14,38 @@ class ServiceError(Exception):
         deserialize_to_instance(cls)
 
 
+class MessageTooLarge(ServiceError):
+    """A message is larger than `MAX_MESSAGE_BYTES` or the broker's own limit."""
+
+
+class RequestTooLarge(MessageTooLarge):
+    """A request is larger than a service takes: it was not run."""
+
+
+class ResultTooLarge(MessageTooLarge):
+    """A result is larger than a reply may be: the method ran, its result is lost."""
+
+
+class PublicationRefused(ServiceError):
+    """The broker refuses this message for good: its rights, its properties."""
+
+
+class RequestGivenUp(ServiceError):
+    """A request has ended the process that ran it too often: it is not run again."""
+
+
+class JobCancelled(ServiceError):
+    """The job was cancelled: its request is not run, or not to its end."""
+
+
+class NotNowError(ServiceError):
+    """A request cannot be run now: in our container it goes back to the queue."""
+
+
+class ResultNotKeptError(ServiceError):
+    """A request that came again ran before, and its result was not kept."""
+
+
 class ComputeError(ServiceError):
     """What was asked cannot be computed."""
 
@@ -64,6 +96,10 @@ class InvalidSubjectError(MailError):
 
 class InvalidContentsError(MailError):
     """`contents` is not a text, or too long."""
+
+
+class InvalidMailError(MailError):
+    """A message in a queue of mails is no mail."""
 
 
 class UnknownDeadLetterError(MailError):

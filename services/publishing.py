@@ -2,24 +2,34 @@
 
 Nameko publishes each message through a pool of other connections and waits for its confirm there
 before it takes up anything else.
+
+Messages go over a channel of their own, so that one that the broker refuses (it closes the channel)
+leaves the requests in hand alone. Those that shared the channel with it go out once more, each
+alone, so that the error meets the one that caused it.
 """
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+import re
 from typing import Any
 
 import eventlet
 import kombu.serialization
 from amqp import AMQPError, Message, spec
+from amqp.exceptions import FrameSyntaxError
+from amqp.serialization import dumps
 from eventlet.event import Event
 from kombu.entity import Exchange
 from kombu.exceptions import OperationalError
-from nameko import messaging
 from nameko.amqp.publish import UndeliverableMessage
-from nameko.constants import DEFAULT_SERIALIZER, PERSISTENT, SERIALIZER_CONFIG_KEY
+from nameko.constants import PERSISTENT
 
-READ_AHEAD = 65536  # bytes
+from services.exceptions import MessageTooLarge, PublicationRefused
+
+MAX_HEADERS = 120_000  # bytes, that fit into a frame of 128 KiB with the other properties
+NOT_FOUND = "404 "
+LOST = "the connection that the requests come by is lost"
+BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
 
 
 class GatheredWrites:
@@ -54,19 +64,118 @@ class GatheredWrites:
                 continue
 
 
-class Publisher:
-    """Publishes on the channel that the requests come by."""
+class SizeLimit:
+    """The largest message that may be published: the configured size, or the broker's own."""
 
-    def __init__(self, channel: Any, serializer: str) -> None:
-        self.channel = channel
-        self._serializer = serializer
+    def __init__(self, largest: int) -> None:
+        self.bytes = largest
+
+    def check(self, size: int) -> None:
+        """Raise MessageTooLarge where a body of `size` bytes is too large."""
+        if size > self.bytes:
+            raise MessageTooLarge(
+                f"A message of {size} bytes is larger than the {self.bytes} that may be sent. Send "
+                "less at once, in several messages or by reference, for example as a file."
+            )
+
+    def learn(self, size: int, refusal: str) -> None:
+        """Raise what the broker's refusal of a body of `size` bytes means."""
+        if found := BROKERS_LIMIT.search(refusal):
+            self.bytes = min(self.bytes, int(found[1]))
+            self.check(size)
+        raise PublicationRefused(f"The broker refuses a message of {size} bytes: {refusal}")
+
+
+class ConfirmingChannel:
+    """A channel that is opened without waiting, and whose end ends nothing else."""
+
+    def __init__(self, connection: Any) -> None:
         self._tags = itertools.count(1)
         self._unconfirmed: dict[int, Event] = {}
-        self._returned: set[str] = set()  # correlation ids
+        self._returned: set[str] = set()  # ids of messages
+        self.refusal: str | None = None  # why the broker closed the channel
+        self._channel = channel = connection.Channel(connection)
+        channel._callbacks[spec.Channel.Close] = self._on_close
         channel.events["basic_ack"].add(lambda tag, multiple: self._settle(tag, multiple, True))
         channel.events["basic_nack"].add(lambda tag, multiple: self._settle(tag, multiple, False))
         channel.events["basic_return"].add(self._on_return)
+        channel.send_method(spec.Channel.Open, "s", ("",))
         channel.confirm_select(nowait=True)
+
+    def send(self, message: Message, exchange: str, routing_key: str, mandatory: bool) -> None:
+        """Return when the broker has the message for certain; see `Publisher.send`."""
+        arguments = (0, exchange, routing_key, mandatory, False)
+        try:
+            self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+        except FrameSyntaxError as error:
+            raise ValueError(f"a message cannot be encoded: {error}") from error
+        except (OSError, AMQPError) as error:
+            raise OperationalError(str(error)) from error
+        confirmed = Event()
+        self._unconfirmed[next(self._tags)] = confirmed  # no other greenlet ran since it was sent
+        if not confirmed.wait():
+            raise OperationalError(self.refusal or "the broker did not confirm a message")
+        if mandatory and (name := _name(message)) in self._returned:
+            self._returned.discard(name)
+            raise UndeliverableMessage
+
+    def lose(self) -> None:
+        """Say that no more confirms will come."""
+        self._settle(max(self._unconfirmed, default=0), multiple=True, confirmed=False)
+
+    def close(self) -> None:
+        """Close without waiting for the broker's consent."""
+        if self.refusal is None and self._channel.connection:
+            self._channel.is_closing = True
+            self._channel.send_method(spec.Channel.Close, "BsBB", (0, "", 0, 0))
+
+    def _on_close(self, code: int, text: str, class_id: int, method_id: int) -> None:
+        self.refusal = f"{code} {text}"
+        self._channel.send_method(spec.Channel.CloseOk)
+        self._channel.collect()
+        self.lose()
+
+    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
+        self._returned.add(_name(message))
+
+    def _settle(self, tag: int, multiple: bool, confirmed: bool) -> None:
+        tags = [each for each in self._unconfirmed if each <= tag] if multiple else [tag]
+        for each in tags:
+            if event := self._unconfirmed.pop(each, None):
+                event.send(confirmed)
+
+
+def _name(message: Any) -> str:
+    """Return what tells a mandatory message from others."""
+    properties = message.properties
+    return str(properties.get("message_id") or properties.get("correlation_id"))
+
+
+def check_headers(headers: dict[str, Any]) -> None:
+    """Raise ValueError or another error where headers would end the connection."""
+    if len(dumps("F", [headers])) > MAX_HEADERS:
+        raise ValueError(f"the headers of a message take more than {MAX_HEADERS} bytes")
+    if not all(map(_is_finite, headers.values())):
+        raise ValueError("a header holds a number that is not finite: RabbitMQ takes none")
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+class Publisher:
+    """Publishes on the connection that the requests come by."""
+
+    def __init__(self, connection: Any, serializer: str, limit: SizeLimit) -> None:
+        self._connection = connection
+        self._serializer = serializer
+        self._limit = limit
+        self._shared = ConfirmingChannel(connection)
+        self._alone: set[ConfirmingChannel] = set()
 
     def publish(  # noqa: PLR0913 (with what Nameko calls its own)
         self,
@@ -80,11 +189,7 @@ class Publisher:
         extra_headers: dict[str, Any] | None = None,
         **properties: Any,
     ) -> None:
-        """Return when the broker has the message for certain.
-
-        Raises OperationalError where that will not be known, or the broker refuses, and
-        UndeliverableMessage where no queue takes what is `mandatory`.
-        """
+        """Return when the broker has the message for certain; raises what `send` does."""
         content_type, content_encoding, body = kombu.serialization.dumps(
             payload, serializer or self._serializer
         )
@@ -97,81 +202,64 @@ class Publisher:
             correlation_id=correlation_id,
             **properties,
         )
-        confirmed = Event()
-        arguments = (0, exchange.name, routing_key, mandatory, False)
+        self.send(message, exchange.name, routing_key, mandatory)
+
+    def send(
+        self, message: Message, exchange: str, routing_key: str, mandatory: bool = False
+    ) -> None:
+        """Return when the broker has the message for certain.
+
+        A `mandatory` message needs a message id or correlation id of its own. Raises
+        OperationalError where its fate is unknown or the broker refuses it for now,
+        UndeliverableMessage where no queue takes what is mandatory, MessageTooLarge and
+        PublicationRefused where the broker will never take it, ValueError and others where it
+        cannot be encoded.
+        """
+        self._check(message)
+        if self._shared.refusal is not None:
+            self._shared = self._open()
+        shared = self._shared
         try:
-            self.channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
-        except (OSError, AMQPError) as error:
-            raise OperationalError(str(error)) from error
-        self._unconfirmed[next(self._tags)] = confirmed  # no other greenlet ran since it was sent
-        if not confirmed.wait():
-            raise OperationalError("the broker did not confirm a message")
-        if correlation_id in self._returned:
-            self._returned.discard(correlation_id)
-            raise UndeliverableMessage
+            shared.send(message, exchange, routing_key, mandatory)
+        except OperationalError:
+            if shared.refusal is None:
+                raise
+            self._send_alone(message, exchange, routing_key, mandatory)
+
+    def _check(self, message: Message) -> None:
+        if isinstance(message.body, str):
+            message.body = message.body.encode(
+                message.properties.get("content_encoding") or "utf-8"
+            )
+        self._limit.check(len(message.body))
+        if headers := message.properties.get("application_headers"):
+            check_headers(headers)
+
+    def _send_alone(
+        self, message: Message, exchange: str, routing_key: str, mandatory: bool
+    ) -> None:
+        """Send over a channel of its own what was on one that the broker closed."""
+        channel = self._open()
+        self._alone.add(channel)
+        try:
+            channel.send(message, exchange, routing_key, mandatory)
+        except OperationalError:
+            if channel.refusal is None:
+                raise
+            if channel.refusal.startswith(NOT_FOUND):  # a new connection declares it again
+                self._connection.transport.close()
+                raise
+            self._limit.learn(len(message.body), channel.refusal)
+        finally:
+            self._alone.discard(channel)
+            channel.close()
+
+    def _open(self) -> ConfirmingChannel:
+        if self._connection.channels is None:
+            raise OperationalError(LOST)
+        return ConfirmingChannel(self._connection)
 
     def lose(self) -> None:
         """Say that no more confirms will come."""
-        self._settle(max(self._unconfirmed, default=0), multiple=True, confirmed=False)
-
-    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
-        self._returned.add(message.properties["correlation_id"])
-
-    def _settle(self, tag: int, multiple: bool, confirmed: bool) -> None:
-        tags = [each for each in self._unconfirmed if each <= tag] if multiple else [tag]
-        for each in tags:
-            self._unconfirmed.pop(each).send(confirmed)
-
-
-class QueueConsumer(messaging.QueueConsumer):
-    """Nameko's, whose connection also carries the replies, and lasts until they are out.
-
-    Nameko closes the connection with its last queue, at once when a shutdown begins: the broker
-    would give the requests in hand to another instance, to run twice.
-    """
-
-    sharing_key = messaging.QueueConsumer
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stopping = False
-        self._publisher: Publisher | None = None  # of the open connection
-
-    def publisher(self, channel: Any = None) -> Publisher:
-        """Return the publisher, on `channel` if given; raises OperationalError where it is lost."""
-        if self._publisher is None or channel not in (None, self._publisher.channel):
-            raise OperationalError("the connection that the requests come by is lost")
-        return self._publisher
-
-    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
-        """Prepare a new connection; called by kombu before it consumes."""
-        self._lose_publisher()
-        transport = channel.connection.transport
-        receive = transport._quick_recv  # py-amqp's buffered reader, which asks for no byte ahead
-        transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
-        transport._write = GatheredWrites(transport.sock).write
-        serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
-        self._publisher = Publisher(channel, serializer)
-        return super().get_consumers(consumer_cls, channel)
-
-    @contextmanager
-    def extra_context(self, connection: Any, channel: Any) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            self._lose_publisher()
-
-    def on_iteration(self) -> None:
-        self._cancel_consumers_if_requested()
-        if self.stopping and not self._consumers:
-            self.should_stop = True
-
-    def stop(self) -> None:
-        """End when the workers have ended, which the container waits for before it calls this."""
-        self.stopping = True
-        super().stop()
-
-    def _lose_publisher(self) -> None:
-        publisher, self._publisher = self._publisher, None
-        if publisher is not None:
-            publisher.lose()
+        for channel in (self._shared, *self._alone):
+            channel.lose()

@@ -94,13 +94,18 @@ def install_addon(environment: Mapping[str, str]) -> None:
 
 def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
     """Name the database and a digest of the addon's files: what an update depends on."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in ADDONS.rglob("*") if _matters(path)):
-        digest.update(str(path.relative_to(ADDONS)).encode() + b"\0" + path.read_bytes())
     return {
         "database": f"{environment['PGHOST']}/{environment['ODOO_DATABASE']}",
-        "addon": digest.hexdigest(),
+        "addon": digest_of(ADDONS),
     }
+
+
+def digest_of(folder: Path) -> str:
+    """Give a digest of the folder's files and their names."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if _matters(path)):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _matters(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import configparser
 import json
 import os
+import pwd
 import secrets
 import sys
 from collections.abc import Mapping
@@ -119,7 +120,8 @@ def _rabbitmq_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, 
         "ERL_EPMD_PORT": str(reserve()),
         # The start script becomes the server, so that supervisord knows its process.
         "RABBITMQ_ALLOW_INPUT": "1",
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
+        # Its statistics take 5 s to stop; queues and messages are on the disk long before.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel shutdown_timeout 2000",
         "RABBITMQ_NODENAME": "stack@localhost",
         "RABBITMQ_DIST_PORT": str(reserve()),
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
@@ -160,13 +162,24 @@ def _postgres_environment(known: Secrets) -> dict[str, str]:
         "STACK_POSTGRES_BIN": str(found.folder),
         "STACK_POSTGRES_PORT": port,
         "STACK_POSTGRES_LIBRARIES": found.libraries,
-        # PostgreSQL refuses to run as root: in a user namespace root is somebody else.
-        "STACK_AS_USER": "unshare --user --map-user=1000" if os.geteuid() == 0 else "",
+        "STACK_AS_USER": " ".join(not_as_root()),
         "PGHOST": HOST,
         "PGPORT": port,
         "PGUSER": "odoo",
         "PGPASSWORD": known.postgres,
     }
+
+
+def not_as_root() -> list[str]:
+    """Return what to put before a command of PostgreSQL's, which refuses to run as root.
+
+    In a user namespace root is another account. It must be one that /etc/passwd knows, because
+    initdb looks up its name.
+    """
+    if os.geteuid() != 0:
+        return []
+    account = next(entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0)
+    return ["unshare", "--user", f"--map-user={account}"]
 
 
 def _odoo_environment(odoo_root: Path) -> dict[str, str]:

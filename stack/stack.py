@@ -30,7 +30,7 @@ from .steps import step
 from .supervision import Supervisor
 
 RELAY_ALIVE = BUILD / "relay.alive"  # the relay touches it as soon as it serves
-RPC_QUEUES = ("rpc-compute", "rpc-mail", "rpc-notify")
+RPC_SERVICES = ("compute", "mail", "notify")
 
 
 class RunningStack(NamedTuple):
@@ -49,7 +49,7 @@ def running_stack() -> Iterator[RunningStack]:
     BUILD.mkdir(parents=True, exist_ok=True)
     with checkout_lock() as lock_descriptor:
         shutil.rmtree(LOGS, ignore_errors=True)  # an earlier run's
-        LOGS.mkdir()
+        LOGS.mkdir(mode=0o700)
         with step("Odoo 19, PostgreSQL and RabbitMQ (the first time: downloads, 1 minute)"):
             environment = stack_environment(find_odoo())
         supervisor = Supervisor(environment, lock_descriptor)
@@ -94,7 +94,7 @@ def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Sec
         if own_mail_server(environment):
             supervisor.control.start("mail_catcher")
         supervisor.control.start("api")
-        supervisor.start("services", lambda: services_answer(environment), seconds=60)
+        supervisor.start("services", lambda: services_serve(environment), seconds=60)
     with step("Odoo"):
         supervisor.start("odoo", lambda: odoo_answers(environment), seconds=120)
     with step("the relay of the jobs"):
@@ -118,6 +118,19 @@ def broker_answers(environment: Mapping[str, str]) -> bool:
         return False
 
 
+def services_serve(environment: Mapping[str, str]) -> bool:
+    """Tell whether services that have just been started consume requests.
+
+    RabbitMQ logs an error for each question about a queue that is not there yet: it is asked when
+    the services have said that they are ready.
+    """
+    log = LOGS / "services.log"
+    told = log.read_text(errors="replace") if log.exists() else ""
+    if not all(f'"{service} is ready"' in told for service in RPC_SERVICES):
+        return False
+    return services_answer(environment)
+
+
 def services_answer(environment: Mapping[str, str]) -> bool:
     """Tell whether the services of the demonstration consume requests.
 
@@ -125,7 +138,7 @@ def services_answer(environment: Mapping[str, str]) -> bool:
     """
     try:
         with _broker(environment) as connection:
-            return all(_consumers(connection, queue) for queue in RPC_QUEUES)
+            return all(_consumers(connection, f"rpc-{name}") for name in RPC_SERVICES)
     except (OSError, OperationalError) as error:
         raise StackError(f"the broker named in AMQP_URI does not answer: {error}") from error
 

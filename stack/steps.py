@@ -48,7 +48,7 @@ def run_logged(
 
     Raises StackError with the last lines of the log when the command fails.
     """
-    LOGS.mkdir(parents=True, exist_ok=True)
+    LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = LOGS / log
     with path.open("w") as output:
         code = subprocess.run(

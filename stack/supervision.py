@@ -4,7 +4,6 @@ import subprocess
 import time
 import xmlrpc.client
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,12 @@ from .steps import log_tail
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 POLL_SECONDS = 0.1
+ALREADY_STARTED = 60  # supervisor.xmlrpc.Faults; it means STARTING and BACKOFF, too
 START_SECONDS = 20
+STOPPED_TOGETHER = (
+    ("odoo", "relay", "api", "services"),
+    ("rabbitmq", "epmd", "postgres", "mail_catcher"),
+)
 
 
 class Control:
@@ -24,16 +28,26 @@ class Control:
         self._rpc: Any = xmlrpc.client.ServerProxy(address, allow_none=True).supervisor
 
     def start(self, *names: str) -> None:
-        """Start programs that do not run yet."""
+        """Start programs that do not run yet; supervisord may start them at the same moment."""
         for name in names:
-            if self._rpc.getProcessInfo(name)["statename"] not in ("RUNNING", "STARTING"):
+            try:
                 self._rpc.startProcess(name, False)
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != ALREADY_STARTED:
+                    raise
 
     def stop(self, *names: str) -> None:
         """Stop programs in order and wait until each is gone."""
         for name in names:
             if self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF"):
                 self._rpc.stopProcess(name, True)
+
+    def stop_together(self, *names: str) -> None:
+        """Stop programs at the same time and wait until each is gone."""
+        for name in filter(self.is_alive, names):
+            self._rpc.stopProcess(name, False)
+        while any(self._is_there(name) for name in names):
+            time.sleep(POLL_SECONDS)
 
     def restart(self, *names: str) -> None:
         """Stop and start programs."""
@@ -51,6 +65,10 @@ class Control:
     def is_alive(self, name: str) -> bool:
         """Tell whether a program runs, is being started, or will be started again in a moment."""
         return self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF")
+
+    def _is_there(self, name: str) -> bool:
+        """Tell whether a program has not ended yet; supervisord kills one that takes too long."""
+        return self.is_alive(name) or self._rpc.getProcessInfo(name)["statename"] == "STOPPING"
 
     def running(self) -> list[str]:
         """Name the programs that run."""
@@ -86,12 +104,15 @@ class Supervisor:
         self._process.wait()
 
     def shut_down(self) -> None:
-        """Stop every program, Odoo first and its database and broker last, then supervisord."""
+        """Stop every program, those that others need last, then supervisord."""
         if self._process.poll() is None:
-            with suppress(OSError, xmlrpc.client.Error):  # supervisord itself ends what is left
-                programs = ("odoo", "relay", "api", "services", "rabbitmq", "epmd", "postgres")
-                self.control.stop(*programs)
-            self._process.terminate()
+            try:
+                for programs in STOPPED_TOGETHER:
+                    self.control.stop_together(*programs)
+            except (OSError, xmlrpc.client.Error):
+                self._process.terminate()  # it stops what is left, one a second
+            else:
+                self._process.kill()  # nothing is left
         self._process.wait()
 
     def start(self, name: str, answers: Callable[[], object], *, seconds: float) -> None:

@@ -23,9 +23,9 @@ class OdooProcess:
     port: int
     websocket_port: int
 
-    def web_client(self) -> WebClient:
+    def web_client(self, login: str = LOGIN, password: str = PASSWORD) -> WebClient:
         client = WebClient(f"http://127.0.0.1:{self.port}")
-        client.log_in(self.database, LOGIN, PASSWORD)
+        client.log_in(self.database, login, password)
         return client
 
     def answers(self) -> bool:
@@ -33,6 +33,9 @@ class OdooProcess:
             return bool(self.web_client())
         except OSError:
             return False
+
+
+PATIENT = {"NAMEKO_TIMEOUT": "60", "NAMEKO_CONNECT_TIMEOUT": "30"}  # on a busy machine
 
 
 @contextlib.contextmanager
@@ -56,7 +59,10 @@ def running_odoo(
     ]  # fmt: skip
     with (LOGS / f"odoo-{database}-{workers}.log").open("w") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **PATIENT, **environment},
         )
     odoo = OdooProcess(process, database, port, websocket_port)
     try:

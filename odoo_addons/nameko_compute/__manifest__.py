@@ -22,9 +22,11 @@
         "views/res_config_settings_views.xml",
         "views/ir_actions_server_views.xml",
         "views/nameko_action_trial_views.xml",
+        "data/nameko_activity_type.xml",
         "data/nameko_job_crons.xml",
         "data/nameko_catalogue_cron.xml",
     ],
     "assets": {"web.assets_backend": ["nameko_compute/static/src/*.js"]},
+    "uninstall_hook": "uninstall_hook",
     "application": True,
 }

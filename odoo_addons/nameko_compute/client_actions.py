@@ -2,10 +2,12 @@
 
 from typing import Any, Literal
 
+Kind = Literal["success", "warning", "danger"]
+
 
 def notification(
     message: str,
-    kind: Literal["success", "warning", "danger"],
+    kind: Kind,
     *,
     title: str | None = None,
     sticky: bool = False,

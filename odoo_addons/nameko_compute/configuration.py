@@ -13,6 +13,8 @@ PREFIX = "nameko_"
 ENVIRONMENT = {
     "AMQP_URI": "amqp_uri",
     "NAMEKO_TIMEOUT": "timeout",
+    "NAMEKO_CONNECT_TIMEOUT": "connect_timeout",
+    "NAMEKO_MAX_MESSAGE_BYTES": "max_message_bytes",
     "RABBITMQ_MANAGEMENT_URI": "management_uri",
 }
 HELP = "Set AMQP_URI in the environment, or amqp_uri in the section [nameko] of odoo.conf."
@@ -29,6 +31,14 @@ def broker_config() -> BrokerConfig:
     if not settings.get("amqp_uri"):
         raise InvalidBrokerConfig(f"No broker is configured. {HELP}")
     return BrokerConfig.from_mapping({"uri": settings.pop("amqp_uri"), **settings})
+
+
+def max_message_bytes() -> int:
+    """Return the largest size of a request in bytes, the default if no broker is configured."""
+    try:
+        return broker_config().max_message_bytes
+    except InvalidBrokerConfig:
+        return BrokerConfig().max_message_bytes
 
 
 def management_uri() -> str:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from odoo.exceptions import UserError
 
 from .broker import errors
+from .texts import clean
 
 Translate = Callable[..., str]
 
@@ -24,7 +25,7 @@ class NamekoError(UserError):
     context: ClassVar[dict[str, str]] = {"exception_class": "odoo.exceptions.UserError"}
 
     def __init__(self, message: str, error: errors.RpcError | None = None) -> None:
-        super().__init__(message)
+        super().__init__(clean(message))  # it may be written into a field, and quotes a reply
         self.error = error
 
 
@@ -36,12 +37,16 @@ class NotSendable(NamekoError):
     """An argument has no form that could be sent: nothing was."""
 
 
+class MessageTooLarge(NotSendable):
+    """The request is larger than may be sent: nothing was."""
+
+
 class BrokerUnreachable(NamekoError):
     """The broker does not take connections, or refuses this one: the request was not sent."""
 
 
 class UnknownService(NamekoError):
-    """No service of that name has ever run on this broker."""
+    """No service of that name has a queue on this broker, and so none takes the request."""
 
 
 class ServiceNotAllowed(NamekoError):
@@ -80,7 +85,11 @@ class ResultNotWritten(NamekoError):
     """The service answered, but Odoo does not take the result: nothing was written."""
 
 
-class InvalidJob(NamekoError):
+class InvalidCall(NamekoError):
+    """A call was asked for with values that cannot be: a mistake in the code that asks."""
+
+
+class InvalidJob(InvalidCall):
     """A job was asked for with options that cannot be: a mistake in the code that asks."""
 
 
@@ -92,8 +101,16 @@ class PredecessorFailed(NamekoError):
     """A job that this one waited for has failed or was cancelled."""
 
 
-class DatabaseNeutralized(NamekoError):
+class SendingRefused(NamekoError):
+    """Nothing may leave this database, until somebody has decided something about it."""
+
+
+class DatabaseNeutralized(SendingRefused):
     """The database is a neutralized copy, from which nothing may be sent."""
+
+
+class DatabaseNotConfirmed(SendingRefused):
+    """The database is not where it was, and nobody has said whether it was moved or copied."""
 
 
 def user_error(error: errors.RpcError, _: Translate) -> NamekoError:
@@ -111,6 +128,29 @@ def _not_sendable(error: errors.NotSendable, _: Translate) -> str:
     return _(
         "Nothing was sent: %(reason)s Correct the value and try again.",
         reason=str(error),
+    )
+
+
+def _message_too_large(error: errors.MessageTooLarge, _: Translate) -> str:
+    request = {
+        "service": error.service,
+        "method": error.method,
+        "size": f"{error.size:,}",
+        "most": f"{error.most:,}",
+    }
+    if error.by_broker:
+        return _(
+            "The request for %(service)s.%(method)s has %(size)s bytes, and the message broker "
+            "takes %(most)s at most. Send less at once, or a reference, such as the ID of an "
+            "attachment, and have the service fetch the content. Ask your administrator to set "
+            "NAMEKO_MAX_MESSAGE_BYTES to %(most)s, or to raise RabbitMQ's max_message_size.",
+            **request,
+        )
+    return _(
+        "The request for %(service)s.%(method)s has %(size)s bytes, and %(most)s may be sent at "
+        "most, so nothing was sent. Send less at once, or a reference, such as the ID of an "
+        "attachment, and have the service fetch the content.",
+        **request,
     )
 
 
@@ -166,7 +206,7 @@ def _wrong_arguments(error: errors.WrongArguments, _: Translate) -> str:
 
 def _remote_error(error: errors.RemoteError, _: Translate) -> str:
     return _(
-        "%(service)s.%(method)s could not do it: %(message)s",
+        "%(service)s.%(method)s answered with an error: %(message)s",
         service=error.service,
         method=error.method,
         message=error.remote_message or error.exc_type,
@@ -201,6 +241,7 @@ def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
 
 # The first class that fits counts: a subclass stands before its base.
 _MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., str]]] = {
+    errors.MessageTooLarge: (MessageTooLarge, _message_too_large),
     errors.NotSendable: (NotSendable, _not_sendable),
     errors.AccessRefused: (BrokerUnreachable, _access_refused),
     errors.BrokerUnreachable: (BrokerUnreachable, _broker_unreachable),

@@ -11,6 +11,7 @@ from typing import Any
 import waitress
 
 from services.api.app import create_app
+from services.api.connections import OPTIONS, limit_connections
 from services.config import DEFAULT_PATH, load_config
 from services.exceptions import ConfigurationError
 
@@ -35,7 +36,9 @@ def serve(config: dict[str, Any]) -> None:
     app = create_app(config)
     host, port = config["API_HOST"], config["API_PORT"]
     logger.info("the REST API is ready at http://%s:%s/apidocs", host, port)
-    waitress.serve(app, host=host, port=port, threads=config["API_THREADS"], ident=None)
+    limit_connections()
+    # As many threads again as may wait for results.
+    waitress.serve(app, host=host, port=port, threads=2 * config["API_THREADS"], **OPTIONS)
 
 
 if __name__ == "__main__":

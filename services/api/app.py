@@ -5,29 +5,29 @@ from functools import partial
 from typing import Any
 
 from amqp.exceptions import AMQPError
-from flask import Response, redirect
+from flask import Response, redirect, request
 from flask_limiter import Limiter
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from kombu.exceptions import KombuError
 from nameko.exceptions import RpcTimeout, UnknownService
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
 
 from services.api.access import HEADER, check_key, read_keys, who
-from services.api.health import check_health
-from services.api.models import ComputeBody, ComputeQuery, Health, Problem, Result
+from services.api.connections import MAX_BODY
+from services.api.health import HealthCheck
+from services.api.models import Accepted, ComputeBody, ComputeQuery, Health, Problem, Result
 from services.api.proxies import PoolBusyError, ProxyPool
-from services.exceptions import ComputeError
+from services.exceptions import ServiceError
 
 logger = logging.getLogger(__name__)
 
-ACCEPTED = "Please wait the calculation, you'll receive an email with results"
-MAX_BODY = 100_000  # bytes
-TEXT = {"description": "Accepted", "content": {"text/plain": {"schema": {"type": "string"}}}}
-PROBLEMS: Any = {400: Problem, 401: Problem, 413: Problem, 422: Problem, 429: Problem, 500: Problem}
-UNAVAILABLE: Any = {503: Problem, 504: Problem}
-UNREACHABLE = (OSError, AMQPError, KombuError, UnknownService, PoolBusyError, RuntimeError)
+ACCEPTED = "The result will be mailed to you."
+ANYWHERE: Any = dict.fromkeys((400, 404, 405, 413, 431, 500, 501), Problem)  # at each address
+REFUSED: Any = dict.fromkeys((401, 415, 422, 429, 503, 504), Problem)
+UNREACHABLE = (OSError, AMQPError, KombuError, UnknownService, RuntimeError)
+PATIENCE = 1.0  # s to wait for a proxy
 
 
 def create_app(config: dict[str, Any]) -> OpenAPI:
@@ -36,6 +36,7 @@ def create_app(config: dict[str, Any]) -> OpenAPI:
     app = OpenAPI(
         "services.api",
         info=Info(title="Nameko services", version="1.0.0"),
+        responses=ANYWHERE,
         security_schemes={"key": {"type": "apiKey", "name": HEADER, "in": "header"}},
         validation_error_model=Problem,
         validation_error_callback=invalid,
@@ -43,10 +44,13 @@ def create_app(config: dict[str, Any]) -> OpenAPI:
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(partial(check_key, keys))  # before any limit is counted
+    app.before_request(check_is_json)
     limiter = Limiter(partial(who, keys), app=app, storage_uri="memory://", headers_enabled=True)
     threads, timeout = int(config["API_THREADS"]), float(config["API_TIMEOUT"])
-    pool = ProxyPool(config, size=threads, timeout=timeout)
-    add_compute(app, pool, limiter.limit(str(config["API_RATE_LIMIT"])), keys)
+    # One pool for requests that wait for a result, one for all others.
+    now = ProxyPool(config, threads, timeout, PATIENCE)
+    later = ProxyPool(config, threads, timeout, PATIENCE)
+    add_compute(app, now, later, limiter.limit(str(config["API_RATE_LIMIT"])), keys)
     add_health(app, config)
     add_errors(app)
     app.add_url_rule("/", "home", lambda: redirect("/apidocs"))
@@ -54,22 +58,30 @@ def create_app(config: dict[str, Any]) -> OpenAPI:
     return app
 
 
-def add_compute(app: OpenAPI, pool: ProxyPool, limit: Any, keys: list[str]) -> None:
+def add_compute(
+    app: OpenAPI, now: ProxyPool, later: ProxyPool, limit: Any, keys: list[str]
+) -> None:
     """Add `POST /compute`."""
 
     @app.post(
         "/compute",
-        responses={200: Result, 202: TEXT, **PROBLEMS, **UNAVAILABLE},
+        responses={200: Result, 202: Accepted, **REFUSED},
         security=[{"key": []}] if keys else [],
     )
     @limit
     def compute(query: ComputeQuery, body: ComputeBody) -> Any:
         """Compute, and mail the result; with `?wait=true`, answer with the result."""
         if query.wait:
-            return compute_now(pool, body)
+            return compute_now(now, body)
         if body.email is None:
             return problem("MissingEmail", "Send an email for the result, or ?wait=true.", 422)
-        return compute_later(pool, body)
+        return compute_later(later, body)
+
+
+def check_is_json() -> None:
+    """Raise `UnsupportedMediaType` where a body does not say that it is JSON."""
+    if request.endpoint == "compute" and request.method == "POST" and not request.is_json:
+        raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
 
 
 def compute_now(pool: ProxyPool, body: ComputeBody) -> Any:
@@ -84,16 +96,17 @@ def compute_later(pool: ProxyPool, body: ComputeBody) -> Any:
     with pool.proxy() as rpc:
         rpc.mail.send.call_async(body.email, "API Notification", ACCEPTED)
         rpc.compute.compute.call_async(body.operation, body.value, body.other, body.email)
-    return Response(ACCEPTED, 202, mimetype="text/plain")
+    return answer(Accepted(message=ACCEPTED), 202)
 
 
 def add_health(app: OpenAPI, config: dict[str, Any]) -> None:
     """Add `GET /health`."""
+    check_health = HealthCheck(config)
 
     @app.get("/health", responses={200: Health, 503: Health})
     def health() -> Any:
         """Tell whether the broker is reachable and every service has an instance."""
-        found = check_health(config)
+        found = check_health()
         return answer(found, 200 if found.healthy else 503)
 
 
@@ -108,8 +121,19 @@ def add_errors(app: OpenAPI) -> None:
         response.content_type = "application/json"
         return response
 
-    @app.errorhandler(ComputeError)
-    def not_computable(error: ComputeError) -> Any:
+    @app.errorhandler(RecursionError)
+    def too_deep(error: RecursionError) -> Any:
+        return problem("BadRequest", "The JSON is nested too deep: send a flat object.", 400)
+
+    @app.errorhandler(PoolBusyError)
+    def busy(error: PoolBusyError) -> Any:
+        text = "Too many wait for results: ask again in a moment, or leave out ?wait=true."
+        response = problem("Busy", text, 503)
+        response.headers["Retry-After"] = "1"
+        return response
+
+    @app.errorhandler(ServiceError)
+    def not_computable(error: ServiceError) -> Any:
         return problem(type(error).__name__, str(error), 422)
 
     @app.errorhandler(RpcTimeout)

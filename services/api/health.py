@@ -1,5 +1,7 @@
 """Whether the broker answers and the services are there."""
 
+import threading
+import time
 from typing import Any
 
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
@@ -9,6 +11,30 @@ from services.api.models import Health, ServiceHealth
 
 QUEUES = {"compute": "rpc-compute", "mail": "rpc-mail", "mail_delivery": "mail.outgoing"}
 TIMEOUT = 2.0
+KEPT_SECONDS = 1.0
+
+
+class HealthCheck:
+    """Looks once a second at most, however many ask, and by one thread at a time."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.lock = threading.Lock()
+        self.found: Health | None = None
+        self.looked_at = 0.0
+
+    def __call__(self) -> Health:
+        """Return what was found within the last second; while another thread looks, the last."""
+        if self.found and (self._is_fresh() or self.lock.locked()):
+            return self.found
+        with self.lock:
+            if not self.found or not self._is_fresh():
+                self.found = check_health(self.config)
+                self.looked_at = time.monotonic()
+            return self.found
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() < self.looked_at + KEPT_SECONDS
 
 
 def check_health(config: dict[str, Any]) -> Health:

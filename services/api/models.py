@@ -3,9 +3,9 @@
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
-    EmailStr,
     Field,
     StrictFloat,
     StrictInt,
@@ -13,8 +13,9 @@ from pydantic import (
     field_validator,
 )
 
+from services.addresses import check_address
 from services.compute.arithmetic import Number, to_number
-from services.exceptions import ComputeError
+from services.exceptions import ComputeError, InvalidRecipientError
 
 NUMERIC = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 Operand = Annotated[
@@ -22,6 +23,19 @@ Operand = Annotated[
     | Annotated[StrictFloat, Field(allow_inf_nan=False)]
     | Annotated[StrictStr, Field(pattern=NUMERIC, max_length=4301)],
     Field(description="A number, or a string that writes one.", examples=[30, "10", 0.5]),
+]
+
+
+def to_address(text: str) -> str:
+    """Return a mail address that `mail` will take, or raise ValueError."""
+    try:
+        return check_address(text)
+    except InvalidRecipientError as error:
+        raise ValueError(str(error)) from error
+
+
+Address = Annotated[
+    StrictStr, AfterValidator(to_address), Field(json_schema_extra={"format": "email"})
 ]
 
 
@@ -35,7 +49,7 @@ class ComputeBody(BaseModel):
     operation: Literal["sum", "sub", "mul", "div"]
     value: Operand
     other: Operand
-    email: EmailStr | None = Field(
+    email: Address | None = Field(
         None, description="Where the result is mailed; required unless `wait` is true."
     )
 
@@ -51,6 +65,12 @@ class ComputeBody(BaseModel):
 
 class Result(BaseModel):
     result: int | float
+
+
+class Accepted(BaseModel):
+    """What is answered before there is a result."""
+
+    message: str
 
 
 class Problem(BaseModel):

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.001
 
 
 class PoolBusyError(Exception):
-    """All proxies stayed in use for the whole timeout."""
+    """So many others wait for results that no proxy became free in time."""
 
 
 class KeptProxy:
@@ -62,8 +62,9 @@ class ProxyPool:
     after a timeout a late answer could be taken for another call's.
     """
 
-    def __init__(self, config: dict[str, Any], size: int, timeout: float) -> None:
-        self.config, self.timeout = config, timeout
+    def __init__(self, config: dict[str, Any], size: int, timeout: float, patience: float) -> None:
+        """Make none yet. timeout: s for a reply; patience: s to wait for a proxy."""
+        self.config, self.timeout, self.patience = config, timeout, patience
         self.slots = threading.BoundedSemaphore(size)
         self.idle: list[KeptProxy] = []
         self.made = 0
@@ -71,7 +72,7 @@ class ProxyPool:
     @contextmanager
     def proxy(self) -> Iterator[Any]:
         """Lend a proxy for the block. Raises `PoolBusyError`, or what the broker says."""
-        if not self.slots.acquire(timeout=self.timeout):
+        if not self.slots.acquire(timeout=self.patience):
             raise PoolBusyError
         try:
             kept = self._take()

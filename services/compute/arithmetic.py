@@ -18,31 +18,25 @@ from services.exceptions import (
 )
 
 Number = int | float
+Exact = int | Fraction
 
 MAX_DIGITS = 4300  # what Python's own JSON accepts for one integer
 BEYOND = 10**MAX_DIGITS
 MAX_PAIRS = 100_000
 PAIR = 2
 INTEGER = re.compile(r"[+-]?[0-9]+")
-DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def calculate(operation: Any, value: Any, other: Any) -> Number:
     """Return the result of `operation` ("sum", "sub", "mul" or "div") on two operands.
 
-    An operand is an int, a finite float, a `Decimal` or a numeric string. Integers stay exact;
-    a quotient that is whole is an int, any other a float. Raises a `ComputeError`.
+    An operand is an int, a finite float, a `Decimal` or a numeric string, and means exactly the
+    number that it is. The result is computed exactly. A whole result is an int, all its digits
+    right; any other is the float that is nearest to it. Raises a `ComputeError`.
     """
     function = find_operation(operation)
-    first, second = to_number(value), to_number(other)
-    try:
-        result = function(first, second)
-    except OverflowError as error:
-        raise _out_of_range("result") from error
-    vanished = result == 0 and function in (operator.mul, quotient) and first and second
-    if vanished or _is_absurd(result):
-        raise _out_of_range("result")
-    return result
+    return to_result(function(to_exact(value), to_exact(other)))
 
 
 def calculate_all(operation: Any, pairs: Any) -> list[Number]:
@@ -56,7 +50,7 @@ def calculate_all(operation: Any, pairs: Any) -> list[Number]:
     return [_calculate_pair(operation, index, pair) for index, pair in enumerate(pairs)]
 
 
-def find_operation(name: Any) -> Callable[[Number, Number], Number]:
+def find_operation(name: Any) -> Callable[[Exact, Exact], Exact]:
     """Return the function behind an operation's name, or raise `UnknownOperationError`."""
     if isinstance(name, str) and name in OPERATIONS:
         return OPERATIONS[name]
@@ -65,43 +59,59 @@ def find_operation(name: Any) -> Callable[[Number, Number], Number]:
 
 
 def to_number(value: Any) -> Number:
-    """Return `value` as int or finite float, or raise a `ComputeError`."""
+    """Return the int, or the nearest float, that `value` means; raises a `ComputeError`."""
+    return to_result(to_exact(value))
+
+
+def to_exact(value: Any) -> Exact:
+    """Return the very number that `value` means, or raise a `ComputeError`."""
     if isinstance(value, (str, Decimal)):
-        number = parse_number(str(value).strip())
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = value
-    else:
+        return parse_number(str(value).strip())
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _not_a_number(value)
-    if isinstance(number, float) and not math.isfinite(number):
+    if isinstance(value, int):
+        return _check_size(value, "operand")
+    if not math.isfinite(value):
         raise _not_a_number(value)
-    if _is_absurd(number):
-        raise _out_of_range("operand")
-    return number
+    return Fraction(value)
 
 
-def parse_number(text: str) -> Number:
-    """Return the number that ASCII `text` writes: an int, or with point or exponent a float."""
-    if len(text) > MAX_DIGITS + 1:
-        raise _out_of_range("operand") if DECIMAL.fullmatch(text) else _not_a_number(text)
-    if INTEGER.fullmatch(text):
-        return int(text)
+def parse_number(text: str) -> Exact:
+    """Return the number that ASCII `text` writes, with or without point and exponent."""
     if not DECIMAL.fullmatch(text):
         raise _not_a_number(text)
-    number = float(text)
-    if math.isinf(number) or (number == 0 and _has_digits_other_than_zero(text)):
+    if len(text.lstrip("+-")) > MAX_DIGITS:
         raise _out_of_range("operand")
-    return number
+    if INTEGER.fullmatch(text):
+        return int(text)
+    if not _has_digits_other_than_zero(text):
+        return 0
+    if float(text) in (0, math.inf, -math.inf):  # an exponent that no Fraction should be asked for
+        raise _out_of_range("operand")
+    return Fraction(text)
 
 
-def quotient(value: Number, other: Number) -> Number:
-    """Return the quotient: the exact integer where it is whole, else the nearest float."""
+def to_result(exact: Exact) -> Number:
+    """Return an exact number as an int if it is whole, else as the nearest float."""
+    if exact.denominator == 1:
+        return _check_size(exact.numerator, "result")
+    try:
+        result = float(exact)
+    except OverflowError as error:
+        raise _out_of_range("result") from error
+    if result == 0:
+        raise _out_of_range("result")
+    return result
+
+
+def quotient(value: Exact, other: Exact) -> Exact:
+    """Return the exact quotient, or raise `DivisionByZeroError`."""
     if other == 0:
         raise DivisionByZeroError("A number cannot be divided by zero: change the second operand.")
-    exact = Fraction(value) / Fraction(other)
-    return exact.numerator if exact.denominator == 1 else float(exact)
+    return Fraction(value) / Fraction(other)
 
 
-OPERATIONS: dict[str, Callable[[Number, Number], Number]] = {
+OPERATIONS: dict[str, Callable[[Exact, Exact], Exact]] = {
     "sum": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
@@ -127,8 +137,10 @@ def _calculate_pair(operation: Any, index: int, pair: Sequence[Any]) -> Number:
         raise type(error)(f"Pair {index}: {error}") from error
 
 
-def _is_absurd(number: Number) -> bool:
-    return not -BEYOND < number < BEYOND
+def _check_size(number: int, what: str) -> int:
+    if not -BEYOND < number < BEYOND:
+        raise _out_of_range(what)
+    return number
 
 
 def _has_digits_other_than_zero(text: str) -> bool:

@@ -4,8 +4,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from eventlet.green import subprocess
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider
 
+from services.cancelling import cancellations, cancelled
+from services.dependencies import CurrentJob
 from services.exceptions import PoolError, PoolStoppedError, PoolWorkerDiedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +67,34 @@ class PoolWorker:
         return message["result"]
 
 
+@contextmanager
+def interruptible(job: CurrentJob | None) -> Iterator[None]:
+    """Have JobCancelled raised in this greenlet, wherever it waits, when `job` is cancelled."""
+    if job is None:
+        yield
+        return
+    scope = Interruptible(cancelled(job))
+    with cancellations.watching(job, lambda: eventlet.spawn_n(scope.interrupt)):
+        try:
+            job.check()
+            yield
+        finally:
+            scope.over = True
+
+
+class Interruptible:
+    """What a greenlet does that an error may end, wherever it waits, while it is not `over`."""
+
+    def __init__(self, error: Exception) -> None:
+        self.greenlet = eventlet.getcurrent()
+        self.error = error
+        self.over = False
+
+    def interrupt(self) -> None:
+        if not self.over:
+            eventlet.kill(self.greenlet, self.error)
+
+
 class ProcessPool(DependencyProvider):
     """Gives a service `pool.run(function, *args, report=...)`.
 
@@ -83,25 +114,33 @@ class ProcessPool(DependencyProvider):
     def get_dependency(self, worker_ctx: Any) -> "ProcessPool":
         return self
 
-    def run(self, function: str, *args: Any, report: Report = lambda share: None) -> Any:
+    def run(
+        self,
+        function: str,
+        *args: Any,
+        report: Report = lambda share: None,
+        job: CurrentJob | None = None,
+    ) -> Any:
         """Run `function` of `services.compute.worker` in another process and return its result.
 
-        `report` gets the share that is done, 0 to 1. Raises `PoolWorkerDiedError`, or
-        `PoolStoppedError` when the service shuts down.
+        `report` gets the share that is done, 0 to 1. When `job` is cancelled, it stops, or waits no
+        longer for its turn. Raises `JobCancelled`, `PoolWorkerDiedError`, or `PoolStoppedError`
+        when the service shuts down.
         """
-        with self.slots:
+        with ExitStack() as stack:
+            with interruptible(job):
+                stack.enter_context(self.slots)
             if self.stopping:
                 raise PoolStoppedError
             worker = self.idle.pop() if self.idle else PoolWorker()
-            return self._run_on(worker, function, args, report)
+            return self._run_on(worker, partial(worker.run, function, args, report), job)
 
-    def _run_on(
-        self, worker: PoolWorker, function: str, args: tuple[Any, ...], report: Report
-    ) -> Any:
+    def _run_on(self, worker: PoolWorker, run: Callable[[], Any], job: CurrentJob | None) -> Any:
         self.busy.add(worker)
         finished = False
         try:
-            result = worker.run(function, args, report)
+            with interruptible(job):
+                result = run()
             finished = True
         except PoolWorkerDiedError as error:
             if self.stopping:

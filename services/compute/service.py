@@ -3,13 +3,14 @@
 from functools import partial
 from typing import Any
 
+from services.addresses import check_address
 from services.compute.arithmetic import Number, calculate, calculate_all
 from services.compute.pool import ProcessPool
 from services.compute.primes import check_limit
 from services.compute.progress import ProgressDispatcher
 from services.dependencies import AfterReply, AsyncRpcProxy, Job
 from services.entrypoints import rpc
-from services.exceptions import ComputeError
+from services.exceptions import ComputeError, MailError
 
 
 class ComputeService:
@@ -30,12 +31,14 @@ class ComputeService:
         self.after_reply(self.notify.send.call_async, f"Operation completed {result}")
         return result
 
-    @rpc(expected_exceptions=ComputeError)
+    @rpc(expected_exceptions=(ComputeError, MailError))
     def compute(self, operation: str, value: Any, other: Any, email: str | None = None) -> Number:
         """Return the result of "sum", "sub", "mul" or "div" on two numbers or numeric strings.
 
-        With an `email`, the result or the error is mailed there as well. Raises `ComputeError`s.
+        With an `email`, the result or the error is mailed there as well. Raises `ComputeError`s,
+        and `InvalidRecipientError` before anything is done.
         """
+        email = check_address(email) if email else None
         try:
             result = calculate(operation, value, other)
         except ComputeError as error:
@@ -54,10 +57,11 @@ class ComputeService:
         """Return the number of primes up to `limit` (at most 10**10), counted in another process.
 
         Dispatches events `progress` {"job": ..., "progress": 0 to 1}. The job is `job`, else the
-        context's `job`, else the correlation id of the request.
+        context's `job`, else the correlation id of the request. Stops when its job is cancelled.
         """
         report = partial(self.report_progress, job or self.job)
-        return int(self.pool.run("prime_count", check_limit(limit), report=report))
+        number = check_limit(limit)
+        return int(self.pool.run("prime_count", number, report=report, job=self.job))
 
     def _mail(self, email: str | None, subject: str, contents: str) -> None:
         if email:

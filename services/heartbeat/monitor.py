@@ -8,6 +8,8 @@ import eventlet
 import requests
 from nameko.extensions import DependencyProvider
 
+from services.heartbeat.interval import interval_of
+
 logger = logging.getLogger(__name__)
 
 
@@ -21,9 +23,7 @@ class Monitor(DependencyProvider):
     def setup(self) -> None:
         config = self.container.config
         self.url = str(config.get("HEARTBEAT_URL") or "").rstrip("/")
-        self.timeout = min(
-            float(config.get("HEARTBEAT_TIMEOUT") or 5), float(config["HEARTBEAT_INTERVAL"])
-        )
+        self.timeout = min(float(config.get("HEARTBEAT_TIMEOUT") or 5), interval_of(config))
 
     def get_dependency(self, worker_ctx: Any) -> "Monitor":
         return self

@@ -8,16 +8,20 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any
 
+import eventlet
 from nameko.events import EventDispatcher
 from nameko.extensions import DependencyProvider
+from nameko.standalone.events import event_dispatcher
 
 from services.container import hosted
 from services.entrypoints import timer
 from services.heartbeat.catalogue import describe_services
+from services.heartbeat.interval import SECONDS, interval_of
 from services.heartbeat.monitor import Monitor
 from services.metrics import MetricsServer
 
 VERSION = "1.0.0"
+GOODBYE_SECONDS = 3.0  # that the last beat may take
 logger = logging.getLogger(__name__)
 
 
@@ -42,9 +46,18 @@ class Instance(DependencyProvider):
             "version": VERSION,
             "started": self.started.isoformat(timespec="seconds"),
             "uptime": round(time.monotonic() - self.clock, 3),
-            "interval": float(self.container.config["HEARTBEAT_INTERVAL"]),
+            "interval": interval_of(self.container.config),
             "services": describe_services(hosted),
         }
+
+    def stop(self) -> None:
+        """Dispatch a last beat, so that an orderly stop is not taken for a loss."""
+        dispatch = event_dispatcher(self.container.config, retry=False)
+        try:
+            with eventlet.Timeout(GOODBYE_SECONDS):
+                dispatch(HeartbeatService.name, "beat", {**self.describe(), "stopping": True})
+        except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - nobody waits for it
+            logger.warning("no goodbye: %s", type(error).__name__)
 
 
 class HeartbeatService:
@@ -56,7 +69,7 @@ class HeartbeatService:
     monitor = Monitor()
     metrics = MetricsServer()
 
-    @timer(interval_key="HEARTBEAT_INTERVAL")
+    @timer(interval_key="HEARTBEAT_INTERVAL", default=SECONDS)
     def beat(self) -> None:
         """Dispatch the event `beat`: who this is and what it hosts; see `Instance.describe`."""
         try:
@@ -68,7 +81,7 @@ class HeartbeatService:
             self.instance.problem = None
             logger.info("alive")
 
-    @timer(interval_key="HEARTBEAT_INTERVAL")
+    @timer(interval_key="HEARTBEAT_INTERVAL", default=SECONDS)
     def ping(self) -> None:
         """Tell the monitor that this process is well, or what its last beat failed of."""
         self.monitor.ping(self.instance.problem)

@@ -10,8 +10,8 @@ from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_MET
 from nameko.extensions import DependencyProvider
 from nameko.messaging import Connection
 
-from services.exceptions import DeadLettersBusyError
-from services.mail.message import Mail
+from services.exceptions import DeadLettersBusyError, InvalidMailError
+from services.mail.message import Mail, read, unreadable
 from services.mail.queues import DEAD
 
 LOCK = "mail.dead.lock"
@@ -28,11 +28,14 @@ class DeadLetters(DependencyProvider):
         with self._opened() as channel:
             return [mail for mail, _ in self._each(channel)]
 
-    def take(self, mail_id: str | None = None) -> Iterator[Mail]:
-        """Yield the dead letter `mail_id`, or each; it is gone when the next one is asked for."""
+    def take(self, mail_id: str | None = None, *, to_send: bool = False) -> Iterator[Mail]:
+        """Yield the dead letter `mail_id`, or each; it is gone when the next one is asked for.
+
+        to_send: leave those where they are that are no mails.
+        """
         with self._opened() as channel:
             for mail, tag in self._each(channel):
-                if mail_id in (None, mail.id):
+                if mail_id in (None, mail.id) and (mail.to or not to_send):
                     yield mail
                     channel.basic_ack(tag)
 
@@ -61,4 +64,26 @@ class DeadLetters(DependencyProvider):
         count = channel.queue_declare(DEAD.name, passive=True).message_count
         for _ in range(count):
             if message := channel.basic_get(DEAD.name):
-                yield Mail(**json.loads(message.body)), message.delivery_tag
+                yield read_letter(message.body), message.delivery_tag
+
+
+def read_letter(body: bytes | str) -> Mail:
+    """Return the mail that a dead letter holds; one without a recipient if it holds none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        return unreadable(body, f"The message is no JSON: {error}")
+    try:
+        return read(content)
+    except InvalidMailError as error:
+        kept = isinstance(content, dict) and content.get("to") == "" and "contents" in content
+        return kept_letter(content) if kept else unreadable(content, str(error))
+
+
+def kept_letter(content: dict[str, Any]) -> Mail:
+    """Return a dead letter that was written by `unreadable`, as it was."""
+    texts: dict[str, Any] = {
+        name: str(content.get(name, ""))
+        for name in ("id", "to", "subject", "contents", "accepted", "error")
+    }
+    return Mail(**texts)

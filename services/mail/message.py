@@ -1,17 +1,25 @@
 """A mail: what is checked when it is accepted, and the MIME message that it becomes."""
 
+import json
 import unicodedata
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from email.errors import MessageError
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
-from services.exceptions import InvalidContentsError, InvalidRecipientError, InvalidSubjectError
+from services.addresses import check_address
+from services.exceptions import (
+    InvalidContentsError,
+    InvalidMailError,
+    InvalidRecipientError,
+    InvalidSubjectError,
+    MailError,
+)
 
 MAX_RECIPIENTS = 100
 MAX_SUBJECT = 250  # characters
@@ -37,11 +45,45 @@ def accept(request: str, to: Any, subject: Any, contents: Any) -> list[Mail]:
     """Return one mail for each recipient, or raise a `MailError`; `request` is the request's id."""
     recipients = check_recipients(to)
     subject, contents = check_subject(subject), check_contents(contents)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return [
-        Mail(mail_id(request, recipient, subject, contents), recipient, subject, contents, now)
+    mails = [
+        Mail(mail_id(request, recipient, subject, contents), recipient, subject, contents, _now())
         for recipient in recipients
     ]
+    for mail in mails:
+        to_mime(replace(mail, contents=""), mail.to)  # raises if a header cannot be written
+    return mails
+
+
+def read(body: Any) -> Mail:
+    """Return the mail that a message of a queue holds; raise InvalidMailError if it holds none."""
+    try:
+        mail = Mail(**body)
+        uuid.UUID(mail.id)
+        datetime.fromisoformat(mail.accepted)
+        check_address(mail.to)
+        check_subject(mail.subject)
+        check_contents(mail.contents)
+    except (TypeError, ValueError, AttributeError, MailError) as error:
+        raise InvalidMailError(f"The message is no mail that can be sent: {error}") from error
+    if type(mail.attempts) is not int or mail.attempts < 0:
+        raise InvalidMailError(f"The message's attempts are {mail.attempts!r}: not a number.")
+    return mail
+
+
+def unreadable(body: Any, error: str) -> Mail:
+    """Return a dead letter without a recipient, which keeps a message that is no mail."""
+    if isinstance(body, bytes):
+        text = body.decode(errors="replace")
+    else:
+        try:
+            text = json.dumps(body, default=str)
+        except (ValueError, RecursionError):
+            text = "(nested too deep)"
+    return Mail(mail_id("unreadable", text), "", "", text[:MAX_CONTENTS], _now(), error=error)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def mail_id(*parts: str) -> str:
@@ -57,17 +99,6 @@ def check_recipients(to: Any) -> list[str]:
             f"The recipient is missing: send an address, or a list of 1 to {MAX_RECIPIENTS}."
         )
     return list(dict.fromkeys(check_address(address) for address in addresses))
-
-
-def check_address(address: Any) -> str:
-    """Return `address` in ASCII, or raise `InvalidRecipientError`."""
-    try:
-        valid = validate_email(address, check_deliverability=False, allow_smtputf8=False)
-    except (EmailNotValidError, TypeError, AttributeError, UnicodeError) as error:
-        raise InvalidRecipientError(
-            f"{str(address)[:80]!r} is no mail address: {error} Send a plain address as name@host."
-        ) from error
-    return str(valid.ascii_email)
 
 
 def check_subject(subject: Any) -> str:
@@ -99,5 +130,20 @@ def to_mime(mail: Mail, sender: str) -> EmailMessage:
     message["Date"] = format_datetime(datetime.fromisoformat(mail.accepted))
     message["Message-ID"] = f"<{mail.id}@{sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
+    check_headers(message)
     message.set_content(mail.contents)
     return message
+
+
+def check_headers(message: EmailMessage) -> None:
+    """Raise InvalidSubjectError unless the message, as it is written, has the headers it was given.
+
+    An encoded word in a subject may hold line breaks, which some versions of Python write as such:
+    what follows would be headers and contents of the sender's choice.
+    """
+    try:
+        written = BytesHeaderParser().parsebytes(message.as_bytes())
+    except (MessageError, UnicodeError) as error:
+        raise InvalidSubjectError(f"The subject cannot be written as a header: {error}") from error
+    if written.keys() != message.keys():
+        raise InvalidSubjectError("The subject holds encoded line breaks: remove them.")

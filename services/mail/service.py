@@ -5,12 +5,12 @@ from typing import Any
 
 from nameko.messaging import consume
 
-from services.dependencies import Job
+from services.dependencies import RequestId
 from services.entrypoints import rpc
-from services.exceptions import MailError, UnknownDeadLetterError
+from services.exceptions import InvalidMailError, MailError, UnknownDeadLetterError
+from services.idempotency import HeldError, Idempotent
 from services.mail.dead_letters import DeadLetters
-from services.mail.ledger import HeldError, Ledger
-from services.mail.message import Mail, accept
+from services.mail.message import Mail, accept, read, unreadable
 from services.mail.queues import OUTGOING, MailQueues
 from services.mail.transport import MailTransport, RefusedError
 from services.metrics import MAILS
@@ -24,7 +24,8 @@ class MailService:
     name = "mail"
     queues = MailQueues()
     dead = DeadLetters()
-    request = Job()
+    request = RequestId()
+    once = Idempotent()
 
     @rpc(expected_exceptions=MailError)
     def send(self, to: str | list[str], subject: str, contents: str) -> list[str]:
@@ -34,6 +35,9 @@ class MailService:
         recipient gets a mail of his own, once, also if the request is run again. Raises
         `MailError`s.
         """
+        return self.once(self._accept, to, subject, contents)
+
+    def _accept(self, to: Any, subject: Any, contents: Any) -> list[str]:
         mails = accept(self.request, to, subject, contents)
         for mail in mails:
             self.queues.send(mail)
@@ -42,19 +46,22 @@ class MailService:
 
     @rpc(expected_exceptions=MailError)
     def dead_letters(self) -> list[dict[str, Any]]:
-        """Return id, to, subject, accepted, attempts and error of each mail that was given up."""
+        """Return id, to, subject, accepted, attempts and error of each mail that was given up.
+
+        What was no mail at all has no `to`; it can only be dropped.
+        """
         fields = ("id", "to", "subject", "accepted", "attempts", "error")
         return [{field: getattr(mail, field) for field in fields} for mail in self.dead.list()]
 
     @rpc(expected_exceptions=MailError)
     def retry_dead(self, mail_id: str) -> None:
         """Try a dead letter again, from the first try on."""
-        if not self._retry(mail_id):
+        if not isinstance(mail_id, str) or not self._retry(mail_id):
             raise _unknown(mail_id)
 
     @rpc(expected_exceptions=MailError)
     def retry_all_dead(self) -> int:
-        """Try all dead letters again; return how many."""
+        """Try all dead letters again that are mails; return how many."""
         return self._retry(None)
 
     @rpc(expected_exceptions=MailError)
@@ -67,7 +74,7 @@ class MailService:
 
     def _retry(self, mail_id: str | None) -> int:
         count = 0
-        for mail in self.dead.take(mail_id):
+        for mail in self.dead.take(mail_id, to_send=True):
             mail.attempts = 0
             self.queues.send(mail)
             count += 1
@@ -80,19 +87,32 @@ class MailDeliveryService:
     name = "mail_delivery"
     queues = MailQueues()
     transport = MailTransport()
-    ledger = Ledger()
+    once = Idempotent()
 
     @consume(OUTGOING, requeue_on_error=True)
-    def deliver(self, body: dict[str, Any]) -> None:
+    def deliver(self, body: Any) -> None:
         """Deliver one mail, or see to it that it is tried again.
 
         The message is acknowledged only when the mail was sent or the broker has confirmed its
         place in another queue.
         """
-        mail = Mail(**body)
         try:
-            with self.ledger.claim(mail.id) as already_sent:
-                self._send_once(mail, already_sent)
+            mail = read(body)
+        except InvalidMailError as error:
+            self.queues.bury(unreadable(body, str(error)), str(error))
+            return
+        self._deliver(mail)
+
+    def _deliver(self, mail: Mail) -> None:
+        try:
+            with self.once.claim(mail.id) as claim:
+                if claim.value is not None:
+                    MAILS.labels("duplicate").inc()
+                    return
+                self.transport.send(mail)
+                claim.keep("sent")
+            MAILS.labels("sent").inc()
+            logger.info("mail %s was sent", mail.id)
         except HeldError:
             self.queues.put_off(mail)
         except RefusedError as error:
@@ -100,15 +120,8 @@ class MailDeliveryService:
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
             self.queues.retry(mail, f"{type(error).__name__}: {error}")
 
-    def _send_once(self, mail: Mail, already_sent: bool) -> None:
-        if already_sent:
-            MAILS.labels("duplicate").inc()
-            return
-        self.transport.send(mail)
-        self.ledger.record(mail.id)
-        MAILS.labels("sent").inc()
-        logger.info("mail %s was sent", mail.id)
-
 
 def _unknown(mail_id: Any) -> UnknownDeadLetterError:
-    return UnknownDeadLetterError(f"No dead letter has the id {mail_id!r}: see dead_letters().")
+    return UnknownDeadLetterError(
+        f"No dead letter that this is for has the id {mail_id!r}: see dead_letters()."
+    )

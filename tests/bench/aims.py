@@ -59,5 +59,9 @@ AIMS = {
         "jobs/s with 1,000,000 finished and 100,000 pending jobs / with 5,000 and 30,000", least=0.8
     ),
     "relay_memory_growth": Aim("the relay's memory after 200,000 jobs / after 5,000", most=1.2),
+    "locked_cost": Aim(
+        "jobs/s of free records while ten others with jobs are locked for a minute / without",
+        least=0.8,
+    ),
     "create_many": Aim("jobs/s made in bulk / bare ORM creates of simple rows", least=0.5),
 }

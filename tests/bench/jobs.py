@@ -26,6 +26,8 @@ FINISHED, PENDING = 1_000_000, 100_000
 FEW = 30_000  # jobs, which last longer than the measurement
 WINDOW = 100  # calls on their way over the bare proxy
 DRAIN_SECONDS = 5
+LOCKED = 10  # records
+ROUND_SECONDS = 30  # twice with locks, a minute in all, and twice without
 TELL_WHEN_DONE = """
     CREATE FUNCTION bench_done() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_notify('bench_done', ''); RETURN NULL; END $$;
@@ -48,6 +50,8 @@ def measure() -> dict[str, float]:
     config.parse_config(odoo_options())
     with _world() as world:
         figures = _throughput(world) | _latency(world) | _creation(world)
+    with _world() as world:
+        figures |= _locks(world)
     with _world() as world:
         figures |= _backlog(world)
     figures["queue_job_per_s"] = queue_job.jobs_per_second(JOBS)
@@ -109,6 +113,43 @@ def _throughput(world: World) -> dict[str, float]:
         "bare_nameko_per_s": statistics.median(bare),
         "jobs_vs_bare_nameko": rate / statistics.median(bare),
     }
+
+
+def _locks(world: World) -> dict[str, float]:
+    """The rate of jobs whose records are free, with others' locked for a minute, and without."""
+    _make_records(world, JOBS)
+    relay = world.start_relay()
+    _make_jobs(world, JOBS)
+    _wait_until_idle(world)
+    free, beside = [], []
+    for _ in range(2):
+        free += _free_rates(world, ROUND_SECONDS)
+        with psycopg2.connect(dbname=world.database) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM nameko_job_probe ORDER BY id LIMIT %s FOR UPDATE",
+                           [LOCKED])  # fmt: skip
+            beside += _free_rates(world, ROUND_SECONDS)
+        connection.close()
+        _wait_until_idle(world)
+    relay.terminate()
+    rate, rate_beside = statistics.median(free), statistics.median(beside)
+    return {
+        "free_per_s": rate,
+        "beside_locked_per_s": rate_beside,
+        "locked_cost": rate_beside / rate,
+    }
+
+
+def _free_rates(world: World, seconds: float) -> list[float]:
+    """Jobs a second, of all but the first records', round after round for so long."""
+    rates = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        before = world.states().get("done", 0)
+        started = time.perf_counter()
+        _make_jobs(world, JOBS)
+        wait_until(lambda b=before: world.states().get("done", 0) >= b + JOBS - LOCKED, seconds=300)
+        rates.append((JOBS - LOCKED) / (time.perf_counter() - started))
+    return rates
 
 
 def _wait_until_idle(world: World, seconds: float = 900) -> None:

@@ -31,7 +31,7 @@ def main(uri: str) -> None:
         )
         channel.basic_publish(reply, "", message.properties["reply_to"])
 
-    channel.queue_declare(QUEUE, auto_delete=False)
+    channel.queue_declare(QUEUE, exclusive=True)
     channel.basic_consume(QUEUE, no_ack=True, callback=answer)
     while True:
         channel.connection.drain_events()

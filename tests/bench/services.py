@@ -83,9 +83,9 @@ def measure_mail(vhost: Vhost) -> dict[str, float]:
     """Return how fast mails are accepted, and delivered to a willing SMTP server."""
     server = SmtpServer()
     server.start()
-    with tempfile.TemporaryDirectory() as ledger:
+    with tempfile.TemporaryDirectory() as folder:
         environment = {"AMQP_URI": vhost.amqp_uri, "SMTP_PORT": str(server.port)}
-        environment |= {"SMTP_HOST": "127.0.0.1", "MAIL_LEDGER": ledger}
+        environment |= {"SMTP_HOST": "127.0.0.1", "IDEMPOTENCY_URL": f"sqlite:///{folder}/store"}
         with running("services.mail", **environment), cluster(vhost.amqp_uri) as rpc:
             started = time.perf_counter()
             replies = [

@@ -67,6 +67,19 @@ def test_beats_that_say_the_same_have_one_fingerprint():
     assert read(BEAT).fingerprint != read({**BEAT, "pid": 8}).fingerprint
 
 
+@pytest.mark.parametrize("told", [None, False, 1, "true", [True]])
+def test_only_true_says_goodbye(told):
+    assert read({**BEAT, "stopping": True}).stopping
+    assert not read({**BEAT, "stopping": told}).stopping
+
+
+def test_fingerprint_of_a_service_is_of_all_that_is_said_of_it():
+    (service,) = read(BEAT).services
+    assert read({**BEAT, "pid": 8}).services[0].fingerprint == service.fingerprint
+    other = read(changed(("services", 0, "methods"), []))
+    assert other.services[0].fingerprint != service.fingerprint
+
+
 @pytest.mark.parametrize(
     "body",
     [

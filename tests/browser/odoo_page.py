@@ -4,13 +4,15 @@ from playwright.sync_api import Page, expect
 
 from stack.demo import LOGIN, PASSWORD
 
+FIRST_PAGE = 180_000  # ms at most; a new database puts the web client's assets together first
+
 
 def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWORD) -> None:
     page.goto(f"{address}/web/login")
     page.fill("input[name=login]", login)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
-    page.wait_for_selector(".o_main_navbar")
+    page.wait_for_selector(".o_main_navbar", timeout=FIRST_PAGE)
 
 
 def open_computations(page: Page) -> None:

@@ -27,9 +27,9 @@ def open_services(page: Page) -> None:
     page.wait_for_selector(".o_kanban_record:has-text('compute')")
 
 
-def open_settings(page: Page) -> None:
-    """Open the page of Nameko in the settings, from the addon's menu."""
-    page.goto(f"{os.environ['ODOO_URL']}/odoo/nameko-services")
+def open_settings(page: Page, address: str | None = None) -> None:
+    """Open the page of Nameko in the settings, from the addon's menu; address: not the stack's."""
+    page.goto(f"{address or os.environ['ODOO_URL']}/odoo/nameko-services")
     page.click(".o_menu_sections button:has-text('Configuration')")
     page.click(".dropdown-item:has-text('Settings')")
     page.wait_for_selector("[name=nameko_broker]")

@@ -24,7 +24,7 @@ def test_computation_is_mailed():
     body = {"operation": "mul", "value": 30, "other": 10, "email": email}
     answer = requests.post(f"{ADDRESS}/compute", json=body, headers=HEADERS, timeout=30)
     assert answer.status_code == 202
-    assert answer.text == "Please wait the calculation, you'll receive an email with results"
+    assert answer.json() == {"message": "The result will be mailed to you."}
     mails = wait_until(lambda: len(found := mails_to(email)) == 2 and found)
     (result,) = [mail for mail in mails if "Subject: Your operation is complete!" in mail]
     assert "The result is: 300" in result

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.broker.conftest import rabbitmq, vhost
-from tests.jobs.conftest import jobs_database
+from tests.jobs.conftest import jobs_database, use_broker
 from tests.jobs.conftest import world as jobs_world
 from tests.jobs.world import CHECKOUT, Program, World
 
-__all__ = ["jobs_database", "jobs_world", "rabbitmq", "vhost"]
+__all__ = ["jobs_database", "jobs_world", "rabbitmq", "use_broker", "vhost"]
 CONFIG = CHECKOUT / "services" / "config.yaml"
 StartService = Callable[..., Program]
 
@@ -17,7 +17,8 @@ StartService = Callable[..., Program]
 @pytest.fixture
 def world(jobs_world: World) -> World:
     """A world whose catalogue is empty."""
-    jobs_world.sql("TRUNCATE nameko_service, nameko_instance, nameko_method CASCADE")
+    for table in ("nameko_instance", "nameko_method", "nameko_service"):
+        jobs_world.sql(f"DELETE FROM {table}")  # noqa: S608  TRUNCATE would take all actions along
     jobs_world.sql("DELETE FROM mail_activity WHERE res_model = 'nameko.service'")
     return jobs_world
 
@@ -37,6 +38,4 @@ def start_compute(world: World) -> StartService:
 
 def beats_queue(world: World) -> str:
     """The queue in which beats wait for the test's database."""
-    identity = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
-    ((name,),) = world.sql(identity, "nameko_compute.database_identity")
-    return f"nameko_compute.beats-{name}"
+    return f"nameko_compute.beats-{world.identity}"

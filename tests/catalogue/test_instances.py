@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 import psycopg2
+import pytest
 
 from tests.catalogue.conftest import CONFIG, StartService, beats_queue
 from tests.jobs.world import World
@@ -120,6 +121,7 @@ def test_nobody_is_gone_because_the_relay_was_away(world: World, start_compute: 
     assert world.sql(ACTIVITIES) == []
 
 
+@pytest.mark.breaks_connections
 def test_deleted_queue_is_made_again(world: World, start_compute: StartService):
     relay = world.start_relay()
     start_compute()

@@ -31,15 +31,15 @@ def failure(jobs_database: str):
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
-    """A web server that answers as its path's first part says: a status, or no JSON."""
+    """A web server that answers as its path's first part says: a status, or a bare queue."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            status = int(self.path.split("/")[1])
-            self.send_response(status)
+            status = self.path.split("/")[1]
+            self.send_response(200 if status == "bare" else int(status))
             self.send_header("Location", "http://127.0.0.1:1/")
             self.end_headers()
-            self.wfile.write(b"hello")
+            self.wfile.write(b'{"name": "rpc-probe"}' if status == "bare" else b"hello")
 
         def log_message(self, *args):
             pass
@@ -65,6 +65,12 @@ def test_requests_that_wait(world: World, report):
 def test_queue_that_does_not_exist_is_empty(world: World, report):
     found = report(URI, world.vhost, "rpc-never / ran")
     assert (found.ready, found.unacknowledged, found.consumers) == (0, 0, 0)
+
+
+def test_figures_that_rabbitmq_does_not_keep_are_unknown(report, elsewhere: str):
+    found = report(f"{elsewhere}/bare", "/", "rpc-probe")
+    assert (found.ready, found.unacknowledged, found.consumers) == (None, None, None)
+    assert not found.is_known
 
 
 @pytest.mark.parametrize("status", [200, 302, 401, 500])

@@ -1,30 +1,15 @@
 """A plain Odoo without a relay: a scheduled action keeps the catalogue."""
 
 import signal
-from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.catalogue.conftest import StartService, beats_queue
+from tests.jobs.conftest import Broker
 from tests.jobs.world import World
 from tests.waiting import wait_until
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
-Broker = Callable[[str], None]
-
-
-@pytest.fixture
-def use_broker(world: World, monkeypatch) -> Iterator[Broker]:
-    """Have this process, in which the scheduled action runs, use the world's broker or another."""
-    from odoo.addons.nameko_compute.configuration import broker_config  # noqa: PLC0415
-
-    def use(uri: str) -> None:
-        monkeypatch.setenv("AMQP_URI", uri)
-        broker_config.cache_clear()
-
-    use(world.amqp_uri)
-    yield use
-    broker_config.cache_clear()
 
 
 def run(world: World) -> dict[int, str]:

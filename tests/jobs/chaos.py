@@ -1,149 +1,142 @@
-"""`make chaos`: tens of thousands of jobs while everything that can die is killed at random.
+"""`make chaos`: tens of thousands of jobs, poison among them, amid faults of every kind.
 
-At the end no job is lost or stuck, and each record has had its result exactly once. How many
-requests ran twice is reported: that much `at least once` means.
+Relays, services, Odoo's workers, PostgreSQL and the broker are killed, frozen and restarted at
+random; records are locked; the ways to the broker and the database are cut, frozen and swallowed.
+At the end no job is lost or stuck, each record has had its result exactly once, each poison job has
+failed with its reason, and never was there a longer time without progress than the longest fault
+and a margin. How many requests ran twice is reported: that much `at least once` means.
 """
 
-# ruff: noqa: S311  what is random here are accidents
+# ruff: noqa: S311  what is random here are accidents; what is put into SQL, constants
 import argparse
-import os
 import random
-import signal
 import sys
 import time
 from collections import Counter
 
-import psutil
-import psycopg2
 import requests
 
 from odoo.tools import config
 
-from stack.ports import reserve
-from stack.stack import broker_answers
 from stack.steps import say
-from stack.supervision import Control
 from stack.web import OdooRefused, WebClient
-from tests.jobs.world import Program, World, install, odoo_options
-from tests.waiting import wait_until
+from tests.jobs import poison
+from tests.jobs.chaos_faults import Faults
+from tests.jobs.progress import Progress
+from tests.jobs.world import World, install, odoo_options
 
 BATCH = 1000  # jobs that one click makes
 PAUSE = (1.0, 4.0)  # s between two faults
-OPTIONS = {"timeout": 20, "retry_delays": "1", "max_attempts": 1000}
+SHORT_DELAYS = {"timeout": 20, "retry_delays": "1", "max_attempts": 1000}
+MARGIN = 90.0  # s that it may take, after a fault is over, until the next job is done
+LAST_SHARE = 20  # a part of so many is finished without further faults
+FINISH_SECONDS = 1800.0
 
 
 class Chaos:
-    """Two relays, two services and an Odoo with workers, and what happens to them."""
+    """The jobs, and what happens meanwhile."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, longest_freeze: float) -> None:
         self.world = world
-        self.control = Control(os.environ["STACK_SUPERVISOR_URL"])
-        self.relays = [world.start_relay() for _ in range(2)]
-        self.services = [world.start_service(contained=each) for each in (False, True)]
-        self.port = reserve()
-        self.odoo = self._start_odoo()
-        self.faults: Counter[str] = Counter()
-
-    def _start_odoo(self) -> Program:
-        command = ["-m", "odoo", "server", *odoo_options(), "--workers=2", "--max-cron-threads=0"]
-        ports = [f"--http-port={self.port}", f"--gevent-port={reserve()}"]
-        return self.world.start("odoo", [*command, *ports, f"--db-filter=^{self.world.database}$"])
-
-    # What dies
-
-    def kill_relay(self) -> None:
-        self._kill_one(self.relays)
-
-    def kill_service(self) -> None:
-        self._kill_one(self.services)
-
-    def _kill_one(self, programs: list[Program]) -> None:
-        program = random.choice(programs)
-        if program.process.poll() is None:
-            program.kill()
-
-    def freeze_relay(self) -> None:
-        relay = random.choice(self.relays)
-        if relay.process.poll() is None:
-            relay.signal(signal.SIGSTOP)
-            time.sleep(random.uniform(0.5, 5))  # this is the fault, and nothing to await
-            relay.signal(signal.SIGCONT)
-
-    def kill_odoo_worker(self) -> None:
-        workers = psutil.Process(self.odoo.process.pid).children()
-        if workers:
-            random.choice(workers).kill()
-
-    def kill_broker(self) -> None:
-        self.control.signal("rabbitmq", "KILL")
-        wait_until(lambda: not broker_answers(os.environ), seconds=30)
-        self.control.start("rabbitmq")
-        wait_until(lambda: broker_answers(os.environ), seconds=90)
-
-    def kill_database(self) -> None:
-        self.control.signal("postgres", "KILL")
-        self._wait_for_database()
-
-    def _wait_for_database(self) -> None:
-        def answers() -> bool:
-            self.control.start("postgres")
-            try:
-                psycopg2.connect(dbname=self.world.database, connect_timeout=5).close()
-            except psycopg2.OperationalError:
-                return False
-            return True
-
-        wait_until(answers, seconds=90)
-
-    def revive(self) -> None:
-        """Do a supervisor's work: start again what has died."""
-        for programs, start in (
-            (self.relays, lambda: self.world.start_relay(wait=False)),
-            (self.services, self._start_service),
-        ):
-            for number, program in enumerate(programs):
-                if program.process.poll() is not None:
-                    programs[number] = start()
-        if self.odoo.process.poll() is not None:  # Odoo's master ends when it finds no database
-            self.odoo = self._start_odoo()
-
-    def _start_service(self) -> Program:
-        return self.world.start_service(wait=False, contained=bool(random.getrandbits(1)))
-
-    def strike(self) -> None:
-        """Let something bad happen; the broker and the database die less often."""
-        weights = {
-            self.kill_relay: 6,
-            self.kill_service: 6,
-            self.kill_odoo_worker: 6,
-            self.freeze_relay: 3,
-            self.kill_broker: 1,
-            self.kill_database: 1,
-        }
-        (fault,) = random.choices(list(weights), list(weights.values()))
-        fault()
-        self.faults[fault.__name__] += 1
-
-    # What goes on meanwhile
+        self.faults = Faults(world, longest_freeze)
+        self.progress = Progress(world)
 
     def click(self) -> None:
         """Have Odoo make jobs over HTTP; what is refused or dies has been rolled back."""
         try:
-            client = WebClient(f"http://127.0.0.1:{self.port}")
+            client = WebClient(f"http://127.0.0.1:{self.faults.port}")
             client.log_in(self.world.database, "admin", "admin")
-            client.call("nameko.job.probe", "make", BATCH, self.made())
+            for service, count in (("probe", BATCH * 3 // 4), ("plain_probe", BATCH // 4)):
+                client.call("nameko.job.probe", "make", count, self.made(), service)
+            kinds = [kind.request() for kind in poison.POISONS]
+            client.call("nameko.job.probe", "make_poison", kinds)
         except (OdooRefused, requests.RequestException):
-            self.faults["click that failed"] += 1
+            self.faults.happened["click that failed"] += 1
 
     def made(self) -> int:
-        try:
-            return int(self.world.sql("SELECT count(*) FROM nameko_job_probe")[0][0])
-        except psycopg2.OperationalError:
-            self._wait_for_database()
-            return 0
+        return self.faults.sql("SELECT count(*) FROM nameko_job_probe")[0][0]
+
+    def unfinished(self) -> int:
+        states = "SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')"
+        return self.faults.sql(states)[0][0]
+
+    def close(self) -> None:
+        self.progress.close()
+        self.faults.close()
 
 
-def run(jobs: int, seed: int) -> int:
+def set_options(world: World) -> None:
+    """Short delays, for jobs that are made over HTTP with the defaults."""
+    with world.env() as env:
+        for name, value in SHORT_DELAYS.items():
+            env["ir.config_parameter"].set_param(f"nameko_compute.job_{name}", value)
+
+
+def rage(chaos: Chaos, jobs: int) -> None:
+    """Make so many jobs and let most of them finish amid faults."""
+    faults = chaos.faults
+    strike_at = time.monotonic() + 5
+    while chaos.made() < jobs:
+        chaos.click()
+        if time.monotonic() > strike_at:
+            faults.strike()
+            strike_at = time.monotonic() + random.uniform(*PAUSE)
+        faults.mend()
+    say(f"{chaos.made()} jobs were made; faults so far: {dict(faults.happened)}")
+    while chaos.unfinished() > jobs / LAST_SHARE:
+        faults.strike()
+        faults.mend()
+        time.sleep(random.uniform(*PAUSE))  # the pace of the faults
+
+
+def judge(chaos: Chaos, seconds: float = FINISH_SECONDS) -> list[str]:
+    """Let everything finish, print a summary, and name what is wrong."""
+    world, faults = chaos.world, chaos.faults
+    deadline = time.monotonic() + seconds
+    while chaos.unfinished() and time.monotonic() < deadline:
+        faults.mend()
+        time.sleep(0.5)
+    faults.end()
+    gap = chaos.progress.close()
+    good = dict(world.sql(f"SELECT job.state, count(*) {GOOD} GROUP BY 1"))
+    hits = dict(world.sql(f"SELECT coalesce(probe.hits, 0), count(*) {GOOD} GROUP BY 1"))
+    ((wrong,),) = world.sql(f"SELECT count(*) {GOOD} AND {WRONG}")
+    total, ran = sum(good.values()), Counter(world.ran())
+    say(f"faults: {dict(faults.happened)}; the longest took {faults.longest:.0f} s")
+    say(f"good jobs: {good}; results a record has had: {hits}; wrong results: {wrong}")
+    say(f"poison jobs: {dict(poison.summary(world))}")
+    say(f"requests that ran: {ran.total()} for {total} jobs; jobs by runs: {by_runs(ran)}")
+    say(f"longest time without progress: {gap:.0f} s")
+    found = poison.problems(world)
+    if good != {"done": total}:
+        found.append(f"good jobs are not all done: {good}: {errors(world)}")
+    if hits != {1: total} or wrong:
+        found.append(f"results were lost, written twice or wrong: {hits}, {wrong} wrong")
+    if gap > faults.longest + MARGIN:
+        found.append(f"no progress for {gap:.0f} s, the longest fault took {faults.longest:.0f} s")
+    return found
+
+
+WRONG = "job.state = 'done' AND probe.result IS DISTINCT FROM probe.number + 1"
+GOOD = """
+    FROM nameko_job job JOIN nameko_job_probe probe ON probe.id = job.res_id
+    WHERE probe.poison IS NULL
+"""
+
+
+def errors(world: World) -> list[tuple]:
+    return world.sql(
+        f"SELECT job.service, job.error_type, job.error_message, count(*) {GOOD}"
+        " AND job.state <> 'done' GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 5"
+    )
+
+
+def by_runs(ran: Counter[str]) -> dict[int, int]:
+    """How many jobs ran once, twice...: more than once after a fault, as `at least once` allows."""
+    return dict(sorted(Counter(ran.values()).items()))
+
+
+def run(jobs: int, seed: int, longest_freeze: float) -> int:
     """Make and finish so many jobs amid faults; gives the exit code."""
     random.seed(seed)
     install()
@@ -152,65 +145,28 @@ def run(jobs: int, seed: int) -> int:
     world.open()
     world.empty()
     set_options(world)
+    chaos = Chaos(world, longest_freeze)
     try:
-        return _rage(Chaos(world), jobs)
+        rage(chaos, jobs)
+        found = judge(chaos)
     finally:
+        chaos.close()
         world.close()
-
-
-def set_options(world: World) -> None:
-    """Short delays, for jobs that are made over HTTP with the defaults."""
-    with world.env() as env:
-        for name, value in OPTIONS.items():
-            env["ir.config_parameter"].set_param(f"nameko_compute.job_{name}", value)
-
-
-def _rage(chaos: Chaos, jobs: int) -> int:
-    strike_at = time.monotonic() + 5
-    while chaos.made() < jobs:
-        chaos.click()
-        if time.monotonic() > strike_at:
-            chaos.strike()
-            strike_at = time.monotonic() + random.uniform(*PAUSE)
-        chaos.revive()
-    say(f"{chaos.made()} jobs were made; faults so far: {dict(chaos.faults)}")
-    while {"pending", "sent"} & chaos.world.states().keys():
-        chaos.strike()
-        chaos.revive()
-        time.sleep(random.uniform(*PAUSE))  # the pace of the faults
-        if sum(chaos.faults.values()) > jobs:  # hardly: more faults than jobs
-            break
-        if chaos.world.states().get("pending", 0) + chaos.world.states().get("sent", 0) < jobs / 20:
-            break
-    return _judge(chaos)
-
-
-def _judge(chaos: Chaos) -> int:
-    world = chaos.world
-    chaos.revive()
-    states = world.wait_until_finished(600)
-    hits, ran = world.hits(), Counter(world.ran())
-    total = sum(states.values())
-    say(f"faults: {dict(chaos.faults)}")
-    say(f"jobs: {states}; results a record has had: {hits}")
-    say(f"requests that ran: {sum(ran.values())} for {total} jobs; jobs by runs: {by_runs(ran)}")
-    ok = states == {"done": total} and hits == {1: total}
-    say("nothing lost, each result written exactly once" if ok else "SOMETHING IS WRONG")
-    return 0 if ok else 1
-
-
-def by_runs(ran: Counter[str]) -> dict[int, int]:
-    """How many jobs ran once, twice...: more than once after a fault, as `at least once` allows."""
-    return dict(sorted(Counter(ran.values()).items()))
+    for problem in found:
+        say(f"PROBLEM: {problem}")
+    verdict = "SOMETHING IS WRONG" if found else "nothing lost, written twice or held up"
+    say(f"seed {seed}: {verdict}")
+    return int(bool(found))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--longest-freeze", type=float, default=120.0, help="s, at least 30")
     options = parser.parse_args()
     say(f"seed {options.seed}")
-    return run(options.jobs, options.seed)
+    return run(options.jobs, options.seed, options.longest_freeze)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """The world in which jobs are tested, and Odoo in this process to make them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.conftest import Stack
 from tests.jobs.world import DATABASE, World, install, odoo_options
+
+Broker = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
@@ -18,13 +20,18 @@ def jobs_database(stack: Stack) -> str:
 
 
 @pytest.fixture
-def world(jobs_database: str) -> Iterator[World]:
-    """An empty database and a virtual host of the test's own."""
+def world(jobs_database: str, request: pytest.FixtureRequest) -> Iterator[World]:
+    """An empty database and a virtual host of the test's own.
+
+    Its relays must keep their connections, unless the test is marked as one that breaks them.
+    """
     world = World()
     world.open()
     world.empty()
     yield world
     world.close()
+    if not request.node.get_closest_marker("breaks_connections"):
+        assert world.reconnects() == []
 
 
 @pytest.fixture
@@ -33,3 +40,18 @@ def served(world: World) -> World:
     world.start_relay()
     world.start_service()
     return world
+
+
+@pytest.fixture
+def use_broker(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    """Have this process, in which the scheduled action runs, use the world's broker or another."""
+    from odoo.addons.nameko_compute.configuration import broker_config  # noqa: PLC0415
+
+    def use(uri: str) -> None:
+        monkeypatch.setenv("AMQP_URI", uri)
+        broker_config.cache_clear()
+
+    use(world.amqp_uri)
+    yield use
+    monkeypatch.undo()
+    broker_config.cache_clear()

@@ -20,6 +20,15 @@ class ProbeService:
         return value + other
 
     @rpc
+    def length(self, text):
+        note(f"{len(text)}")
+        return len(text)
+
+    @rpc
+    def total_length(self, texts):
+        return sum(len(text) for text in texts)
+
+    @rpc
     def total(self, values, extra=0):
         return sum(values) + extra
 
@@ -42,6 +51,23 @@ class ProbeService:
         if not seen:
             raise LookupError("not yet")
         return value + other
+
+    @rpc
+    def die(self, value, other):
+        """End the process, as a segmentation fault or the kernel's killer of processes does."""
+        os._exit(9)
+
+    @rpc
+    def deep(self, value, other):
+        """Give a result that nothing can serialize."""
+        result = []
+        for _ in range(5_000):
+            result = [result]
+        return result
+
+    @rpc
+    def too_large(self, value, other):
+        return "x" * 30_000_000
 
     @rpc
     def large(self, megabytes, other):

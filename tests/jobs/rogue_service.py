@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 
 import kombu
 
@@ -17,6 +18,18 @@ GARBAGE = [
         b'{"result": {"__type__": "datetime", "__value__": "never"}, "error": null}',
         "application/json",
     ),
+]
+
+
+HOSTILE = [
+    b'{"result": "\\u0000", "error": null}',
+    b'{"result": "\\ud800", "error": null}',
+    b'{"result": ' + b"[" * 100_000 + b"]" * 100_000 + b', "error": null}',
+    b'{"result": ' + b"[" * 960 + b"]" * 960 + b', "error": null}',
+    b'{"result": ' + b"9" * 5_000 + b', "error": null}',
+    b'{"result": [NaN, 1e999], "error": null}',
+    b'{"result": null, "error": {"exc_type": "\\u0000", "exc_path": 7, "value": "\\ud800"}}',
+    b'{"result": null, "error": {"exc_type": null, "exc_args": {"a": []}, "value": []}}',
 ]
 
 
@@ -55,6 +68,25 @@ class Rogue:
         self.garbage += 1
         self.answer(message, body, content_type)
 
+    def hostile(self, args, message):
+        """Answer in the form of a reply, with what is hard to keep in a database."""
+        self.answer(message, random.choice(HOSTILE))  # noqa: S311
+
+    def zero(self, args, message):
+        self.answer(message, REPLY)
+
+    def nested(self, args, message):
+        """Answer with a list in a list in a list, as many as the first argument says."""
+        body = b'{"result": ' + b"[" * args[0] + b"]" * args[0] + b', "error": null}'
+        self.answer(message, body)
+
+    def odd(self, args, message):
+        """Answer with odd headers and properties, and before that to nobody."""
+        for correlation_id in ("\0", "nobody", "x" * 250):
+            odd = {"headers": {"nameko.call_id_stack": 5, "x": {"y": [None]}}, "priority": 200}
+            self.answer(message, REPLY, correlation_id=correlation_id, type="\0", **odd)
+        self.answer(message, b"\0")
+
     def to_nobody(self, args, message):
         message.properties["correlation_id"] = "nobody"
         self.answer(message, REPLY)
@@ -64,11 +96,11 @@ class Rogue:
         self.answer(message, {"result": args[0] + args[1], "error": None}, timestamp=4_102_444_800)
 
     def answer(self, message, body, content_type="application/json", **properties):
+        properties.setdefault("correlation_id", message.properties["correlation_id"])
         self.producer.publish(
             body if isinstance(body, bytes) else json.dumps(body),
             exchange=self.exchange,
             routing_key=message.properties["reply_to"],
-            correlation_id=message.properties["correlation_id"],
             content_type=content_type,
             content_encoding="binary" if isinstance(body, bytes) else "utf-8",
             **properties,

@@ -1,35 +1,69 @@
 """Several relays, records in use, and jobs that wait for others."""
 
+import contextlib
+import re
+
 import psycopg2
 import psycopg2.errors
 
+from stack.layout import LOGS
 from tests.jobs.world import World
 from tests.waiting import wait_until
 
+CONFLICT = re.compile(
+    "could not serialize access|deadlock detected|lock timeout|could not obtain lock"
+)
+
 
 def test_several_relays_share_the_work(world: World):
-    for _ in range(3):
-        world.start_relay()
+    relays = [world.start_relay() for _ in range(3)]
     world.start_service()
-    for _ in range(5):
-        world.make(200)
-    assert world.wait_until_finished() == {"done": 1000}
-    assert world.hits() == {1: 1000}
-    assert len(world.ran()) == 1000
+    made = 0
+
+    def each_has_done_both() -> bool:
+        nonlocal made
+        made += len(world.make(200))
+        world.wait_until_finished()
+        published, acknowledged = (world.counted(what, relays) for what in ("publish", "ack"))
+        return min(published) > 1 and min(acknowledged) > 0  # 1: to ask whether the broker takes it
+
+    wait_until(each_has_done_both, what="each relay to publish requests and to take replies")
+    assert world.wait_until_finished() == {"done": made}
+    assert world.hits() == {1: made}
+    assert len(world.ran()) == made
 
 
 def test_conflict_on_the_record_is_retried(served: World):
     """Somebody else changes the records all the time, and is sometimes the one who must yield."""
-    ids = served.make(100)
-    with psycopg2.connect(dbname=served.database) as connection, connection.cursor() as cursor:
+    before = conflicts()
+    ids: list[int] = []
+
+    def relay_has_met_one() -> bool:
+        made = served.make(50)
+        ids.extend(made)
         while {"pending", "sent"} & served.states().keys():
-            try:
-                cursor.execute("UPDATE nameko_job_probe SET text = now() WHERE id = ANY(%s)", [ids])
-                connection.commit()
-            except psycopg2.errors.DeadlockDetected:
-                connection.rollback()
-    assert served.states() == {"done": 100}
-    assert served.hits() == {1: 100}
+            change(served, made)
+        return conflicts() > before
+
+    wait_until(relay_has_met_one, what="a conflict, which PostgreSQL logs")
+    assert served.states() == {"done": len(ids)}
+    assert served.hits() == {1: len(ids)}
+
+
+def change(world: World, ids: list[int]) -> None:
+    connection = psycopg2.connect(dbname=world.database)
+    with (
+        contextlib.closing(connection),
+        contextlib.suppress(psycopg2.errors.DeadlockDetected),
+        connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("UPDATE nameko_job_probe SET text = now() WHERE id = ANY(%s)", [ids])
+
+
+def conflicts() -> int:
+    """Count the statements that PostgreSQL has ended because of another transaction."""
+    return len(CONFLICT.findall((LOGS / "postgres.log").read_text(errors="replace")))
 
 
 def test_locked_record_gets_its_result_when_it_is_free(served: World):

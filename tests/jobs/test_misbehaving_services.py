@@ -15,9 +15,7 @@ def rogue(world: World) -> World:
 
 
 def dead_letters(world: World) -> int:
-    identity = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
-    ((name,),) = world.sql(identity, "nameko_compute.database_identity")
-    return world.messages(f"nameko_compute.dead-{name}")
+    return world.messages(f"nameko_compute.dead-{world.identity}")
 
 
 @pytest.mark.parametrize("behaviour", ["twice", "twice_different", "tomorrow"])
@@ -91,7 +89,7 @@ def test_exception_of_the_service_fails_the_job(served: World):
     assert served.wait_until_finished() == {"failed": 3}
     assert served.sql("SELECT DISTINCT error_type FROM nameko_job") == [("ValueError",)]
     ((error,),) = served.sql("SELECT error FROM nameko_job_probe WHERE number = 2")
-    assert error == "RemoteError: probe.fail could not do it: 2 is not to my taste"
+    assert error == "RemoteError: probe.fail answered with an error: 2 is not to my taste"
 
 
 def test_exception_that_may_pass_is_tried_again(served: World):

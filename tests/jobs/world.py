@@ -1,25 +1,37 @@
 """A world of its own for the tests of jobs: a database, a virtual host, services and relays."""
 
+import functools
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 import requests
 
+from stack.database import digest_of
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
 BUILD = CHECKOUT / "build" / "jobs"
 DATABASE = "nameko_jobs_test"
+INSTALLED = BUILD / "installed"
+INSTALL_SECONDS = 900
 ADDONS = HERE / "addons"
+SERVICES = {
+    "probe": "probe_service",
+    "plain_probe": "plain_probe_service:PlainProbeService",
+}
+LOST = re.compile("The relay connects again|The catalogue of services waits")
 NEXT_TO = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable]
 
 
@@ -38,6 +50,7 @@ class Program:
 
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
         BUILD.mkdir(parents=True, exist_ok=True)
+        self.name = name
         self.log = BUILD / f"{name}-{uuid.uuid4().hex[:6]}.log"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
@@ -57,6 +70,11 @@ class Program:
             what=f"{text!r} in {self.log}",
         )
         assert text in self.log.read_text(), self.log.read_text()[-3000:]
+
+    def ports(self) -> set[int]:
+        """The local ports of its connections."""
+        connections = psutil.Process(self.process.pid).net_connections()
+        return {each.laddr.port for each in connections if each.status == psutil.CONN_ESTABLISHED}
 
     def kill(self) -> None:
         self.process.kill()
@@ -87,6 +105,12 @@ class World:
         self.probe_file.touch()
         requests.put(f"{self.api}/vhosts/{self.vhost}", timeout=30).raise_for_status()
 
+    def beside(self, database: str) -> "World":
+        """Return another database with the same broker and services."""
+        other = World(database)
+        other.vhost, other.amqp_uri, other.probe_file = self.vhost, self.amqp_uri, self.probe_file
+        return other
+
     def close(self) -> None:
         for program in self.programs:
             program.kill()
@@ -100,6 +124,7 @@ class World:
             "AMQP_URI": self.amqp_uri,
             "PROBE_FILE": str(self.probe_file),
             "PYTHONPATH": f"{HERE}:{CHECKOUT}",
+            "PYTHONFAULTHANDLER": "1",
             **environment,
         }
         program = Program(name, command, everything)
@@ -114,18 +139,24 @@ class World:
             program.wait_for("The relay serves")
         return program
 
-    def start_service(self, wait: bool = True, contained: bool = False) -> Program:
-        """Start the probe as plain Nameko runs it, or in this project's container."""
+    def start_service(
+        self, wait: bool = True, contained: bool = False, name: str = "probe", **environment: str
+    ) -> Program:
+        """Start the probe as plain Nameko runs it, or in this project's container.
+
+        name: of the service, "probe" or "plain_probe"
+        """
         config = CHECKOUT / ("services/config.yaml" if contained else "tests/jobs/service.yaml")
-        command = ["-m", "nameko", "run", "--config", str(config), "probe_service"]
-        program = self.start("service", command)
+        command = ["-m", "nameko", "run", "--config", str(config), SERVICES[name]]
+        program = self.start("service", command, **environment)
         if wait:
-            wait_until(lambda: self.consumers("rpc-probe") > 0, seconds=60, what="the service")
+            wait_until(lambda: self.consumers(f"rpc-{name}") > 0, seconds=60, what="the service")
         return program
 
-    def start_rogue(self) -> Program:
-        program = self.start("rogue", [str(HERE / "rogue_service.py")])
-        program.wait_for("ready")
+    def start_rogue(self, wait: bool = True, **environment: str) -> Program:
+        program = self.start("rogue", [str(HERE / "rogue_service.py")], **environment)
+        if wait:
+            program.wait_for("ready")
         return program
 
     # Questions
@@ -161,6 +192,35 @@ class World:
     def delete_queue(self, name: str) -> None:
         address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}"
         requests.delete(address, timeout=30).raise_for_status()
+
+    @property
+    def identity(self) -> str:
+        """What stands in the names of this database's queues."""
+        query = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
+        ((name,),) = self.sql(query, "nameko_compute.database_identity")
+        return str(name)
+
+    @property
+    def reply_queue(self) -> str:
+        return f"rpc.reply-odoo-{self.identity}"
+
+    def counted(self, figure: str, programs: Sequence[Program]) -> list[int]:
+        """How many messages each program's channels have published or acknowledged.
+
+        figure: "publish" or "ack"; RabbitMQ shows it some seconds late
+        """
+        answer = requests.get(f"{self.api}/vhosts/{self.vhost}/channels", timeout=30)
+        answer.raise_for_status()
+        counts: Counter[int] = Counter()
+        for channel in answer.json():
+            port = channel.get("connection_details", {}).get("peer_port")
+            counts[port] += channel.get("message_stats", {}).get(figure, 0)
+        return [sum(counts[port] for port in program.ports()) for program in programs]
+
+    def reconnects(self) -> list[str]:
+        """Lines in which a relay says that it lost a connection and made another one."""
+        logs = [program.log.read_text() for program in self.programs if program.name == "relay"]
+        return [line for log in logs for line in log.splitlines() if LOST.search(line)]
 
     def ran(self) -> list[str]:
         """The values that the service has worked on, in order."""
@@ -209,16 +269,44 @@ class World:
             return list(records.ids)
 
     def empty(self) -> None:
-        """Forget all jobs and records of an earlier test."""
-        self.sql("TRUNCATE nameko_job, nameko_job_probe, nameko_job_predecessor CASCADE")
+        """Forget all jobs, records and services of an earlier test."""
+        self.forget_jobs()
+        self.sql("DELETE FROM nameko_route; DELETE FROM nameko_service")
         self.sql("DELETE FROM ir_config_parameter WHERE key = 'nameko_compute.database_identity'")
 
+    def forget_jobs(self) -> None:
+        """Forget all jobs and their records."""
+        self.sql("TRUNCATE nameko_job, nameko_job_probe, nameko_job_predecessor CASCADE")
 
+
+@functools.cache
 def install() -> None:
-    """Create the tests' database, or bring it up to date."""
+    """Create the tests' database, or bring it up to date, once in this process.
+
+    It is not done again where nothing has changed since, nor where it has failed: AssertionError.
+    """
+    if not (INSTALLED.exists() and INSTALLED.read_text() == _state()):
+        INSTALLED.unlink(missing_ok=True)
+        _install()
+        INSTALLED.write_text(_state())
+
+
+def _state() -> str:
+    """What the database's addons are made of, and which cluster it lives in."""
+    files = digest_of(CHECKOUT / "odoo_addons") + digest_of(ADDONS)
+    return f"{os.environ['PGHOST']}/{DATABASE} {files} {_exists()}"
+
+
+def _exists() -> bool:
+    with psycopg2.connect(dbname="postgres") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT oid FROM pg_database WHERE datname = %s", [DATABASE])
+        return cursor.fetchone() is not None
+
+
+def _install() -> None:
     command = ["-m", "odoo", "server", *odoo_options(), "--stop-after-init", "--no-http"]
     modules = ["-i", "nameko_job_probe", "-u", "nameko_compute"]
     program = Program("install", [*command, *modules], {})
-    assert program.process.wait(300) == 0, program.log.read_text()[-3000:]
+    assert program.process.wait(INSTALL_SECONDS) == 0, program.log.read_text()[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE ir_cron SET active = false")  # each test says who moves its jobs

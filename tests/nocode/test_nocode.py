@@ -16,7 +16,7 @@ from tests.nocode.pages import (
     type_into,
     type_quote,
 )
-from tests.nocode.world import NAMES, NoCode
+from tests.nocode.world import MANAGER, NAMES, PASSWORD, NoCode
 from tests.waiting import wait_until
 
 
@@ -67,6 +67,32 @@ def test_error_of_the_service_is_told(manager_page: Page, nocode: NoCode):
     expect(page.locator(".modal")).not_to_contain_text("Traceback")
 
 
+def test_many_failures_are_one_message_that_leads_to_them(manager_page: Page, nocode: NoCode):
+    page, client = manager_page, nocode.odoo.web_client(MANAGER, PASSWORD)
+    partners = client.call("res.partner", "create", [{"name": f"No. {n}"} for n in range(60)])
+    action = {
+        "name": "Quote in vain",
+        "model_id": client.call("ir.model", "search", [["model", "=", "res.partner"]])[0],
+        "state": "nameko",
+        "nameko_service": "pricing",
+        "nameko_method": "quote",
+        "nameko_when": "later",
+        "nameko_result_kind": "nothing",
+        "nameko_parameter_ids": [[0, 0, {"name": "name", "value": "''"}]],
+    }
+    action_id = client.call("ir.actions.server", "create", action)
+    open_contacts(page, nocode.address)
+    context = {"active_model": "res.partner", "active_ids": partners}
+    client.call("ir.actions.server", "run", [action_id], context=context)
+    toast = page.locator(".o_notification")
+    expect(toast).to_contain_text("60 failed. The first: No. ", timeout=60_000)
+    expect(toast).to_have_count(1)
+    expect(toast).to_contain_text("A name is needed to quote a price.")
+    toast.get_by_role("button", name="Show").click()
+    expect(page.locator(".o_pager_limit")).to_have_text("60")
+    expect(page.locator(".o_data_row").first).to_contain_text("NoName")
+
+
 def test_expression_is_checked_when_saved(manager_page: Page, nocode: NoCode):
     page = manager_page
     new_action(page, nocode.address)
@@ -99,7 +125,7 @@ def test_scheduled_action(admin_page: Page, nocode: NoCode):
     new_schedule(page, nocode.address)
     type_into(page, "name", "Nightly quotes")
     choose_quote(page, "4")
-    page.get_by_label("Run on Those That Match").check()
+    page.get_by_label("Run on Records That Match").check()
     expect(page.locator(".o_field_widget[name=nameko_domain]")).to_be_visible()
     save(page)
     page.click("button[name=method_direct_trigger]")

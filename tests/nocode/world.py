@@ -65,7 +65,7 @@ def install() -> None:
         _on_postgres(f"DROP DATABASE {DATABASE} WITH (FORCE)")
     command = ["-m", "odoo", "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
     program = Program("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
-    assert program.process.wait(280) == 0, program.log.read_text()[-3000:]
+    assert program.process.wait(900) == 0, program.log.read_text()[-3000:]
 
 
 def prepare(world: World) -> None:

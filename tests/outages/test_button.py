@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
 
@@ -50,6 +51,7 @@ def works(client: WebClient, computation: int) -> bool:
 WITHDRAWN = "the service is stopped or busy, and the request has been withdrawn"
 NO_ANSWER = "did not answer within 5 seconds"
 NO_BROKER = "The message broker cannot be reached"
+UNDER_WAY = "An earlier click computes this already. Wait for it."
 
 
 @pytest.mark.parametrize(
@@ -106,3 +108,25 @@ def test_other_users_are_served_while_a_click_waits(stack, faults, client, compu
     assert stack.web_client().call("nameko.compute", "search_count", []) >= 1
     assert waiting.is_alive()
     waiting.join()
+
+
+def test_a_double_click_asks_the_service_once(stack, faults, computation):
+    """As in a list: two requests for the same records at the same moment."""
+    clients = [stack.web_client(), stack.web_client()]
+    faults.signal("services", "STOP")
+    with ThreadPoolExecutor(2) as threads:
+        clicks = [threads.submit(pressed, client, computation) for client in clients]
+        first = next(as_completed(clicks))
+        faults.signal("services", "CONT")
+        assert first.result() == UNDER_WAY
+        assert [click.result() for click in clicks if click is not first] == [""]
+    assert read(clients[0], computation)["result"] == 3
+
+
+def pressed(client: WebClient, computation: int) -> str:
+    """Press the button; return what the user reads."""
+    try:
+        client.click("nameko.compute", "action_suma", [computation])
+    except OdooRefused as error:
+        return str(error)
+    return ""

@@ -45,12 +45,14 @@ class DurableClient:
 
     def wait_for(self, ids: list[str], timeout: float = 60) -> list[Any]:
         """Return the first reply of each request, in order."""
-        wait_until(lambda: self._drain() or set(ids) <= set(self.replies), seconds=timeout)
+        wait_until(lambda: set(ids) <= set(self.take()), seconds=timeout)
         return [self.replies[correlation_id][0] for correlation_id in ids]
 
-    def _drain(self) -> None:
+    def take(self) -> dict[str, list[Any]]:
+        """Return every reply so far, by correlation id."""
         with self._connect() as connection:
             queue = self.queue(connection.default_channel)
             while message := queue.get(no_ack=True):
                 reply = json.loads(message.body)
                 self.replies.setdefault(message.properties["correlation_id"], []).append(reply)
+        return self.replies

@@ -1,14 +1,16 @@
-"""A service that nobody here wrote: plain Nameko. Its method ends when a file appears."""
+"""A service that nobody here wrote: plain Nameko. One method ends when a file appears."""
 
 import time
 from pathlib import Path
 
 import eventlet
+from nameko.events import EventDispatcher
 from nameko.rpc import rpc
 
 
 class SlowService:
     name = "slow"
+    dispatch = EventDispatcher()
 
     @rpc
     def work(self, folder):
@@ -17,3 +19,12 @@ class SlowService:
         while not (Path(folder) / "go").exists():
             eventlet.sleep(0.05)
         return "done"
+
+    @rpc
+    def repeat(self, text, times):
+        return text * times
+
+    @rpc
+    def tell(self, size):
+        self.dispatch("told", "x" * size)
+        return size

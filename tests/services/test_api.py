@@ -2,94 +2,25 @@
 
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
 
 import pytest
 import requests
 
-from tests.services.processes import BIN, DIES_WITH_THE_TESTS, ROOT, free_port, running
-from tests.services.smtp_server import SmtpServer
+from tests.services import api_trial
+from tests.services.processes import ROOT, free_port, running
+from tests.services.rest_api import KEY, SUM, api, environment, server, services, serving
 from tests.waiting import wait_until
 
-KEY = "a-key-of-the-tests"
-SUM = {"operation": "sum", "value": 30, "other": 10}
-
-
-class Api:
-    """A real `python -m services.api`."""
-
-    def __init__(self, **environment):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [*DIES_WITH_THE_TESTS, sys.executable, "-W", "ignore", "-m", "services.api"],
-            cwd=ROOT,
-            env={**os.environ, "API_PORT": str(self.port), **environment},
-            stderr=subprocess.DEVNULL,
-        )
-        wait_until(self._answers)
-
-    def _answers(self):
-        try:
-            return requests.get(f"{self.url}/health", timeout=5) is not None
-        except requests.ConnectionError:
-            return False
-
-    def compute(self, body=SUM, key=KEY, wait=None, timeout=20):
-        return requests.post(
-            f"{self.url}/compute",
-            json=body,
-            params={} if wait is None else {"wait": wait},
-            headers={} if key is None else {"X-API-Key": key},
-            timeout=timeout,
-        )
-
-
-@contextmanager
-def serving(**environment):
-    api = Api(**environment)
-    try:
-        yield api
-    finally:
-        api.process.kill()
-        api.process.wait()
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = SmtpServer()
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def environment(vhost, server, tmp_path_factory):
-    return {
-        "AMQP_URI": vhost.amqp_uri,
-        "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(server.port),
-        "MAIL_LEDGER": str(tmp_path_factory.mktemp("ledger")),
-        "API_KEYS": f"another-key,{KEY}",
-        "API_RATE_LIMIT": "1000000 per minute",
-        "API_THREADS": "4",
-    }
-
-
-@pytest.fixture(scope="module")
-def services(environment):
-    with running("services", **environment) as process:
-        yield process
-
-
-@pytest.fixture(scope="module")
-def api(services, environment):
-    with serving(**environment) as api:
-        yield api
+__all__ = ["api", "environment", "server", "services"]
 
 
 def test_wait_answers_with_the_result(api):
@@ -101,14 +32,14 @@ def test_wait_answers_with_the_result(api):
 def test_the_result_and_a_notification_are_mailed(api, server):
     answer = api.compute(SUM | {"email": "api@example.com"})
     assert answer.status_code == 202
-    assert answer.text == "Please wait the calculation, you'll receive an email with results"
+    assert answer.json() == {"message": "The result will be mailed to you."}
 
     def mails():
         return {m["Subject"]: m.get_content().strip() for m in list(server.accepted)}
 
     wait_until(lambda: len(mails()) == 2)
     assert mails() == {
-        "API Notification": answer.text,
+        "API Notification": "The result will be mailed to you.",
         "Your operation is complete!": "The result is: 40",
     }
 
@@ -122,7 +53,7 @@ def test_huge_integers_stay_exact(api):
     ("body", "name"),
     [
         (SUM | {"operation": "div", "other": 0}, "DivisionByZeroError"),
-        (SUM | {"operation": "mul", "value": 1e300, "other": 1e300}, "NumberOutOfRangeError"),
+        (SUM | {"operation": "mul", "value": 1e-300, "other": 1e-300}, "NumberOutOfRangeError"),
         (SUM | {"operation": "pow"}, "InvalidRequest"),
         (SUM | {"value": True}, "InvalidRequest"),
         (SUM | {"value": "1_0"}, "InvalidRequest"),
@@ -131,7 +62,6 @@ def test_huge_integers_stay_exact(api):
         (SUM | {"more": 1}, "InvalidRequest"),
         ({}, "InvalidRequest"),
         ([], "InvalidRequest"),
-        (None, "InvalidRequest"),
     ],
 )
 def test_errors_are_named(api, body, name):
@@ -139,6 +69,74 @@ def test_errors_are_named(api, body, name):
     assert answer.status_code == 422
     assert answer.json()["error"] == name
     assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("email", ["é@é.example", "=?utf-8?q?a=0D=0AX?=@example.com", "a@b\n"])
+def test_an_address_that_mail_refuses_is_refused_at_once(api, email):
+    answer = api.compute(SUM | {"email": email})
+    assert (answer.status_code, answer.json()["error"]) == (422, "InvalidRequest")
+
+
+def test_a_large_body_is_refused_before_it_is_sent(api):
+    head = f"POST /compute HTTP/1.1\r\nHost: x\r\nContent-Length: {400 << 20}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", api.port), 10) as connection:
+        connection.sendall(head.encode())
+        answer = HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 413
+
+
+def test_connections_that_trickle_keep_nobody_out(environment, services):
+    with serving(**environment) as api, ExitStack() as stack:
+        connections = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", api.port), 10))
+            for _ in range(150)
+        ]
+        for connection in connections:
+            connection.sendall(b"POST /compute HTTP/1.1\r\nX: ")
+        assert api.compute(wait="true").status_code == 200
+
+        def is_closed():
+            """Send another byte, as somebody does who wants to stay."""
+            with suppress(BlockingIOError):
+                connections[0].setblocking(False)
+                try:
+                    connections[0].send(b"x")
+                    return connections[0].recv(1) == b""
+                except ConnectionError:
+                    return True
+            return False
+
+        wait_until(is_closed)
+
+
+def test_waiting_for_a_frozen_service_holds_up_no_others(environment, fresh_vhost, tmp_path):
+    options = environment | {
+        "AMQP_URI": fresh_vhost.amqp_uri,
+        "IDEMPOTENCY_URL": f"sqlite:///{tmp_path}/store",
+        "API_THREADS": "2",
+        "API_TIMEOUT": "120",
+    }
+    with (
+        running("services.compute", **options) as compute,
+        running("services.mail", **options),
+        serving(**options) as api,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        assert api.compute(wait="true").status_code == 200
+        compute.process.send_signal(signal.SIGSTOP)
+        try:
+            waiters = [threads.submit(api.compute, wait="true", timeout=200) for _ in range(3)]
+            wait_until(lambda: any(waiter.done() for waiter in waiters))
+            (busy,) = (waiter.result() for waiter in waiters if waiter.done())
+            assert (busy.status_code, busy.json()["error"]) == (503, "Busy")
+            assert int(busy.headers["Retry-After"]) >= 1  # the limiter says more
+            assert api.compute(SUM | {"email": "a@example.com"}).status_code == 202
+            assert requests.get(f"{api.url}/health", timeout=20).json()["broker"] == "reachable"
+        finally:
+            compute.process.send_signal(signal.SIGCONT)
+        answers = [waiter.result().status_code for waiter in waiters]
+        assert sorted(answers) == [200, 200, 503]
 
 
 def test_without_wait_an_email_is_needed(api):
@@ -192,7 +190,10 @@ def test_swagger_ui_needs_no_internet(api):
 
 def test_many_at_once_get_their_own_answers(api):
     def ask(number):
-        return api.compute({"operation": "sum", "value": number, "other": 0}, wait="true").json()
+        body = {"operation": "sum", "value": number, "other": 0}
+        while (answer := api.compute(body, wait="true")).status_code == 503:
+            time.sleep(float(answer.headers["Retry-After"]))  # a busy machine: as a client does
+        return answer.json()
 
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(ask, range(300)))
@@ -224,7 +225,7 @@ def test_without_keys_it_refuses_to_start(environment):
         env={**os.environ, **environment, "API_KEYS": ""},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert finished.returncode == 1
@@ -242,6 +243,9 @@ def test_the_rate_is_limited(environment, services):
         assert statuses == [200, 200, 200, 429, 429]
         assert api.compute(wait="true").json()["error"] == "RateLimitExceeded"
         assert api.compute(key="another-key", wait="true").status_code == 200
+    log = api.log()
+    assert "ratelimit" in log  # the limiter logs each client that it refuses
+    assert KEY not in log
 
 
 def test_an_open_api_counts_addresses_whatever_key_is_sent(environment, services):
@@ -295,22 +299,7 @@ def test_sigterm_finishes_what_is_in_hand(environment, services):
     assert set(answers) == {200}
 
 
-def test_the_api_is_as_its_document_says(api, tmp_path):
-    """At least 1,000 cases: no 5xx, and no answer that the document does not know.
-
-    One check is left out: that whatever fits the document is accepted. A division by zero fits it.
-    """
-    finished = subprocess.run(
-        [
-            *(BIN / "schemathesis", "run", f"{api.url}/apidocs/openapi.json", "--no-color"),
-            *("--header", f"X-API-Key: {KEY}", "--max-examples", "1000", "--workers", "2"),
-            *("--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
-            *("--exclude-checks", "positive_data_acceptance"),
-        ],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
-    assert int(re.search(r"(\d+) generated", finished.stdout).group(1)) >= 1000
+def test_whatever_a_body_holds_the_answer_is_a_right_number_or_an_error(api):
+    became = api_trial.send(api.url, 300)
+    assert became["200"] > 20
+    assert api.process.poll() is None

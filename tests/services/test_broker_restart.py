@@ -30,7 +30,7 @@ def test_mails_and_requests_outlive_a_restart_of_the_broker(faults, stack, serve
             "AMQP_URI": vhost.amqp_uri,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(server.port),
-            "MAIL_LEDGER": str(tmp_path),
+            "IDEMPOTENCY_URL": f"sqlite:///{tmp_path}/store",
             "MAIL_RETRY_DELAYS": str([1, 2] + [3] * 30),
         }
         with running("services.mail", **environment), running("services.compute", **environment):

@@ -2,7 +2,6 @@
 
 import math
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from nameko.testing.services import worker_factory
 
 from services import ComputeService
-from services.compute.arithmetic import MAX_DIGITS, calculate
+from services.compute.arithmetic import calculate
 from services.compute.primes import prime_count
 from services.exceptions import (
     ComputeError,
@@ -20,14 +19,6 @@ from services.exceptions import (
     NumberOutOfRangeError,
     UnknownOperationError,
 )
-
-integers = st.integers() | st.integers(-(10**2000), 10**2000)
-floats = st.floats(allow_nan=False, allow_infinity=False)
-PYTHON = {
-    "sum": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-}
 
 
 @pytest.fixture
@@ -44,51 +35,9 @@ def test_the_four_operations(service, operation, result):
     service.after_reply.assert_not_called()
 
 
-@given(st.sampled_from(sorted(PYTHON)), integers, integers)
-def test_integers_are_exact(operation, a, b):
-    assert calculate(operation, a, b) == PYTHON[operation](a, b)
-    assert calculate(operation, str(a), str(b)) == PYTHON[operation](a, b)
-
-
-@given(st.sampled_from(sorted(PYTHON)), floats, floats | st.integers())
-def test_floats_are_pythons_or_an_error(operation, a, b):
-    try:
-        result = calculate(operation, a, b)
-    except NumberOutOfRangeError:
-        expected = _python(operation, a, b)
-        assert expected is None or math.isinf(expected) or (expected == 0 and a and b)
-    else:
-        assert result == _python(operation, a, b)
-        assert math.isfinite(result)
-
-
-def _python(operation, a, b):
-    try:
-        return PYTHON[operation](a, b)
-    except OverflowError:
-        return None
-
-
-@given(integers | floats, (integers | floats).filter(bool))
-def test_a_quotient_is_the_nearest_number(a, b):
-    exact = Fraction(a) / Fraction(b)
-    try:
-        result = calculate("div", a, b)
-    except NumberOutOfRangeError:
-        assert abs(exact) > 1e308 or abs(exact) < 1e-300
-    else:
-        assert result == (exact.numerator if exact.denominator == 1 else float(exact))
-        assert isinstance(result, int) == (exact.denominator == 1)
-
-
-@given(integers, integers.filter(bool))
+@given(st.integers(), st.integers().filter(bool))
 def test_what_was_multiplied_is_divided_exactly(a, b):
     assert calculate("div", calculate("mul", a, b), b) == a
-
-
-@given(floats)
-def test_a_float_survives_as_a_string(number):
-    assert calculate("sum", repr(number), 0) == number
 
 
 @given(
@@ -120,31 +69,6 @@ def test_what_is_no_number_is_refused(bad):
     for operands in ((bad, 1), (1, bad)):
         with pytest.raises(InvalidOperandError, match="is not a number"):
             calculate("sum", *operands)
-
-
-@pytest.mark.parametrize("text", ["1e400", "1e-400", "9" * 5000, "-" + "9" * 5000])
-def test_absurd_sizes_are_refused(text):
-    with pytest.raises(NumberOutOfRangeError, match="too large or too small"):
-        calculate("sum", text, 1)
-
-
-def test_an_absurd_integer_is_refused():
-    with pytest.raises(NumberOutOfRangeError, match="too large or too small"):
-        calculate("sum", 10**MAX_DIGITS, 1)
-
-
-def test_a_result_beyond_bounds_is_refused_and_never_rounded_to_something_else():
-    huge = 10 ** (MAX_DIGITS - 1)
-    for operation, a, b in (
-        ("mul", huge, huge),
-        ("mul", 1e308, 10),
-        ("mul", 1e-200, 1e-200),
-        ("sum", huge, 0.5),
-        ("div", 1, huge),
-        ("div", 1e308, 3e-10),
-    ):
-        with pytest.raises(NumberOutOfRangeError):
-            calculate(operation, a, b)
 
 
 @pytest.mark.parametrize("zero", [0, 0.0, -0.0, "0", "0.0", "-0", "0e5"])

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -18,18 +19,19 @@ from tests.waiting import wait_until
 
 
 class Platform:
-    """A monitoring platform: remembers requests, and may be slow or cross."""
+    """A monitoring platform: remembers requests; may be cross, or answer byte by byte for ever."""
 
     def __init__(self):
         self.requests, self.status, self.released = [], 200, threading.Event()
-        self.released.set()
+        self.dripping = False
         platform = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 platform.requests.append((self.command, self.path, body))
-                platform.released.wait(20)
+                while platform.dripping and not platform.released.wait(0.05):
+                    self.wfile.write(b"H")  # something comes in each 0.1 s, and never an end
                 self.send_response(platform.status)
                 self.end_headers()
 
@@ -127,8 +129,9 @@ def test_the_catalogue_tells_how_to_call():
     ]
 
 
-def beats(amqp_uri, count):
-    """Return the bodies of the next `count` events `beat`."""
+@contextmanager
+def listening(amqp_uri):
+    """Collect the bodies of events `beat`; call what it yields to wait until a condition holds."""
     bodies = []
     exchange = Exchange("heartbeat.events", "topic", durable=True)
     with Connection(amqp_uri) as connection:
@@ -136,9 +139,19 @@ def beats(amqp_uri, count):
         with connection.Consumer(
             queue, callbacks=[lambda body, _: bodies.append(body)], no_ack=True
         ):
-            while len(bodies) < count:
-                connection.drain_events(timeout=10)
-    return bodies
+
+            def take_until(condition):
+                while not condition(bodies):
+                    connection.drain_events(timeout=10)
+                return bodies
+
+            yield take_until
+
+
+def beats(amqp_uri, count):
+    """Return the bodies of the next `count` events `beat`."""
+    with listening(amqp_uri) as take_until:
+        return take_until(lambda bodies: len(bodies) >= count)
 
 
 def test_a_process_tells_who_it_is_and_what_it_hosts(vhost):
@@ -158,14 +171,41 @@ def test_a_process_tells_who_it_is_and_what_it_hosts(vhost):
     assert methods["compute"]["parameters"][-1]["default"] is None
 
 
-def test_a_hanging_monitor_is_not_in_the_way_of_the_next_beat(vhost, platform):
-    platform.released.clear()
+def test_a_monitor_that_never_ends_its_answer_is_not_in_the_way(vhost, platform):
+    """Of the next beat, or the next ping."""
+    platform.dripping = True
     environment = {"HEARTBEAT_INTERVAL": "0.2", "HEARTBEAT_URL": platform.url}
     with running("services.notify", AMQP_URI=vhost.amqp_uri, **environment) as process:
         wait_until(lambda: len(platform.requests) > 2)
         wait_until(lambda: sum("alive" in line for line in process.lines) > 5)
         process.wait_for_log("not reached")
     assert not process.logged("secret")
+
+
+def names(beat):
+    return [service["name"] for service in beat["services"]]
+
+
+def test_a_process_that_stops_in_order_says_goodbye(vhost):
+    with listening(vhost.amqp_uri) as take_until:
+        environment = {"AMQP_URI": vhost.amqp_uri, "HEARTBEAT_INTERVAL": "0.2"}
+        with running("services.compute", **environment) as process:
+            first = take_until(lambda bodies: any("heartbeat" in names(beat) for beat in bodies))[0]
+            assert process.terminate() == 0
+        last = take_until(lambda bodies: any(beat.get("stopping") for beat in bodies))[-1]
+    assert (last["id"], last["stopping"]) == (first["id"], True)
+
+
+@pytest.mark.parametrize(
+    "services",
+    [("tests.services.plain_service", "services.heartbeat"), ("services.compute",)],
+)
+def test_a_process_that_names_the_heartbeat_beats_once(vhost, services):
+    with running(*services, AMQP_URI=vhost.amqp_uri, HEARTBEAT_INTERVAL="0.2") as process:
+        bodies = beats(vhost.amqp_uri, 6)
+        assert sum('"heartbeat is ready"' in line for line in process.lines) == 1
+    assert len({body["id"] for body in bodies}) == 1
+    assert all(names(body).count("heartbeat") == 1 for body in bodies)
 
 
 def test_metrics_of_a_process(vhost):

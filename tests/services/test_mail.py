@@ -4,6 +4,8 @@ import itertools
 import threading
 
 import pytest
+import requests
+from kombu import Connection
 from nameko.exceptions import UnknownService
 
 from services.exceptions import (
@@ -12,7 +14,7 @@ from services.exceptions import (
     InvalidSubjectError,
     UnknownDeadLetterError,
 )
-from tests.services.processes import cluster, new_vhost, running
+from tests.services.processes import cluster, free_port, new_vhost, running
 from tests.services.smtp_server import SmtpServer
 from tests.waiting import wait_until
 
@@ -33,7 +35,7 @@ def environment(fresh_vhost, server, tmp_path):
         "SMTP_HOST": "127.0.0.1",
         "SMTP_PORT": str(server.port),
         "SMTP_TIMEOUT": "2",
-        "MAIL_LEDGER": str(tmp_path),
+        "IDEMPOTENCY_URL": f"sqlite:///{tmp_path}/store",
         "MAIL_RETRY_DELAYS": "[0.1, 0.2, 0.4]",
     }
 
@@ -184,17 +186,30 @@ def test_a_mail_asked_for_while_mail_has_never_run_is_not_lost(environment, serv
     assert "The result is: 40" in received(server)
 
 
-def test_the_same_request_twice_is_one_mail(environment, server):
+@pytest.mark.parametrize("name", ["job", "idempotency_id"])
+def test_the_same_request_twice_is_one_mail(environment, server, name):
     """As after a redelivery: the request and its id are the same."""
     server.start()
     with running("services.mail", **environment):
         for job in ("job-1", "job-1", "job-2"):
-            with cluster(environment["AMQP_URI"], context_data={"job": job}) as rpc:
+            with cluster(environment["AMQP_URI"], context_data={name: job}) as rpc:
                 rpc.mail.send(TO, "subject", "hello")
         wait_until(lambda: len(server.accepted) == 2)
         send(environment, "the end")
         wait_until(lambda: "the end" in received(server))
     assert sorted(server.count().values()) == [1, 1, 1]
+
+
+def test_the_same_request_twice_is_accepted_once(environment):
+    port = str(free_port())
+    with running("services.mail", **environment, METRICS_PORT=port):
+        ids = []
+        for _ in range(2):
+            with cluster(environment["AMQP_URI"], context_data={"job": "the-job"}) as rpc:
+                ids.append(rpc.mail.send([TO, f"other.{TO}"], "subject", "hello"))
+        assert ids[0] == ids[1]
+        metrics = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    assert 'nameko_mails_total{outcome="accepted"} 2.0' in metrics
 
 
 class Flapping:
@@ -235,6 +250,54 @@ def test_a_thousand_mails_while_the_server_is_down_half_of_the_time(environment,
     assert flapping.downs > 3
     assert process.logged("try 1 failed")
     assert received(server) == sorted(str(n) for n in range(1000))
+
+
+ODD = (b'{"x": 1}', b"[]", b"null", b"5", b'"text"', b"no JSON", b"\xff", b"[" * 100_000, b"")
+
+
+def publish(environment, queue, *bodies):
+    with Connection(environment["AMQP_URI"], transport_options={"confirm_publish": True}) as each:
+        for body in bodies:
+            each.Producer().publish(
+                body,
+                routing_key=queue,
+                content_type="application/json",
+                content_encoding="utf-8",
+                mandatory=True,
+            )
+
+
+def test_what_is_no_mail_holds_up_no_mails(environment, server):
+    server.start()
+    with running("services.mail", **environment) as process:
+        publish(environment, "mail.outgoing", *ODD[:5])
+        publish(environment, "mail.dead", *ODD)
+        send(environment, "hello")
+        wait_until(lambda: received(server) == ["hello"])
+        wait_until(lambda: len(dead_letters(environment)) == len(ODD) + 5)
+        assert sum("is dead" in line for line in process.lines) == 5  # each looked at once
+        assert not process.logged("Traceback")
+
+
+def test_dead_letters_that_are_no_mails_are_only_dropped(environment, server):
+    server.start()
+    server.data_answers = ["550 never"]
+    with running("services.mail", **environment):
+        publish(environment, "mail.dead", *ODD)
+        send(environment, "hello")
+        wait_until(lambda: len(dead_letters(environment)) == len(ODD) + 1)
+        with cluster(environment["AMQP_URI"]) as rpc:
+            for odd in (None, 5, [], "unknown"):
+                with pytest.raises(UnknownDeadLetterError):
+                    rpc.mail.retry_dead(odd)
+            assert rpc.mail.retry_all_dead() == 1
+            wait_until(lambda: received(server) == ["hello"])
+            letters = rpc.mail.dead_letters()
+            assert {letter["to"] for letter in letters} == {""}
+            assert all(letter["error"] for letter in letters)
+            for letter_id in {letter["id"] for letter in letters}:
+                rpc.mail.drop_dead(letter_id)
+            assert rpc.mail.dead_letters() == []
 
 
 def test_two_instances_of_which_one_is_killed_lose_no_mail(environment, server):

@@ -2,14 +2,21 @@
 
 import email
 import email.policy
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.exceptions import InvalidContentsError, InvalidRecipientError, InvalidSubjectError
-from services.mail.message import accept, to_mime
+from services.exceptions import (
+    InvalidContentsError,
+    InvalidMailError,
+    InvalidRecipientError,
+    InvalidSubjectError,
+)
+from services.mail.message import accept, read, to_mime, unreadable
 
+ENCODED = ["=?utf-8?q?", "=?latin-1?b?", "?=", "=0D=0A", "DQpYOiB5", "X:_y", "=0D=0A=0D=0A", " "]
 text = st.text(st.characters(codec="utf-8"), max_size=300)
 
 
@@ -75,6 +82,7 @@ def test_good_addresses(to):
     [
         *(None, "", [], {}, 5, True, b"a@example.com", [None], "name", "@example.com", "a@"),
         *("a@example.com\nBcc: b@example.com", "a@example.com, b@example.com", "a@example.com\0"),
+        "=?utf-8?q?a=0D=0AX?=@example.com",
         *("Name <a@example.com>", "ä@example.com", "a b@c.com", ["a@example.com", "bad"]),
         ["a@example.com"] * 101,
     ],
@@ -91,6 +99,45 @@ def test_bad_addresses(to):
 def test_bad_subjects(subject):
     with pytest.raises(InvalidSubjectError):
         accept("r", "name@example.com", subject, "contents")
+
+
+@given(st.lists(st.sampled_from(ENCODED) | text, min_size=1, max_size=6).map("".join))
+def test_a_subject_adds_no_headers(subject):
+    """Whatever it encodes, and whatever it decodes to: refused, or a subject and nothing else."""
+    try:
+        message = mime(subject=subject)
+    except InvalidSubjectError:
+        return
+    assert message.keys() == list(dict.fromkeys(message.keys()))
+    assert message.get_content_type() == "text/plain"
+    assert message.get_content().strip() == "contents"
+
+
+@pytest.mark.parametrize("coding", ["q?a=0D=0AX:_y=0D=0A=0D=0A<b>b</b>", "b?YQ0KWDogeQ0KDQpi"])
+def test_encoded_line_breaks_are_refused(coding):
+    with pytest.raises(InvalidSubjectError, match=r"encoded line breaks|as a header"):
+        mime(subject=f"=?utf-8?{coding}?=")
+
+
+def test_what_is_read_from_a_queue_is_what_was_written():
+    (mail,) = accept("r", "name@example.com", "subject", "contents")
+    assert read(asdict(mail)) == mail
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"x": 1}, [], None, 5, "text", {}, {"id": 5}, {"to": ""}, {"to": "nobody"}),
+        *({"attempts": -1}, {"attempts": "1"}, {"attempts": True}, {"accepted": "now"}),
+        *({"subject": "two\nlines"}, {"contents": []}, {"id": "x"}, {"more": 1}),
+    ],
+)
+def test_what_is_no_mail_is_named(odd):
+    (mail,) = accept("r", "name@example.com", "subject", "contents")
+    body = asdict(mail) | odd if isinstance(odd, dict) and odd else odd
+    with pytest.raises(InvalidMailError):
+        read(body)
+    assert not unreadable(body, "").to
 
 
 @pytest.mark.parametrize("contents", [None, 5, b"bytes", ["/etc/passwd"], {}, "\ud800"])

@@ -1,6 +1,8 @@
 """Whatever way a stack ends, none of its processes stays: tried in a second checkout."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -129,6 +131,33 @@ def test_nothing_is_left_after(checkout: Checkout, end: Callable):
     end(make, checkout)
     wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
     make.wait()
+
+
+@pytest.mark.parametrize("end", [interrupt, make_down])
+def test_a_stop_waits_for_no_program_alone(checkout: Checkout, end: Callable):
+    """Supervisord logs whom it waits for, and stops no two of these at the same time."""
+    make = checkout.make("run")
+    wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=120)
+    end(make, checkout)
+    make.wait()
+    log = (checkout.folder / "build/stack/log/supervisord.log").read_text()
+    for program in ("odoo", "relay", "api", "services", "rabbitmq", "postgres"):
+        assert f"stopped: {program} (exit status 0)" in log
+    assert "waiting for" not in log
+    assert "killing" not in log
+
+
+def test_logs_hold_no_complaint_of_a_healthy_start(checkout: Checkout):
+    """On a broker that has no queue yet; the services log one JSON object a line."""
+    shutil.rmtree(checkout.folder / "build" / "stack" / "rabbitmq", ignore_errors=True)
+    assert checkout.make("demo").wait(timeout=240) == 0, checkout.output.read_text()
+    logs = checkout.folder / "build" / "stack" / "log"
+    assert logs.stat().st_mode & 0o077 == 0  # nobody else reads them
+    assert "[error]" not in (logs / "rabbitmq.log").read_text()
+    for name in ("services.log", "api.log"):
+        lines = (logs / name).read_text().splitlines()
+        assert lines
+        assert all(json.loads(line)["message"] for line in lines)
 
 
 def test_failing_step_says_which_and_why_and_leaves_nothing(checkout):

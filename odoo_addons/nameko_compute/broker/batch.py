@@ -28,11 +28,19 @@ class Batch:
     """One run of `Client.call_many`."""
 
     def __init__(
-        self, requests: Sequence[Request], context: Mapping[str, Any] | None, seconds: float
+        self,
+        requests: Sequence[Request],
+        context: Mapping[str, Any] | None,
+        seconds: float,
+        most_bytes: int,
+        identify: encoding.Identify | None = None,
     ) -> None:
         self._requests = requests
         self._context = context
         self._seconds = seconds
+        self._most_bytes = most_bytes
+        self._identify = identify
+        self._ids: dict[int, str] = {}  # a request keeps its own where it is sent again
         self._unsent = deque(range(len(requests)))
         self._open: dict[int, Call] = {}  # the oldest first
         self._settled: list[int] = []
@@ -69,13 +77,20 @@ class Batch:
     def _send(self, wire: Wire, number: int) -> None:
         request = self._requests[number]
         try:
-            message = encoding.encode(request, self._context)
+            message = self._encode(number)
         except errors.NotSendable as error:
             self._outcomes[number] = Outcome(error=error)
             return
         call = Call(wire, request, self._watch(wire, request.service))
         call.send(message, Deadline(self._seconds), partial(self._settled.append, number))
         self._open[number] = call
+
+    def _encode(self, number: int) -> encoding.Encoded:
+        """Return a request's message; raises NotSendable."""
+        message = encoding.encode(self._requests[number], self._context, self._most_bytes)
+        if self._identify is not None and number not in self._ids:
+            self._ids[number] = self._identify(message)
+        return message.identified(self._ids.get(number))
 
     def _watch(self, wire: Wire, service: str) -> Watch:
         if service not in self._watches:

@@ -12,12 +12,13 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
-from .jobs_reply import UNREADABLE, Delivery, text_of
+from .jobs_reply import Delivery, text_of
+from .reading import UNREADABLE
 
 MOST_BYTES = 256 * 1024  # of a beat
 MOST_SERVICES = 100  # of an instance
@@ -46,12 +47,18 @@ class Service:
     doc: str
     methods: tuple[dict[str, Any], ...]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for all instances that say the same of the service."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Beat:
     """A sign of life.
 
-    started: UTC, without zone; interval: s until the next beat.
+    started: UTC, without zone; interval: s until the next beat; stopping: whether it is the last
+    one, before an orderly stop; size: of the message, in bytes.
     """
 
     uuid: str
@@ -61,6 +68,8 @@ class Beat:
     started: datetime
     interval: float
     services: tuple[Service, ...]
+    stopping: bool = False
+    size: int = field(default=0, repr=False, compare=False)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,7 +82,8 @@ def read_beat(delivery: Delivery) -> Beat | None:
     try:
         if len(delivery.body) > MOST_BYTES:
             return None
-        return _beat(json.loads(text_of(delivery), parse_constant=_refuse))
+        beat = _beat(json.loads(text_of(delivery), parse_constant=_refuse))
+        return replace(beat, size=len(delivery.body))
     except UNREADABLE:
         return None
 
@@ -87,6 +97,7 @@ def _beat(told: Any) -> Beat:
         started=_moment(told["started"]),
         interval=min(max(_number(told["interval"]), INTERVALS[0]), INTERVALS[1]),
         services=_several(_service, told["services"], MOST_SERVICES),
+        stopping=told.get("stopping") is True,
     )
 
 

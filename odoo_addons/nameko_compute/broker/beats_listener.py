@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import amqp
 
-from .beats import Beat, read_beat
+from .beats import MOST_BYTES, Beat, read_beat
 from .config import BrokerConfig
 from .jobs_consumer import delivery_of
 from .jobs_link import Link
@@ -15,7 +16,7 @@ from .jobs_reply import Delivery
 
 EXCHANGE = "heartbeat.events"
 EVENT = "beat"
-PREFETCH = 500  # beats taken from the broker and not written yet
+PREFETCH = 100  # beats taken from the broker and not written yet, 25 MiB at most
 MOST_BEATS = 5_000  # that wait in the broker, the newest
 BEAT_SECONDS = 120  # after which a beat says nothing any more
 FORSAKEN_SECONDS = 7 * 86_400  # after which the queue of a database that nobody serves is deleted
@@ -34,7 +35,7 @@ class BeatsListener(Link):
         self._deliveries: deque[Delivery] = deque()
         self.unreadable = 0  # messages that were no beats
         self._cancelled = False
-        super().__init__(config)
+        super().__init__(replace(config, max_message_bytes=MOST_BYTES))  # of others: no body
 
     def _set_up(self, channel: Any) -> None:
         channel.queue_declare(

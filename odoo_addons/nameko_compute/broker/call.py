@@ -66,7 +66,10 @@ class Call:
     def settle(self) -> Any:
         """The result of a settled request, or raises its error."""
         if self.pending.returned:
-            text = f"There is no service {self.request.service}: it has never run on this broker."
+            text = (
+                f"There is no service {self.request.service}: it has never run on this broker, or "
+                "its queue is gone."
+            )
             raise errors.UnknownService(text, **self._names)
         if self.pending.refused:
             text = f"The broker refused the request {self.request}: the service's queue is full."

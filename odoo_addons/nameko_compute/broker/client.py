@@ -16,7 +16,7 @@ from .pool import Pool
 from .request import Outcome, Request
 
 if TYPE_CHECKING:
-    from .encoding import Encoded
+    from .encoding import Encoded, Identify
 
 Context = Mapping[str, Any]
 
@@ -32,17 +32,25 @@ class Client:
         _clients.add(self)
 
     def call(
-        self, request: Request, *, timeout: float | None = None, context: Context | None = None
+        self,
+        request: Request,
+        *,
+        timeout: float | None = None,
+        context: Context | None = None,
+        identify: Identify | None = None,
     ) -> Any:
         """The result of `request`, within `timeout` seconds (the configured ones by default).
 
         context: Nameko's worker context, such as {"user_id": 2, "language": "es_ES"}.
+        identify: returns the idempotency id with which a request is sent; asked once.
         Raises RpcError; `error.may_have_run` says whether it is safe to call again.
         """
         from .encoding import encode  # noqa: PLC0415 (loads kombu)
 
         deadline = self._deadline(timeout)
-        message = encode(request, context)
+        message = encode(request, context, self.config.max_message_bytes)
+        if identify is not None:
+            message = message.identified(identify(message))
         try:
             return self._call(request, message, deadline)
         except RpcError as error:
@@ -55,6 +63,7 @@ class Client:
         *,
         timeout: float | None = None,
         context: Context | None = None,
+        identify: Identify | None = None,
     ) -> list[Outcome]:
         """The outcome of every request, in their order; at most `config.window` on their way.
 
@@ -64,7 +73,8 @@ class Client:
         """
         from .batch import Batch  # noqa: PLC0415
 
-        batch = Batch(requests, context, self._deadline(timeout).seconds)
+        seconds, most_bytes = self._deadline(timeout).seconds, self.config.max_message_bytes
+        batch = Batch(requests, context, seconds, most_bytes, identify)
         return batch.run(self._pool, self.config.window)
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ class BrokerConfig:
     pool_size: connections of one process, and so calls at the same time.
     idle_seconds: a connection unused for longer is not used again.
     window: requests on their way at most in `call_many`.
+    max_message_bytes: of a request or a reply; RabbitMQ 4 takes no more than 16 MiB by default.
     ca_file, cert_file, key_file: PEM files for amqps; without ca_file the system's authorities
         count.
     """
@@ -37,6 +38,7 @@ class BrokerConfig:
     pool_size: int = 16
     idle_seconds: float = 60.0
     window: int = 100
+    max_message_bytes: int = 15_000_000
     ca_file: str = ""
     cert_file: str = ""
     key_file: str = ""
@@ -45,7 +47,7 @@ class BrokerConfig:
         _check_uri(self.uri)
         for name in ("timeout", "connect_timeout", "idle_seconds"):
             _check_positive(name, getattr(self, name))
-        for name in ("pool_size", "window"):
+        for name in ("pool_size", "window", "max_message_bytes"):
             _check_positive(name, getattr(self, name))
         for name in ("ca_file", "cert_file", "key_file"):
             _check_readable(name, getattr(self, name))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kombu.utils.json import JSONEncoder, object_hook
 
 from . import errors
+from .names import MOST_KEY, MOST_SERVICE, are_names
+from .reading import MOST_DEPTH, UNREADABLE, is_deep
 from .request import Request
 
-MAX_KEY = 255  # bytes of a routing key
 MARKER = '"__type__"'
-_encode = JSONEncoder().encode
+_encode = JSONEncoder(allow_nan=False).encode  # NaN and Infinity are Python's, not JSON's
+_encode_plain = JSONEncoder(allow_nan=False, ensure_ascii=False).encode
+SURROGATE = "\\ud"  # how the halves of surrogate pairs begin in JSON, alone or together
 _decode = json.JSONDecoder(object_hook=object_hook).decode
 NAMEKO_ERRORS = {
     "nameko.exceptions.IncorrectSignature": errors.WrongArguments,
@@ -28,24 +31,62 @@ class Encoded(NamedTuple):
     body: str
     headers: dict[str, Any]
 
+    def identified(self, idempotency_id: str | None) -> Encoded:
+        """Return it with an idempotency id, or as it is for None."""
+        if idempotency_id is None:
+            return self
+        return self._replace(headers={**self.headers, "nameko.idempotency_id": idempotency_id})
 
-def encode(request: Request, context: Mapping[str, Any] | None) -> Encoded:
-    """Raises NotSendable, which names the argument. `context` is Nameko's worker context."""
-    return Encoded(_routing_key(request), _body(request), _headers(request, context or {}))
+
+Identify = Callable[[Encoded], str]  # returns a call's idempotency id; asked once a call
+
+
+def encode(
+    request: Request, context: Mapping[str, Any] | None, most_bytes: int | None = None
+) -> Encoded:
+    """Return a request's message.
+
+    context: Nameko's worker context; most_bytes: that the body may have. Raises NotSendable, which
+    names the argument, or MessageTooLarge.
+    """
+    key, body = _routing_key(request), _body(request)
+    if most_bytes is not None:
+        size = len(body.encode())
+        if size > most_bytes:
+            raise too_large(request, size, most_bytes)
+    return Encoded(key, body, _headers(request, context or {}))
+
+
+def too_large(
+    request: Request, size: int, most: int, *, by_broker: bool = False
+) -> errors.MessageTooLarge:
+    """Return the error of a body of `size` bytes, where `most` may be sent."""
+    text = (
+        f"The call of {request} was not sent: its message has {size:,} bytes, and {most:,} are "
+        "allowed. Send less at once, or a reference to what the service fetches."
+    )
+    names = {"service": request.service, "method": request.method}
+    return errors.MessageTooLarge(text, size=size, most=most, by_broker=by_broker, **names)
 
 
 def _routing_key(request: Request) -> str:
-    key = f"{request.service}.{request.method}"
     if not request.service or not request.method or "." in request.method:
         raise _not_sendable(request, "service and method need a name, a method's without dots")
-    if len(key.encode(errors="replace")) > MAX_KEY:
-        raise _not_sendable(request, "the names are too long")
-    return key
+    if not are_names(request.service, request.method):
+        raise _not_sendable(
+            request,
+            "the names of service and method must be printable, without * and #, and not too "
+            f"long: a service's may have {MOST_SERVICE} bytes, both together {MOST_KEY - 1}",
+        )
+    return f"{request.service}.{request.method}"
 
 
 def _body(request: Request) -> str:
     try:
-        body = _encode({"args": list(request.args), "kwargs": dict(request.kwargs)})
+        arguments = {"args": list(request.args), "kwargs": dict(request.kwargs)}
+        body = _encode(arguments)
+        if SURROGATE in body:
+            _encode_plain(arguments).encode()  # refuses a half that is alone
         if MARKER in body:
             _refuse_markers(request)
     except (TypeError, ValueError, RecursionError):
@@ -62,7 +103,7 @@ def _headers(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode(message: Any, request: Request) -> Any:
-    """The result out of a reply, or raises what the service answered instead."""
+    """Return the result out of a reply; raise what the service answered instead, or BadReply."""
     reply = _parse(message, request)
     if reply["error"] is not None:
         raise remote_error(reply["error"], request)
@@ -73,8 +114,7 @@ def remote_error(error: Mapping[str, Any], request: Request) -> errors.RpcError:
     """The error that stands for a reply's `error`."""
     path, value = str(error.get("exc_path")), str(error.get("value"))
     kind = NAMEKO_ERRORS.get(path)
-    arguments = tuple(error.get("exc_args") or ())
-    if kind is errors.UnknownMethod and arguments == (request.method,):
+    if kind is errors.UnknownMethod and errors.arguments_of(error) == (request.method,):
         text = f"The service {request.service} has no method {request.method}."
         return kind(text, service=request.service, method=request.method)
     if kind is errors.WrongArguments:
@@ -89,16 +129,23 @@ def remote_error(error: Mapping[str, Any], request: Request) -> errors.RpcError:
 
 
 def _parse(message: Any, request: Request) -> dict[str, Any]:
+    if message.body is None:
+        raise _bad_reply(request, f"has {message.body_size:,} bytes, more than may be read")
     try:
-        body = message.body
-        reply = _decode(body if isinstance(body, str) else body.decode())
+        reply = _decode(message.body.decode())
         known = _is_reply(reply) and message.properties.get("content_type") == "application/json"
-    except (ValueError, TypeError, ArithmeticError, RecursionError):
+    except UNREADABLE:
         known = False
     if not known:
-        text = f"{request} ran, but its answer is no reply of Nameko's in JSON."
-        raise errors.BadReply(text, service=request.service, method=request.method)
-    return reply
+        raise _bad_reply(request, "is no reply of Nameko's in JSON")
+    if is_deep(reply):
+        raise _bad_reply(request, f"is nested more than {MOST_DEPTH} deep")
+    return dict(reply)
+
+
+def _bad_reply(request: Request, what: str) -> errors.BadReply:
+    text = f"{request} ran, but its answer {what}."
+    return errors.BadReply(text, service=request.service, method=request.method)
 
 
 def _is_reply(reply: Any) -> bool:
@@ -124,9 +171,16 @@ def _culprit(request: Request) -> str:
     for name, value in _named(request):
         try:
             _encode(value)
+            _encode_plain(value).encode()
         except TypeError as error:
             return f"{name} cannot be put into JSON: {error}"
-        except (ValueError, RecursionError):
+        except UnicodeEncodeError:
+            return f"{name} cannot be put into JSON: a text in it has no form in UTF-8"
+        except ValueError as error:
+            if "JSON compliant" in str(error):
+                return f"{name} cannot be put into JSON, which has no NaN and no Infinity"
+            return f"{name} cannot be put into JSON: it contains itself, or is nested too deeply"
+        except RecursionError:
             return f"{name} cannot be put into JSON: it contains itself, or is nested too deeply"
     return "its arguments cannot be put into JSON together"
 

@@ -35,6 +35,19 @@ class NotSendable(RpcError):
     """The request cannot be put into a message; the text names the argument."""
 
 
+class MessageTooLarge(NotSendable):
+    """The request is larger than may be sent: `size` and `most` are bytes of its body.
+
+    by_broker: whether `most` is the broker's own limit, which is lower than the configured one.
+    """
+
+    def __init__(
+        self, message: str, *, size: int = 0, most: int = 0, by_broker: bool = False, **names: str
+    ) -> None:
+        super().__init__(message, service=names.get("service", ""), method=names.get("method", ""))
+        self.size, self.most, self.by_broker = size, most, by_broker
+
+
 class BrokerUnreachable(RpcError):
     """No connection to the broker could be had; the request was not sent."""
 
@@ -88,7 +101,7 @@ class RequestRefused(RpcError):
 
 
 class UnknownService(RpcError):
-    """No queue takes requests for this service: it has never run on this broker."""
+    """No queue takes requests for this service: it never ran on this broker, or lost its queue."""
 
 
 class UnknownMethod(RpcError):
@@ -121,7 +134,13 @@ class RemoteError(RpcError):
         self.exc_type = str(error.get("exc_type", ""))
         self.exc_path = str(error.get("exc_path", ""))
         self.remote_message = str(error.get("value", ""))
-        self.exc_args = tuple(error.get("exc_args") or ())
+        self.exc_args = arguments_of(error)
+
+
+def arguments_of(error: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the arguments of a reply's `error`; none where they are no list."""
+    arguments = error.get("exc_args")
+    return tuple(arguments) if isinstance(arguments, list | tuple) else ()
 
 
 class BadReply(RpcError):

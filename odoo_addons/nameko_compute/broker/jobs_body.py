@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from kombu.utils.json import object_hook
@@ -11,10 +11,15 @@ from kombu.utils.json import object_hook
 from .encoding import MARKER, encode
 from .request import Request
 
+PREFIX, EMPTY = '{"args": [', "]"  # how a body begins, and goes on where there are no arguments
 
-def encode_body(service: str, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """The body of a request; raises NotSendable, which names the argument at fault."""
-    return encode(Request(service, method, args, kwargs), None).body
+
+def encode_body(request: Request, most_bytes: int | None = None) -> str:
+    """Return the body of a request.
+
+    Raises NotSendable, which names the argument at fault; MessageTooLarge where it has more bytes.
+    """
+    return encode(request, None, most_bytes).body
 
 
 def decode(text: str, plain: Any = None) -> Any:
@@ -25,10 +30,16 @@ def decode(text: str, plain: Any = None) -> Any:
 
 
 def with_results(body: str, results: Sequence[str], results_as: str) -> str:
-    """Put the results of earlier jobs before the arguments: as one list, or one by one."""
+    """Put the results of earlier jobs before the arguments: as one list, or one by one.
+
+    body: as `encode_body` makes it; results: JSON, put in as it is. Raises ValueError for a body
+    of another form.
+    """
     if results_as == "nothing":
         return body
-    content = json.loads(body)
-    values = [json.loads(result) for result in results]
-    content["args"] = [*([values] if results_as == "list" else values), *content["args"]]
-    return json.dumps(content)
+    if not body.startswith(PREFIX):
+        raise ValueError(f"the arguments do not begin with {PREFIX}")
+    values, rest = ", ".join(results), body[len(PREFIX) :]
+    values = f"[{values}]" if results_as == "list" else values
+    separator = ", " if values and not rest.startswith(EMPTY) else ""
+    return f"{PREFIX}{values}{separator}{rest}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import time
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,7 @@ from .wire import LOST
 
 HEARTBEAT = 20.0  # s; a frozen peer is noticed after twice as long
 PATIENCE = 10.0  # s that one operation may take
+DRAIN_SECONDS = 0.5  # at most, however much arrives
 
 
 class Link:
@@ -66,9 +68,14 @@ class Link:
     def drain(self) -> None:
         """Handle what has arrived, without waiting for more, and keep the heartbeat going."""
         self.allow()
+        until = time.monotonic() + DRAIN_SECONDS
         with contextlib.suppress(ssl.SSLWantReadError):
-            self._connection.drain_arrived()
+            self._connection.drain_arrived(lambda: self._is_full() or time.monotonic() > until)
         self._connection.heartbeat_tick()
+
+    def _is_full(self) -> bool:
+        """Whether what has arrived must be taken before more is read."""
+        return False
 
     def discard(self) -> None:
         """Close the socket without a word."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import errors
 from .encoding import remote_error
 from .jobs_body import decode
+from .jobs_ids import is_uuid, read_correlation_id
+from .reading import MOST_DEPTH, UNREADABLE, is_deep
 from .request import Request
-
-UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError, AttributeError, KeyError)
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message from a queue: `tag` acknowledges it."""
+    """A message from a queue: `tag` settles it, once.
+
+    body: None where it is larger than the configuration allows; size: of the body, in bytes;
+    redelivered: whether it was delivered before, here or elsewhere, and not settled.
+    """
 
     tag: int
     correlation_id: str
     content_type: str
     body: Any
+    redelivered: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,8 @@ class Reply:
     """What a service answered to the job `uuid`.
 
     text: the result as JSON; result: the same as Python values; error: Nameko's description of an
-    exception, in place of a result; unreadable: why the message is no reply, in place of both.
+    exception, in place of a result; unreadable: why the message is no reply, in place of both;
+    attempt: which attempt it answers, from 1 on; None where the message does not tell.
     """
 
     uuid: str
@@ -39,13 +46,23 @@ class Reply:
     result: Any = None
     error: Mapping[str, Any] | None = None
     unreadable: str = ""
+    attempt: int | None = None
 
 
-def read_reply(delivery: Delivery) -> Reply:
-    """Read a message; one that is no reply of Nameko's in JSON gives an `unreadable` Reply."""
-    uuid = delivery.correlation_id
+def read_reply(delivery: Delivery) -> Reply | None:
+    """Read a message; None where its id is not one of a job's.
+
+    One that is no reply of Nameko's in JSON becomes an `unreadable` Reply.
+    """
+    known = read_correlation_id(delivery.correlation_id)
+    return known and replace(_read(known[0], delivery), attempt=known[1])
+
+
+def _read(uuid: str, delivery: Delivery) -> Reply:
     try:
         content = json.loads(text_of(delivery))
+        if is_deep(content):
+            return Reply(uuid, unreadable=f"it is nested more than {MOST_DEPTH} deep")
         error = content["error"]
         if not isinstance(error, dict | None) or "result" not in content:
             return Reply(uuid, unreadable="it has not the form of a reply of Nameko's")
@@ -72,7 +89,7 @@ def read_progress(delivery: Delivery) -> tuple[str, float] | None:
         uuid = event["job"]
     except UNREADABLE:
         return None
-    if not isinstance(uuid, str) or not math.isfinite(share):
+    if not is_uuid(uuid) or not math.isfinite(share):
         return None
     return uuid, min(1.0, max(0.0, share))
 

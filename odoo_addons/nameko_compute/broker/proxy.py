@@ -86,7 +86,8 @@ class _Method:
 
     def call_async(self, *args: Any, **kwargs: Any) -> _Reply:
         request = Request(*self._names, args, kwargs)
-        message = encoding.encode(request, self._owner.context)
+        most_bytes = self._owner.config.max_message_bytes
+        message = encoding.encode(request, self._owner.context, most_bytes)
         deadline = Deadline(self._owner.timeout)
         try:
             return _Reply(self._owner.begin(request, message, deadline))

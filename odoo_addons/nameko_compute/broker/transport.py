@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from struct import Struct
 from typing import Any
@@ -18,6 +18,7 @@ from amqp.transport import TCPTransport
 
 from .config import BrokerConfig
 from .deadline import Deadline
+from .frames import FrameReader
 from .resolving import resolve
 
 READ_SIZE = 65536  # bytes
@@ -46,6 +47,7 @@ class DeadlineTransport(TCPTransport):
         self.deadline = deadline
         self._buffer = bytearray()
         self._held: list[bytes] | None = None
+        self._renewal: float | None = None  # s
 
     def _connect(self, host: str, port: int, timeout: float | None) -> None:
         addresses = resolve(host, port, self.deadline)
@@ -81,6 +83,15 @@ class DeadlineTransport(TCPTransport):
             data, self._held = b"".join(self._held), None
         self._write(data)
 
+    @contextmanager
+    def renewed(self, seconds: float) -> Iterator[None]:
+        """Have the deadline begin anew each time that the peer has taken some bytes."""
+        self._renewal = seconds
+        try:
+            yield
+        finally:
+            self._renewal = None
+
     def _write(self, data: Any) -> None:
         if self._held is not None:
             self._held.append(bytes(data))
@@ -89,6 +100,8 @@ class DeadlineTransport(TCPTransport):
         while unsent:
             self.sock.settimeout(self.deadline.remaining())
             unsent = unsent[self.sock.send(unsent) :]
+            if self._renewal is not None:
+                self.deadline = Deadline(self._renewal)
 
     def read_frame(self, unpack: Any = None) -> tuple[int, int, bytes]:
         """The next frame: type, channel, payload."""
@@ -149,7 +162,17 @@ class DeadlineConnection(amqp.Connection):
             virtual_host=config.virtual_host,
             heartbeat=heartbeat,
             client_properties={"connection_name": "nameko_compute", "product": "nameko_compute"},
+            frame_handler=self._frame_reader,
         )
+
+    def _frame_reader(self, connection: Any, callback: Any) -> FrameReader:
+        return FrameReader(connection, callback, self._config.max_message_bytes)
+
+    def channel(self, channel_id: int | None = None, callback: Any = None) -> Any:
+        """Open a channel whose messages keep their bodies as bytes."""
+        channel = super().channel(channel_id, callback)
+        channel.auto_decode = False  # the codec would be the sender's choice
+        return channel
 
     def Transport(self, *args: Any, **kwargs: Any) -> DeadlineTransport:  # noqa: N802 (py-amqp's)
         return DeadlineTransport(self._config, self._deadline)
@@ -171,13 +194,14 @@ class DeadlineConnection(amqp.Connection):
         while not handle(read_frame()):
             pass
 
-    def drain_arrived(self) -> None:
-        """Handle what has arrived, without waiting."""
+    def drain_arrived(self, is_enough: Callable[[], bool] = lambda: False) -> None:
+        """Handle what has arrived, without waiting, until it is enough."""
         transport = self.transport
-        while True:  # some may have come together with an answer that was waited for
-            while (frame := transport.take_frame()) is not None:
+        while not is_enough():  # some may have come together with an answer that was waited for
+            frame = transport.take_frame()
+            if frame is not None:
                 self.on_inbound_frame(frame)
-            if not transport.poll():
+            elif not transport.poll():
                 return
 
 

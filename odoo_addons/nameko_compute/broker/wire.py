@@ -212,7 +212,7 @@ class Wire:
         """Whether the connection is alive, as far as is known here, or by asking the broker."""
         try:
             self._connection.transport.deadline = deadline
-            self._connection.drain_arrived()
+            self._connection.drain_arrived(deadline.passed)
             if ask_broker:
                 self._channel.flow(True)
         except LOST:

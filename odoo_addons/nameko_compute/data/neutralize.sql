@@ -4,4 +4,5 @@ UPDATE nameko_job
        done_at = now() AT TIME ZONE 'UTC', error_type = 'DatabaseNeutralized',
        error_message = 'The database was neutralized.'
  WHERE state IN ('pending', 'sent');
+UPDATE nameko_job SET cancel_untold = false WHERE cancel_untold;
 DELETE FROM ir_config_parameter WHERE key = 'nameko_compute.database_identity';

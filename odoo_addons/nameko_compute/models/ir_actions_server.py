@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 from odoo.fields import Command
 
+from ..int4 import Int4
 from .nameko_job import DEFAULT_PRIORITY
 from .nameko_job_values import FIELD_TYPES
 
@@ -14,7 +15,8 @@ class IrActionsServer(models.Model):
     _inherit = "ir.actions.server"
 
     state = fields.Selection(
-        selection_add=[(KIND, "Call a Nameko service"), ("webhook",)], ondelete={KIND: "cascade"}
+        selection_add=[(KIND, "Call a Nameko service"), ("webhook",)],
+        ondelete={KIND: lambda actions: actions._unlink_with_schedules()},
     )
     nameko_method_id = fields.Many2one(
         "nameko.method",
@@ -40,7 +42,7 @@ class IrActionsServer(models.Model):
         copy=True,
     )
     nameko_by_domain = fields.Boolean(
-        "Run on Those That Match",
+        "Run on Records That Match",
         help="As a scheduled action does, which has no records selected. "
         "Otherwise it makes one call without a record.",
     )
@@ -57,11 +59,11 @@ class IrActionsServer(models.Model):
         "Timeout (s)",
         help="How long an answer may take. 0: as long as the settings say.",
     )
-    nameko_priority = fields.Integer(
+    nameko_priority = Int4(
         "Job's Priority", default=DEFAULT_PRIORITY, help="The lower, the earlier."
     )
-    nameko_max_attempts = fields.Integer(
-        "Most Attempts",
+    nameko_max_attempts = Int4(
+        "Maximum Attempts",
         help="How often it is sent where no answer comes in time. 0: as the settings say.",
     )
     nameko_identity_key = fields.Char(
@@ -96,6 +98,12 @@ class IrActionsServer(models.Model):
         "On Error",
         default="raise",
     )
+
+    def _unlink_with_schedules(self) -> None:
+        """Delete these actions where the addon goes: a scheduled action would keep its own."""
+        schedules = self.env["ir.cron"].with_context(active_test=False)
+        schedules.search([("ir_actions_server_id", "in", self.ids)]).unlink()
+        self.exists().unlink()
 
     @api.depends("nameko_method_id")
     def _compute_nameko_names(self) -> None:

@@ -6,14 +6,14 @@ from odoo import api, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.orm.fields import Field
 
+from ..broker.names import are_names
+from ..int4 import MOST
 from ..result_path import is_path
 from .ir_actions_server import KIND, MANAGER
 from .nameko_job_values import FIELD_TYPES
 
 NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
 ADMINISTRATOR = "base.group_system"
-MOST = 2**31 - 1
-MOST_NAME = 255  # bytes of a routing key
 
 
 class IrActionsServer(models.Model):
@@ -25,9 +25,12 @@ class IrActionsServer(models.Model):
     def _check_nameko_names(self) -> None:
         for action in self.filtered(lambda each: each.state == KIND):
             service, method = action.nameko_service or "", action.nameko_method or ""
-            if not _are_names(service, method):
+            if not are_names(service, method):
                 raise ValidationError(
-                    self.env._("A service and a method need names, a method's without dots.")
+                    self.env._(
+                        "A service and a method need names, a method's without dots, and not "
+                        "longer than the message broker allows: 255 bytes."
+                    )
                 )
             chosen = action.sudo().nameko_method_id
             if chosen and (chosen.service, chosen.name) != (service, method):
@@ -131,12 +134,14 @@ class IrActionsServer(models.Model):
         return result
 
     def copy_data(self, default: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Let managers copy their actions: all but the code, which they may not see."""
+        """Let managers copy their actions: all but the code and the path, which are not theirs."""
         if self.env.su or self.env.user.has_group(ADMINISTRATOR):
             return super().copy_data(default)
         self.check_access("read")
         copies = super(IrActionsServer, self.sudo()).copy_data(default)
-        return [{name: copy[name] for name in copy if name != "code"} for copy in copies]
+        return [
+            {name: copy[name] for name in copy if name not in ("code", "path")} for copy in copies
+        ]
 
     def unlink(self) -> bool:
         """Let managers delete their actions, with what Odoo looks up meanwhile."""
@@ -168,16 +173,21 @@ class IrActionsServer(models.Model):
                         "rules or of scheduled actions."
                     )
                 )
+            if any(action._nameko_runs_for_outsiders() for action in calls):
+                raise AccessError(
+                    self.env._("Only administrators let others than internal users run actions.")
+                )
+            for action in calls:
+                action._nameko_check_reach(user)
 
     def _nameko_runs_elsewhere(self) -> bool:
         rule = "base_automation_id"  # of an addon that may not be installed
         others = self.parent_id or self.child_ids or self.ir_cron_ids
         return bool(others or (rule in self._fields and self[rule]))
 
-
-def _are_names(service: str, method: str) -> bool:
-    key = f"{service}.{method}".encode(errors="replace")
-    return bool(service and method) and "." not in method and len(key) <= MOST_NAME
+    def _nameko_runs_for_outsiders(self) -> bool:
+        internal = self.env.ref("base.group_user")
+        return any(internal not in group.all_implied_ids for group in self.group_ids)
 
 
 def _takes(field: Field) -> bool:

@@ -1,20 +1,19 @@
 """The kind of server action “Call a Nameko service”: later, as jobs."""
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from odoo import fields, models
 from odoo.exceptions import UserError
 
 from ..broker.request import Request
-from ..exceptions import UnusableExpression
+from ..exceptions import NamekoError, UnusableExpression
 from ..expression import context_of
 from ..job_request import JobOptions, JobRequest
 from ..record_view import RecordView
 from .ir_actions_server_run import Outcomes
-from .nameko_job_apply import Finish, Row
-
-if TYPE_CHECKING:
-    from ..broker.jobs_reply import Reply
+from .nameko_job_answer import Answer
+from .nameko_job_finish import Finish
 
 ON_RESULT = "_on_nameko_action_result"
 ON_ERROR = "_on_nameko_action_error"
@@ -32,12 +31,11 @@ class NamekoJob(models.Model):
         help="Sees to the result.",
     )
 
-    def _apply_one(self, row: Row, reply: "Reply") -> Finish:
+    def _failed(self, answer: Answer, problem: Exception) -> Finish:
         """Tell also that a result came that could not be written; it is kept all the same."""
-        finish = super()._apply_one(row, reply)
-        if finish.error and row.on_error == ON_ERROR:
-            self._tell_error(row, finish.error)
-        return finish
+        if not answer.error and answer.row.on_error == ON_ERROR:
+            self._in_savepoint(partial(self._call, answer.row, ON_ERROR, problem))
+        return super()._failed(answer, problem)
 
 
 class IrActionsServer(models.Model):
@@ -59,14 +57,18 @@ class IrActionsServer(models.Model):
 
     def _nameko_job_or_error(
         self, target: models.BaseModel, request: Request | UnusableExpression
-    ) -> JobRequest | UnusableExpression:
+    ) -> JobRequest | NamekoError:
         if isinstance(request, UnusableExpression):
             return request
         try:
             options = self._nameko_job_options(target)
-        except UnusableExpression as error:
+            wanted = JobRequest(
+                request.service, request.method, request.args, request.kwargs, options
+            )
+            target.env["nameko.rpc"]._encode_arguments(wanted)
+        except NamekoError as error:  # of this record alone
             return error
-        return JobRequest(request.service, request.method, request.args, request.kwargs, options)
+        return wanted
 
     def _nameko_job_options(self, target: models.BaseModel) -> JobOptions:
         on_result = None if self.nameko_result_kind == "nothing" else ON_RESULT
@@ -86,7 +88,8 @@ class IrActionsServer(models.Model):
         expression = self.nameko_identity_key
         if not expression:
             return None
-        context = {**context_of(target.env), "record": RecordView(target)}
+        limit = self._nameko_limit
+        context = {**context_of(target.env, limit), "record": RecordView(target, limit)}
         name = self._fields["nameko_identity_key"]._description_string(self.env)
         key = str(self._nameko_evaluated(expression, context, name, target))
         if len(key) > MOST_KEY or not key.isprintable():
@@ -100,18 +103,9 @@ class IrActionsServer(models.Model):
         self._nameko_write({target: self._nameko_value(target, answer)})
 
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
+        """Post the error where it is wanted; users are told by ir_actions_server_failures.py."""
         if self.nameko_on_error == "chatter":
             self._nameko_post(target, str(error))
-        elif self.nameko_on_error == "raise":
-            target.env.user._bus_send(
-                "simple_notification",
-                {
-                    "title": self.name,
-                    "message": f"{target.display_name}: {error}",
-                    "type": "warning",
-                    "sticky": True,
-                },
-            )
 
 
 class Base(models.AbstractModel):

@@ -7,22 +7,35 @@ from typing import Any
 
 from odoo import models
 from odoo.exceptions import AccessError, UserError
+from odoo.fields import Domain
 
 from ..broker.request import Request
+from ..clicks import is_under_way
 from ..client_actions import notification
 from ..exceptions import NamekoError, ResultNotWritten, UnusableExpression, UnusableResult
 from ..expression import InvalidExpression, context_of, evaluate
-from ..record_view import RecordView
+from ..record_view import BeyondLimitError, Limit, RecordView
 from ..result_path import NotThere, part_of
 from .nameko_job_values import field_value
 
 _logger = logging.getLogger(__name__)
-RUNNING = "nameko_action_ids"  # in the context: actions whose results are being written
+RUNNING = "nameko_running_actions"  # in the context: a RunningActions
+SCHEDULED = "nameko_scheduled"  # in the context: BY_THE_SCHEDULER, where it runs the action
+BY_THE_SCHEDULER = object()  # what a context holds that came over the web, it cannot be
 ERRORS_SHOWN = 3
 
 # What came of each target: a value, or the error that it met. A target is a record, or the empty
 # recordset for a call without one.
 Outcomes = dict[models.BaseModel, Any]
+
+
+class RunningActions(frozenset[int]):
+    """The actions whose results are being written; a context from the web holds none."""
+
+
+def running_actions(context: Mapping[str, Any]) -> RunningActions:
+    running = context.get(RUNNING)
+    return running if isinstance(running, RunningActions) else RunningActions()
 
 
 class IrActionsServer(models.Model):
@@ -41,16 +54,40 @@ class IrActionsServer(models.Model):
         :raises odoo.exceptions.AccessError: before anything was sent
         :raises exceptions.NamekoError: where nothing came of it and the user is to be told
         """
-        if self.id in self.env.context.get(RUNNING, ()):  # a rule that its own result has set off
+        if self.id in running_actions(self.env.context):  # a rule that its own result has set off
             return False
+        by_code = bool(eval_context and eval_context["env"].su)
+        self._nameko_check_caller()
         targets = self._nameko_targets(eval_context or {})
+        if not (by_code or self._nameko_is_allowed()):
+            targets.check_access("write")
+        self._nameko_check_access(targets)
         if not targets and self.nameko_by_domain:
             return False
-        self._nameko_check_access(targets)
+        if not by_code:
+            self._nameko_check_click(targets)
         requests = self._nameko_requests(list(targets) or [targets])
         if self.nameko_when == "later":
             return self._nameko_told(self._nameko_delay(requests))
         return self._nameko_told(self._nameko_take(self._nameko_call(requests)))
+
+    # By whom
+
+    def _nameko_is_allowed(self) -> bool:
+        """Tell whether this user is allowed explicitly: by a group, or by the schedule."""
+        scheduled = self.env.context.get(SCHEDULED) is BY_THE_SCHEDULER
+        return scheduled or bool(self.group_ids & self.env.user.all_group_ids)
+
+    def _nameko_check_caller(self) -> None:
+        """Refuse portal and public users, whatever set the action off."""
+        if not (self.env.user._is_internal() or self._nameko_is_allowed()):
+            raise AccessError(
+                self.env._(
+                    "“%s” calls a service, which only internal users may do. An administrator "
+                    "allows it to others by adding a group of theirs to the action.",
+                    self.name,
+                )
+            )
 
     # On what
 
@@ -74,10 +111,11 @@ class IrActionsServer(models.Model):
 
     def _nameko_matching(self, model: models.BaseModel) -> models.BaseModel:
         """Give the records of the action's domain."""
-        expression, context = self.nameko_domain or "[]", context_of(model.env)
-        domain = self._nameko_evaluated(expression, context, "domain", model)
+        expression, limit = self.nameko_domain or "[]", self._nameko_limit
+        domain = self._nameko_evaluated(expression, context_of(model.env, limit), "domain", model)
         try:
-            return model.search(domain)
+            found = model.search(domain)
+            return self._nameko_within(found, domain, limit) if limit else found
         except (TypeError, ValueError, AttributeError) as error:
             raise UnusableExpression(
                 self.env._(
@@ -85,8 +123,27 @@ class IrActionsServer(models.Model):
                 )
             ) from error
 
+    def _nameko_within(
+        self, found: models.BaseModel, domain: Any, limit: Limit
+    ) -> models.BaseModel:
+        """Return those that the domain finds for the designer, too."""
+        try:
+            within = limit.of(found).search(Domain(domain) & Domain("id", "in", found.ids))
+        except AccessError as error:
+            raise self._nameko_beyond(error) from error
+        ids = set(within.ids)
+        return found.filtered(lambda record: record.id in ids)
+
     def _nameko_check_access(self, targets: models.BaseModel) -> None:
         """Refuse before anything is sent what could not be written after."""
+        self._nameko_check_rights(targets)
+        if limit := self._nameko_limit:
+            try:
+                self._nameko_check_rights(limit.of(targets))
+            except AccessError as error:
+                raise self._nameko_beyond(error) from error
+
+    def _nameko_check_rights(self, targets: models.BaseModel) -> None:
         targets.check_access("read")
         if self.nameko_result_kind == "field":
             targets.check_access("write")
@@ -95,18 +152,31 @@ class IrActionsServer(models.Model):
         if targets and "chatter" in (self.nameko_result_kind, self.nameko_on_error):
             targets.check_access(targets._mail_post_access)
 
+    def _nameko_check_click(self, targets: models.BaseModel) -> None:
+        """Raise UserError where an earlier click runs this action on the same records."""
+        if is_under_way(targets, f"{self._name} {self.id}"):
+            raise UserError(
+                self.env._("“%s” runs already, by an earlier click. Wait for it.", self.name)
+            )
+
     # What is asked
 
     def _nameko_requests(self, targets: list[models.BaseModel]) -> Outcomes:
         """Give the request of each target, or the error of an expression."""
-        context = context_of(targets[0].env)
-        return {target: self._nameko_request_or_error(target, context) for target in targets}
+        limit = self._nameko_limit
+        names = context_of(targets[0].env, limit)
+        return {
+            target: self._nameko_request_or_error(
+                target, {**names, "record": RecordView(target, limit)}
+            )
+            for target in targets
+        }
 
     def _nameko_request_or_error(
         self, target: models.BaseModel, context: Mapping[str, Any]
     ) -> Request | UnusableExpression:
         try:
-            return self._nameko_request(target, {**context, "record": RecordView(target)})
+            return self._nameko_request(target, context)
         except UnusableExpression as error:
             return error
 
@@ -132,7 +202,7 @@ class IrActionsServer(models.Model):
 
         value = self._nameko_evaluated(row.value, context, row.name, target)
         try:
-            encode_body(self.nameko_service, self.nameko_method, (), {row.name: value})
+            encode_body(Request(self.nameko_service, self.nameko_method, (), {row.name: value}))
         except NotSendable as error:
             raise self._nameko_unusable(row.value, row.name, target, str(error)) from error
         return value
@@ -144,6 +214,8 @@ class IrActionsServer(models.Model):
             return evaluate(expression, context)
         except InvalidExpression as error:
             raise self._nameko_unusable(expression, name, target, str(error)) from error
+        except BeyondLimitError as error:
+            raise self._nameko_beyond(error) from error
         except AccessError:
             raise
         except UserError as error:  # of a computed field
@@ -223,7 +295,7 @@ class IrActionsServer(models.Model):
         return self.env["nameko.job"]._in_savepoint(lambda: self._nameko_write(values))
 
     def _nameko_write(self, values: Outcomes) -> None:
-        running = (*self.env.context.get(RUNNING, ()), self.id)
+        running = RunningActions({*running_actions(self.env.context), self.id})
         for target, value in values.items():
             record = target.with_context(**{RUNNING: running})
             if self.nameko_result_kind == "field":

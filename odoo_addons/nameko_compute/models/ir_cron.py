@@ -5,6 +5,7 @@ from typing import Any
 from odoo import api, fields, models
 
 from .ir_actions_server import KIND, MANAGER, offer_parameters, take_names
+from .ir_actions_server_run import BY_THE_SCHEDULER, SCHEDULED
 
 
 class IrCron(models.Model):
@@ -32,3 +33,10 @@ class IrCron(models.Model):
     def action_nameko_try(self) -> dict[str, Any]:
         """Try the action that is scheduled: fields are inherited from it, methods are not."""
         return self.ir_actions_server_id.action_nameko_try()
+
+    def _callback(self, cron_name: str, server_action_id: int) -> None:
+        """Have the action know that it runs on schedule: an administrator has allowed that."""
+        action = self.env["ir.actions.server"].sudo().browse(server_action_id)
+        if action.state == KIND:
+            self = self.with_context(**{SCHEDULED: BY_THE_SCHEDULER})  # noqa: PLW0642
+        return super()._callback(cron_name, server_action_id)

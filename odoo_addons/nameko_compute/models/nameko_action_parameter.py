@@ -55,6 +55,33 @@ class NamekoActionParameter(models.Model):
         for row in self:
             row._check_expression(row.name, row.value)
 
+    @api.model_create_multi
+    def create(self, vals_list: list[dict[str, Any]]) -> "NamekoActionParameter":
+        """Let those alone add rows who may change the action, as with all that follows."""
+        rows = super().create(vals_list)
+        rows._check_designer()
+        rows.action_id._nameko_note_designer()
+        return rows
+
+    def write(self, vals: dict[str, Any]) -> bool:
+        """Check before and after: a row may move from one action to another."""
+        self._check_designer()
+        result = super().write(vals)
+        self._check_designer()
+        self.action_id._nameko_note_designer()
+        return result
+
+    def unlink(self) -> bool:
+        self._check_designer()
+        self.action_id._nameko_note_designer()
+        return super().unlink()
+
+    def _check_designer(self) -> None:
+        """Raise AccessError where this user may not have the actions of these rows be so."""
+        if self:
+            self.check_access("read")
+            self.action_id._check_nameko_designer()
+
     @api.model
     def _check_expression(self, name: str, expression: Any) -> None:
         if expression and (reason := fault(expression)):

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tools import split_every
 
 from ..broker.request import Request
-from ..client_actions import notification
+from ..clicks import is_under_way
+from ..client_actions import Kind, notification
 from ..exceptions import NamekoError, RemoteError, UnusableResult
-from .nameko_job_values import shorten
+from ..option_checks import are_saved
+from ..texts import shorten
 
 PAIRS_A_REQUEST = 1000
 
@@ -65,39 +67,74 @@ class NamekoCompute(models.Model):
         self.state = "draft"
 
     def action_suma(self) -> dict[str, Any] | None:
-        """Have the service `compute` add the operands, and write its answers.
+        """Have the service `compute` add the operands of the sums, and write its answers.
 
         On one record an error is raised and nothing is written; of many, each keeps its own.
 
+        :raises odoo.exceptions.UserError: none of them is a sum
         :raises exceptions.NamekoError: what happened, and what to do
         """
-        self.check_access("write")  # before a service is asked; once, for it takes its time
-        self.filtered(lambda record: record.operation != "sum").operation = "sum"
+        self._check_pressed()
+        todo, skipped = self._ready_now(sums_only=True)
         if len(self) == 1:
-            self._compute_one("method", self._operands())
+            todo._compute_one("method", todo._operands())
             return None
-        return self._compute_many(mailed=False)
+        return todo._compute_many(mailed=False, skipped=skipped)
 
     def action_compute(self) -> dict[str, Any] | None:
         """Have the service `compute` carry out the selected operations, as `action_suma` does."""
-        self.check_access("write")
+        self._check_pressed()
+        todo, skipped = self._ready_now(sums_only=False)
         if len(self) == 1:
-            email = self._mail_address()
-            self._compute_one("compute", (self.operation, *self._operands(), email))
+            email = todo._mail_address()
+            todo._compute_one("compute", (todo.operation, *todo._operands(), email))
             return None
-        return self._compute_many(mailed=True)
+        return todo._compute_many(mailed=True, skipped=skipped)
+
+    def _check_pressed(self) -> None:
+        """See, before a service is asked, that each is saved and may be written."""
+        self.check_access("write")
+        if not are_saved(self):
+            raise UserError(self.env._("Save the record first."))
+        if is_under_way(self, "compute"):
+            raise UserError(self.env._("An earlier click computes this already. Wait for it."))
+
+    def _ready_now(self, *, sums_only: bool) -> tuple["NamekoCompute", list[str]]:
+        """Return those that can be computed now, and of the others how many and why not.
+
+        :raises odoo.exceptions.UserError: there is none
+        """
+        todo, reasons = self, []
+        for refused, reason in self._not_now(sums_only=sums_only):
+            if refused and refused == self:
+                raise UserError(reason)
+            if count := len(refused & todo):
+                reasons.append(self.env._("%(count)s skipped: %(reason)s",
+                                          count=count, reason=reason))  # fmt: skip
+            todo -= refused
+        if self and not todo:
+            raise UserError("\n".join(reasons))
+        return todo, reasons
+
+    def _not_now(self, *, sums_only: bool) -> list[tuple["NamekoCompute", str]]:
+        """Return records that cannot be computed now, with the reason."""
+        others = self.filtered(lambda record: sums_only and record.operation != "sum")
+        reason = self.env._("The operation is not Sum. Press “Compute”, or select Sum.")
+        return [(others, reason)]
 
     def _compute_one(self, method: str, arguments: tuple[Any, ...]) -> None:
         answer = self.env["nameko.rpc"].call("compute", method, *arguments)
-        self.sudo().write({"result": self._to_number(answer), **self._done_values()})
+        result = {"result": self._to_number(answer)}
+        self.sudo().write({**self._fresh_values(), **self._done_values(), **result})
 
-    def _compute_many(self, *, mailed: bool) -> dict[str, Any]:
+    def _compute_many(self, *, mailed: bool, skipped: list[str]) -> dict[str, Any]:
         """Compute in batches, and mail record by record where that is wanted."""
         to_mail = self.filtered("is_mailed") if mailed else self.browse()
         outcomes = {**(self - to_mail)._batch_outcomes(), **to_mail._single_outcomes()}
         self._raise_if_nothing_ran(outcomes)
+        self.sudo().write(self._fresh_values())
         self._write_outcomes(outcomes)
-        return self._many_done(outcomes)
+        return self._many_done(outcomes, skipped)
 
     def _batch_outcomes(self) -> Outcomes:
         """Compute many pairs a request; where one of them fails, each record on its own."""
@@ -180,12 +217,15 @@ class NamekoCompute(models.Model):
             "computed_at": fields.Datetime.now(),
         }
 
-    def _many_done(self, outcomes: Outcomes) -> dict[str, Any]:
+    def _many_done(self, outcomes: Outcomes, skipped: list[str]) -> dict[str, Any]:
         """Tell how it went, and have the view show the results."""
         failed = sum(isinstance(outcome, NamekoError) for outcome in outcomes.values())
         done = len(outcomes) - failed
         message = self.env._("%(done)s computed, %(failed)s failed", done=done, failed=failed)
-        return notification(message, "warning" if failed else "success", reload=True)
+        kind: Kind = "warning" if failed or skipped else "success"
+        return notification(
+            "\n".join([f"{message}.", *skipped] if skipped else [message]), kind, reload=True
+        )
 
     def _operands(self) -> tuple[int | float, int | float]:
         return _wire_number(self.value), _wire_number(self.other)

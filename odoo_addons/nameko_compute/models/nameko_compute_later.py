@@ -1,13 +1,17 @@
 """Computations whose results come later, as jobs."""
 
+import logging
 from typing import Any
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError
 
+from ..client_actions import notification
 from ..exceptions import NamekoError
 from ..job_request import JobOptions, JobRequest
+from .nameko_job import LIVE
 
+_logger = logging.getLogger(__name__)
 LATER_ONLY = ("prime_count",)
 PENDING_AT_ONCE = 10_000
 
@@ -20,34 +24,66 @@ class NamekoCompute(models.Model):
         selection_add=[("prime_count", "Number of Primes")],
         ondelete={"prime_count": "set default"},
     )
+    other = fields.Float(required=False)
     state = fields.Selection(
         selection_add=[("queued", "Queued"), ("done",), ("failed",)],
         ondelete={"queued": "set default"},
     )
     job_id = fields.Many2one(
-        "nameko.job", readonly=True, copy=False, index="btree_not_null", ondelete="set null"
+        "nameko.job",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        ondelete="set null",
+        help="Whose answer is the result, if it comes.",
     )
-    progress = fields.Float(related="job_id.progress", related_sudo=True)
+    progress = fields.Float(compute="_compute_progress")
 
-    def action_compute_later(self) -> None:
+    _other_required = models.Constraint(
+        "CHECK (other IS NOT NULL OR operation = 'prime_count')",
+        "This operation needs two operands.",
+    )
+
+    @api.depends("job_id.progress")
+    @api.depends_context("uid", "allowed_company_ids")
+    def _compute_progress(self) -> None:
+        """Take it from the jobs that the user may read."""
+        readable = self.job_id._filtered_access("read")
+        for record in self:
+            record.progress = record.job_id.progress if record.job_id in readable else 0
+
+    @api.model
+    def _fresh_values(self) -> dict[str, Any]:
+        return {**super()._fresh_values(), "job_id": False}
+
+    def action_compute_later(self) -> dict[str, Any] | None:
         """Queue the computations; their results are written when the service has answered."""
+        self._check_pressed()
         todo = self.filtered(lambda record: record.state != "queued")
-        todo.check_access("write")
         jobs = todo.env["nameko.rpc"].delay_many([record._job_request() for record in todo])
-        for record, job in zip(todo, jobs, strict=True):
+        todo.sudo().write({**self._fresh_values(), "state": "queued"})
+        for record, job in zip(todo.sudo(), jobs, strict=True):
             record.job_id = job
-        todo.write({"state": "queued", "error": False, "result": 0})
+        return None if len(self) == 1 else self._many_queued(len(todo), len(self - todo))
 
-    def action_compute(self) -> dict[str, Any] | None:
-        """Refuse what takes too long to wait for."""
-        self._refuse_later_only()
-        return super().action_compute()
+    def _many_queued(self, count: int, skipped: int) -> dict[str, Any]:
+        lines = [self.env._("%s queued.", count)]
+        if skipped:
+            lines.append(self.env._("%s skipped: they are queued already.", skipped))
+        return notification("\n".join(lines), "warning" if skipped else "success", reload=True)
 
-    def _refuse_later_only(self) -> None:
-        if any(record.operation in LATER_ONLY for record in self):
-            raise UserError(
-                self.env._("Counting primes takes too long to wait for: press “Compute Later”.")
-            )
+    def _not_now(self, *, sums_only: bool) -> list[tuple["NamekoCompute", str]]:
+        """Refuse what a job computes already, and what takes too long to wait for."""
+        queued = self.filtered(lambda record: record.state == "queued")
+        too_long = self.filtered(lambda record: record.operation in LATER_ONLY)
+        return [
+            (queued, self.env._("A job computes it already. Wait for it, or cancel the job.")),
+            (
+                too_long,
+                self.env._("Counting primes takes too long to wait for: press “Compute Later”."),
+            ),
+            *super()._not_now(sums_only=sums_only),
+        ]
 
     def _job_request(self) -> JobRequest:
         options = JobOptions(record=self, on_result="_on_computed", on_error="_on_not_computed")
@@ -58,18 +94,37 @@ class NamekoCompute(models.Model):
         return JobRequest("compute", "compute", arguments, {}, options)
 
     def _on_computed(self, result: Any) -> None:
-        if self.state == "queued":
+        if self._is_awaited():
             self._write_outcomes({self: self._number_or_error(result)})
 
     def _on_not_computed(self, error: NamekoError) -> None:
-        if self.state == "queued":
+        if self._is_awaited():
             self._write_outcomes({self: error})
+
+    def _is_awaited(self) -> bool:
+        """Tell whether the job that is ending is the one whose answer is the result.
+
+        It is not any more where the operands have changed, or another result has come, since.
+        """
+        return bool(self.job_id) and self.sudo().job_id.uuid == self.env.context["nameko_job"]
+
+    def _abandon_result(self) -> None:
+        """Cancel the jobs that compute with the operands of before."""
+        jobs = self.job_id.filtered(lambda job: job.state in LIVE)
+        if jobs:
+            self.job_id = False
+            jobs._set_cancelled(self.env._("The operands were changed."))
 
     @api.model
     def _cron_compute_pending(self) -> None:
-        """Queue the drafts, each as a job of whoever made it."""
+        """Queue the drafts, each as a job of whoever made it; those that cannot be have failed."""
+        if not self.env.su:
+            raise AccessError(self.env._("Only the scheduler does this."))
         drafts = self.search([("state", "=", "draft")], limit=PENDING_AT_ONCE, order="id")
         for (user, company), records in drafts.grouped(
-            lambda r: (r.create_uid, r.company_id)
+            lambda record: (record.create_uid, record.company_id)
         ).items():
-            records.with_user(user).with_company(company).action_compute_later()
+            theirs = records.with_user(user).with_company(company)
+            if error := self.env["nameko.job"]._in_savepoint(theirs.action_compute_later):
+                _logger.warning("The drafts of %s cannot be queued: %s", user.login, error)
+                records.sudo().write({"state": "failed", "error": str(error)})

@@ -5,7 +5,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 
 from ..parameters import INSTANCE_DAYS
-from .nameko_service import STATES
+from .nameko_service import INSTANCE_STATES
 
 
 class NamekoInstance(models.Model):
@@ -22,9 +22,10 @@ class NamekoInstance(models.Model):
     started = fields.Datetime(readonly=True, help="By the clock of its machine.")
     last_seen = fields.Datetime(readonly=True, help="When its last beat was taken.")
     interval = fields.Float("Interval (s)", readonly=True, aggregator=None)
-    state = fields.Selection(STATES, required=True, readonly=True, default="up")
+    state = fields.Selection(INSTANCE_STATES, required=True, readonly=True, default="up")
     late_since = fields.Datetime(readonly=True)
     fingerprint = fields.Char(readonly=True, help="Of all that it said of itself.")
+    method_names = fields.Json(readonly=True, help="The names of its methods by service.")
     service_ids = fields.Many2many("nameko.service", string="Services", readonly=True)
 
     _once = models.Constraint("UNIQUE (uuid)", "An instance is in the catalogue once.")
@@ -36,7 +37,7 @@ class NamekoInstance(models.Model):
 
     @api.autovacuum
     def _gc_gone(self) -> None:
-        """Delete instances that went long ago; their services stay."""
+        """Delete instances that went or stopped long ago; their services stay."""
         keep = timedelta(days=INSTANCE_DAYS.read(self.env))
         limit = fields.Datetime.now() - keep
-        self.search([("state", "=", "gone"), ("last_seen", "<", limit)]).unlink()
+        self.search([("state", "in", ("gone", "stopped")), ("last_seen", "<", limit)]).unlink()

@@ -3,6 +3,7 @@
 import logging
 
 from odoo import api, models
+from odoo.exceptions import AccessError
 
 _logger = logging.getLogger(__name__)
 
@@ -13,6 +14,8 @@ class NamekoInstance(models.Model):
     @api.model
     def _cron_keep(self) -> None:
         """Write the beats that came since the last run, and who is missed, unless a relay does."""
+        if not self.env.su:
+            raise AccessError(self.env._("Only the scheduler does this."))
         if self.env["nameko.job"]._relay_runs():
             return
         from ..relay.catalogue import keep_once  # noqa: PLC0415  loads amqp

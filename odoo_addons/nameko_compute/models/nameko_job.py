@@ -3,7 +3,6 @@
 from typing import Any
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
 
 LIVE = ("pending", "sent")
 DEFAULT_PRIORITY = 10
@@ -53,7 +52,15 @@ class NamekoJob(models.Model):
     deadline = fields.Datetime(readonly=True, help="Without an answer by then it is sent again.")
     timeout = fields.Float("Timeout (s)", readonly=True, aggregator=None)
     attempts = fields.Integer(readonly=True, aggregator="avg")
-    max_attempts = fields.Integer("Most Attempts", readonly=True, aggregator=None)
+    sendings = fields.Integer(
+        readonly=True, aggregator=None,
+        help="How often it was sent: never counted anew, as the attempts are when it is retried.",
+    )  # fmt: skip
+    write_tries = fields.Integer(
+        "Tries to Write", readonly=True, aggregator=None,
+        help="How often the answer was written once more after a relay had ended meanwhile.",
+    )  # fmt: skip
+    max_attempts = fields.Integer("Maximum Attempts", readonly=True, aggregator=None)
     retry_delays = fields.Char("Retry Delays (s)", readonly=True)
     retry_on = fields.Char("Retried Errors", readonly=True)
     identity_key = fields.Char(readonly=True)
@@ -79,7 +86,10 @@ class NamekoJob(models.Model):
     sent_at = fields.Datetime(readonly=True)
     done_at = fields.Datetime("Finished At", readonly=True)
     seconds = fields.Float(
-        "Duration (s)", readonly=True, aggregator="avg", help="From creation on."
+        "Duration (s)",
+        readonly=True,
+        aggregator="avg",
+        help="From the last time that it was sent to the answer.",
     )
     result = fields.Text(readonly=True, prefetch=False)
     has_result = fields.Boolean(readonly=True)
@@ -117,41 +127,6 @@ class NamekoJob(models.Model):
         from ..broker.jobs_body import decode  # noqa: PLC0415  loads kombu
 
         return decode(self.result) if self.has_result else None
-
-    def action_cancel(self) -> None:
-        """Have these jobs not run, or their results not be written where they run already."""
-        self._check_mine()
-        self.sudo()._set_cancelled(self.env._("Cancelled by %s", self.env.user.name))
-
-    def action_retry(self) -> None:
-        """Send failed and cancelled jobs again, from the first attempt on."""
-        self._check_mine()
-        self.env["nameko.rpc"]._check_allowed(*set(self.mapped("service")))
-        self.sudo()._set_pending_again()
-
-    def action_apply_again(self) -> None:
-        """Write the results of failed jobs once more, without computing again."""
-        self._check_mine()
-        self.sudo()._apply_kept_results()
-
-    def action_open_record(self) -> dict[str, Any]:
-        """Show the record that the result is for."""
-        self.ensure_one()
-        if not self.res_model or self.res_model not in self.env:
-            raise UserError(self.env._("This job belongs to no record."))
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
-
-    def _check_mine(self) -> None:
-        """Let users touch their own jobs, and managers those of their companies."""
-        self.check_access("read")
-        is_manager = self.env.user.has_group("nameko_compute.group_nameko_manager")
-        if not (self.env.su or is_manager or self.user_id <= self.env.user):
-            raise AccessError(self.env._("These jobs belong to somebody else."))
 
     @api.model
     def _notify(self) -> None:

@@ -1,19 +1,30 @@
 """Replies become results: written as the user who asked, each exactly once."""
 
-import json
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import psycopg2.errors
+
 from odoo import api, models
-from odoo.exceptions import MissingError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.exceptions import MissingError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 from odoo.tools import groupby
 
-from ..exceptions import NamekoError, RemoteError, user_error
+from ..exceptions import (
+    InvalidJob,
+    NamekoError,
+    PredecessorFailed,
+    ResultNotWritten,
+    user_error,
+)
+from ..texts import clean
 from .nameko_job import LIVE
+from .nameko_job_answer import Answer, Applied, Event, GivenUp, Lost, Pace, Postponed
+from .nameko_job_finish import Finish, Row, describe
 from .nameko_job_values import field_value
 from .nameko_rpc_delay import check_callback
 
@@ -21,63 +32,7 @@ if TYPE_CHECKING:
     from ..broker.jobs_reply import Reply
 
 _logger = logging.getLogger(__name__)
-NUL = "\0"  # which PostgreSQL's texts cannot hold
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is needed of a job to finish it."""
-
-    id: int
-    uuid: str
-    state: str
-    service: str
-    method: str
-    res_model: str | None
-    res_id: int | None
-    result_field: str | None
-    on_result: str | None
-    on_error: str | None
-    user_id: int
-    company_id: int
-    language: str | None
-    attempts: int
-    max_attempts: int
-    retry_on: str | None
-    error_type: str | None
-
-    def retries(self, error_type: str) -> bool:
-        """Tell whether it is tried again after this exception of the service's."""
-        wanted = (self.retry_on or "").split(",")
-        return self.attempts < self.max_attempts and (error_type in wanted or "*" in wanted)
-
-
-@dataclass(frozen=True)
-class Finish:
-    """How a job ends: with its `result` as JSON, an `error`, or both where it was not written."""
-
-    row: Row
-    result: str | None = None
-    error: Exception | None = None
-    state: str | None = None
-
-    def values(self) -> dict[str, Any]:
-        error_type, message = describe(self.error) if self.error else (None, None)
-        return {
-            "id": self.row.id,
-            "state": self.state or ("failed" if self.error else "done"),
-            "result": self.result,
-            "error_type": error_type,
-            "error_message": message,
-        }
-
-
-def describe(error: Exception) -> tuple[str, str]:
-    """Give an error's type and message as a job keeps them: of a remote one, the service's."""
-    kind = type(error).__name__
-    if isinstance(error, RemoteError) and error.error is not None:
-        kind = getattr(error.error, "exc_type", "") or kind
-    return kind.replace(NUL, ""), str(error).replace(NUL, "") or kind
+TOGETHER = 50  # results of a field that are written at once
 
 
 class NamekoJob(models.Model):
@@ -85,174 +40,304 @@ class NamekoJob(models.Model):
 
     @api.model
     @api.private
-    def apply_replies(self, replies: Sequence["Reply"]) -> set[str]:
+    def apply_replies(self, events: Sequence[Event], pace: Pace | None = None) -> Applied:
         """Finish the jobs that these replies answer, in the current transaction.
 
         A reply to a job that has finished already is dropped. Whoever calls this commits, and then
         acknowledges the replies.
 
-        :return: the uuids that name no job
         :raises psycopg2.Error: one of PG_CONCURRENCY_EXCEPTIONS_TO_RETRY: roll back and do it again
         """
-        rows = self._lock_rows([reply.uuid for reply in replies])
-        first = {reply.uuid: reply for reply in reversed(replies)}
-        answered = [(row, first[row.uuid]) for row in rows.values() if row.state in LIVE]
-        self._finish_answered(answered)
-        return first.keys() - rows.keys()
+        pace = pace or Pace()
+        rows, locked = self._lock_free_rows(dict.fromkeys(event.uuid for event in events))
+        applied = Applied(busy=locked)
+        applied.unknown = {e.uuid for e in events if not isinstance(e, Lost)} - rows.keys() - locked
+        answers = self._admitted(self._answers(rows, events), pace, applied)
+        answers = self._free(answers, applied)
+        again = {a.row.id for a in answers if a.error and a.row.retries(describe(a.error)[0])}
+        self.retry_later(list(again))
+        self._apply([answer for answer in answers if answer.row.id not in again], pace, applied)
+        return applied
 
     @api.model
     @api.private
-    def fail_reply(self, reply: "Reply", error: Exception) -> None:
-        """Finish a job whose result could not be committed; the result is kept."""
-        for row in self._lock_rows([reply.uuid]).values():
-            if row.state in LIVE:
-                self._write_finished([Finish(row, reply.text, error)])
+    def fail_reply(self, event: Event, problem: Exception | GivenUp) -> set[str]:
+        """Finish a job whose answer cannot be written; a result is kept.
 
-    @api.model
-    def _lock_rows(self, uuids: Sequence[str]) -> dict[str, Row]:
-        self.env.cr.execute(
-            f"SELECT {', '.join(Row.__annotations__)} FROM nameko_job"  # noqa: S608  constants
-            " WHERE uuid = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
-            [list(uuids)],
-        )
-        rows = [Row(*values) for values in self.env.cr.fetchall()]
-        return {row.uuid: row for row in rows}
-
-    def _finish_answered(self, answered: Sequence[tuple[Row, "Reply"]]) -> None:
-        results = [(row, reply) for row, reply in answered if not (reply.error or reply.unreadable)]
-        # A pending job is sent again anyway: only the error of a sent one says how it ended.
-        refusals = [
-            (row, self._reply_error(row, reply))
-            for row, reply in answered
-            if (reply.error or reply.unreadable) and row.state == "sent"
-        ]
-        again = [row for row, error in refusals if row.retries(describe(error)[0])]
-        self.retry_later([row.id for row in again])
-        finished = self._apply_results(results)
-        finished += self._tell_errors([(row, error) for row, error in refusals if row not in again])
+        :return: its uuid where somebody else has it locked
+        """
+        rows, locked = self._lock_free_rows([event.uuid])
+        text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
+        live = [row for row in rows.values() if row.state in LIVE]
+        finished = [Finish(row, text, self._given_up(row, problem)) for row in live]
         self._write_finished(finished)
+        self._tell_finished(finished)
+        return locked
+
+    def _given_up(self, row: Row, problem: Exception | GivenUp) -> Exception:
+        if isinstance(problem, Exception):
+            return problem
+        env = self._env_of(row)
+        values = {
+            "target": f"{row.res_model}.{row.result_field or row.on_result or row.on_error}",
+            "number": f"{problem.number:g}",
+        }
+        if problem.why == "deadly":
+            text = env._(
+                "%(number)s processes ended while they ran %(target)s of this job, so it is not "
+                "run again. Look at what it does, then write the result again.",
+                **values,
+            )
+        else:
+            text = env._(
+                "%(target)s did not return within %(number)s seconds, so nothing was written. Have "
+                "it do less, then write the result again.",
+                **values,
+            )
+        return ResultNotWritten(text)
+
+    # What each job gets
+
+    def _answers(self, rows: dict[str, Row], events: Sequence[Event]) -> list[Answer]:
+        """Return the answer of each job that waits for one: the first that counts."""
+        answers: dict[str, Answer] = {}
+        for event in events:
+            row = rows.get(event.uuid)
+            if row is not None and event.uuid not in answers:
+                answer = self._answer(row, event)
+                if answer is not None:
+                    answers[event.uuid] = answer
+        return list(answers.values())
+
+    def _answer(self, row: Row, event: Event) -> Answer | None:
+        if isinstance(event, Lost):
+            return self._lost_answer(row, event)
+        if not (event.error or event.unreadable):
+            return self._result_answer(row, event)
+        attempt = getattr(event, "attempt", None)
+        if row.state != "sent" or (attempt is not None and attempt != row.attempt):
+            # It is sent again, or was: only the error of the attempt that runs says how it ended.
+            _logger.info("Job %s: an error of attempt %s counts no more", row.uuid, attempt)
+            return None
+        return Answer(row, event, self._reply_error(row, event))
+
+    def _result_answer(self, row: Row, reply: "Reply") -> Answer | None:
+        """Keep a result that comes after its job has failed, for Write Result Again."""
+        if row.state in LIVE:
+            return Answer(row, reply)
+        if row.state == "failed" and not row.has_result and row.error_type != "PredecessorFailed":
+            env = self._env_of(row)
+            self._keep_result(
+                row, reply.text, env._("The result came later. Write Result Again writes it.")
+            )
+        return None
+
+    def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
+        if lost.why == "forsaken":
+            is_forsaken = row.state == "pending" and row.is_waiting
+            text = self._env_of(row)._("A job that it waited for has failed or was cancelled.")
+            return Answer(row, None, PredecessorFailed(text)) if is_forsaken else None
+        if lost.error:
+            is_held = row.state == "pending" and not row.is_ready
+            error = user_error(lost.error, self._env_of(row)._)
+            return Answer(row, None, error) if is_held else None
+        if lost.why == "away":
+            is_ready = row.state == "pending" and row.is_ready
+            return Answer(row, None, self._why_away(row)) if is_ready else None
+        is_lost = row.state == "sent" and row.attempt == lost.attempt
+        return Answer(row, None, self._why_lost(row)) if is_lost else None
 
     def _reply_error(self, row: Row, reply: "Reply") -> NamekoError:
         from ..broker.jobs_reply import error_of  # noqa: PLC0415  loads kombu
 
+        reply = replace(reply, error=clean(reply.error))
         return user_error(error_of(reply, row.service, row.method), self._env_of(row)._)
 
     def _env_of(self, row: Row) -> api.Environment:
         """The user who asked, in the company and language of that moment."""
         context = {"allowed_company_ids": [row.company_id], "nameko_job": row.uuid}
-        if row.language:
+        if row.language and self.env["res.lang"]._get_data(code=row.language):
             context["lang"] = row.language
         return self.env(user=row.user_id, su=False, context=context)
 
-    # Results
+    # Which of them now
 
-    def _apply_results(self, results: Sequence[tuple[Row, "Reply"]]) -> list[Finish]:
-        key = attrgetter("user_id", "company_id", "language", "res_model", "result_field")
-        finished: list[Finish] = []
-        for (*_, field), group in groupby(results, key=lambda each: key(each[0])):
-            finished += self._apply_group(group, field)
-        return finished
+    def _admitted(self, answers: Iterable[Answer], pace: Pace, applied: Applied) -> list[Answer]:
+        admitted = []
+        for answer in answers:
+            if pace.admits(answer.row, answer.key):
+                admitted.append(answer)
+            else:
+                applied.later[answer.row.uuid] = answer.key
+        return admitted
 
-    def _apply_group(self, group: Sequence[tuple[Row, "Reply"]], field: str | None) -> list[Finish]:
-        """Finish jobs of one user and field: together where that works, else each on its own."""
-        together = bool(field) and len(group) > 1
-        if together and self._in_savepoint(lambda: self._write_fields(group)) is None:
-            return [Finish(row, reply.text) for row, reply in group]
-        return [self._apply_one(row, reply) for row, reply in group]
+    def _free(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
+        """Return those whose record is not locked by somebody else, with the records locked."""
+        locked = self._locked_targets({a.target for a in answers if a.key and a.row.res_id})
+        if not locked:
+            return list(answers)
+        busy = {a.row.uuid for a in answers if a.key and a.target in locked}
+        self.lease(busy)
+        applied.busy |= busy
+        return [answer for answer in answers if answer.row.uuid not in busy]
 
-    def _apply_one(self, row: Row, reply: "Reply") -> Finish:
-        if row.result_field:
-            error = self._in_savepoint(lambda: self._write_fields([(row, reply)]))
-        elif row.on_result:
-            error = self._in_savepoint(lambda: self._call(row, row.on_result, reply.result))
+    # Writing
+
+    def _apply(self, answers: Sequence[Answer], pace: Pace, applied: Applied) -> None:
+        """Finish the jobs, then run what their answers run; put back those that must wait.
+
+        A callback finds its job finished: it may make another one with the same identity key.
+        """
+        ends = {answer.row.id: answer.finish() for answer in answers}
+        self._write_finished(ends.values())
+        failed: list[Finish] = []
+        back: list[Row] = []
+        for answer, problem in self._run_all(answers, pace):
+            if isinstance(problem, (Postponed, *CONFLICTS)):
+                back.append(answer.row)
+                is_locked = isinstance(problem, psycopg2.errors.LockNotAvailable)
+                (applied.busy if is_locked else applied.again).add(answer.row.uuid)
+            elif problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._put_back(back)
+        ends |= {finish.row.id: finish for finish in failed}
+        put_back = {row.id for row in back}
+        self._tell_finished([end for job_id, end in ends.items() if job_id not in put_back])
+
+    def _run_all(
+        self, answers: Iterable[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        group_key = attrgetter("row.user_id", "row.company_id", "row.language", "key")
+        for _, group in groupby((a for a in answers if a.key), key=group_key):
+            yield from self._run_group(group, pace)
+
+    def _run_group(
+        self, group: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        """Write answers of one user and kind: results of a field together where that works."""
+        together = TOGETHER if group[0].field else 1
+        for start in range(0, len(group), together):
+            yield from self._run_some(group[start : start + together], pace)
+
+    def _run_some(
+        self, some: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        if pace.is_over():
+            yield from ((answer, Postponed()) for answer in some)
+            return
+        pace.begins(some[0].row.uuid, some[0].key, len(some))
+        problem = self._in_savepoint(partial(self._run, some))
+        pace.ends()
+        if problem is None or len(some) == 1:
+            yield some[0], problem
         else:
-            error = None
-        return Finish(row, reply.text, error)
+            for answer in some:
+                yield from self._run_some([answer], pace)
 
-    def _write_fields(self, group: Sequence[tuple[Row, "Reply"]]) -> None:
-        first = group[0][0]
-        model = self._env_of(first)[first.res_model].with_context(nameko_job=False)
-        field = model._fields[first.result_field]
-        records = model.browse(row.res_id for row, _ in group)
+    def _run(self, some: Sequence[Answer]) -> None:
+        if some[0].field:
+            self._write_fields(some)
+            return
+        for answer in some:
+            self._call(answer.row, answer.callback, answer.error or answer.reply.result)
+
+    def _write_fields(self, group: Sequence[Answer]) -> None:
+        first = group[0].row
+        model = self._target_model(first).with_context(nameko_job=False)
+        target = model._fields.get(first.result_field)
+        if target is None:
+            text = self.env._("%(model)s has no field %(field)s any more.",
+                              model=first.res_model, field=first.result_field)  # fmt: skip
+            raise InvalidJob(text)
+        records = model.browse(answer.row.res_id for answer in group)
         if missing := records - records.exists():
-            raise MissingError(self.env._("The records %s do not exist any more.", missing.ids))
-        for record, (_, reply) in zip(records, group, strict=True):
-            record.write({field.name: field_value(field, reply.result)})
+            raise _gone(missing[0])
+        for record, answer in zip(records, group, strict=True):
+            record.write({target.name: field_value(target, answer.reply.result)})
 
     def _call(self, row: Row, method: str | None, argument: Any) -> None:
-        record = self._env_of(row)[row.res_model].browse(row.res_id)
+        record = self._target_model(row).browse(row.res_id)
         if not record.exists():
-            raise MissingError(self.env._("The record %s does not exist any more.", record))
+            raise _gone(record)
         getattr(record, check_callback(record, method or ""))(argument)
 
+    def _target_model(self, row: Row) -> models.BaseModel:
+        if row.res_model not in self.env:
+            text = self.env._("The model %s is not installed any more.", row.res_model)
+            raise MissingError(text)
+        return self._env_of(row)[row.res_model]
+
     def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
-        """Run it and give the error that undid it; one of the database's is raised."""
+        """Run it and return the error that undid it."""
         try:
             with self.env.cr.savepoint():
                 action()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            raise
+        except CONFLICTS as error:
+            return error
         except Exception as error:  # whatever it is, it is this job's alone
             if self.env.cr.connection.closed:
                 raise
-            _logger.info("A job's result could not be written: %s", error, exc_info=True)
+            is_odd = not isinstance(error, UserError)  # which says itself what is wrong
+            _logger.info("A job's answer could not be written: %s", error, exc_info=is_odd)
             return error
         return None
 
-    # Errors
+    def _failed(self, answer: Answer, problem: Exception) -> Finish:
+        if not answer.error:
+            return answer.finish(problem)
+        return Finish(answer.row, error=self._with_problem(answer.row, answer.error, problem))
 
-    def _tell_errors(self, failed: Sequence[tuple[Row, Exception]]) -> list[Finish]:
-        """Call `on_error` where it is wanted."""
-        return [self._tell_error(row, error) for row, error in failed]
+    def _with_problem(self, row: Row, error: Exception, problem: Exception) -> Exception:
+        """Say of a job's error that its `on_error` failed, too."""
+        text = self.env._("%(error)s\n%(method)s failed, too: %(problem)s",
+                          error=error, method=row.on_error, problem=problem)  # fmt: skip
+        if isinstance(error, NamekoError):
+            return type(error)(text, error.error)
+        return RuntimeError(text)
 
-    def _tell_error(self, row: Row, error: Exception, state: str = "failed") -> Finish:
-        problem = None
-        if row.on_error:
-            problem = self._in_savepoint(lambda: self._call(row, row.on_error, error))
-        if problem:
-            text = self.env._("%(error)s\n%(method)s failed, too: %(problem)s",
-                              error=error, method=row.on_error, problem=problem)  # fmt: skip
-            error = type(error)(text) if isinstance(error, NamekoError) else RuntimeError(text)
-        return Finish(row, None, error, state)
+    # By hand
 
-    # The rows
-
-    def _write_finished(self, finished: Collection[Finish]) -> None:
-        if not finished:
-            return
-        self.env.cr.execute(
-            """
-            UPDATE nameko_job job
-               SET state = told.state, is_ready = false, is_waiting = false, eta = NULL,
-                   deadline = NULL, done_at = now() AT TIME ZONE 'UTC',
-                   seconds = extract(epoch FROM now() AT TIME ZONE 'UTC' - job.create_date),
-                   progress = CASE WHEN told.state = 'done' THEN 100 ELSE job.progress END,
-                   has_result = told.result IS NOT NULL, result = told.result,
-                   error_type = told.error_type, error_message = told.error_message
-              FROM json_to_recordset(%s) AS told(
-                       id int, state text, result text, error_type text, error_message text)
-             WHERE job.id = told.id
-            RETURNING EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
-            """,
-            [json.dumps([each.values() for each in finished])],
-        )
-        if any(is_awaited for (is_awaited,) in self.env.cr.fetchall()):
-            self._notify_finished()
-        self.browse(each.row.id for each in finished).invalidate_recordset(flush=False)
+    def _finish_with(self, rows: Collection[Row], error: NamekoError, state: str) -> None:
+        """End jobs for a reason of a person's, and call their `on_error`."""
+        ends = {row.id: Finish(row, error=error, state=state) for row in rows}
+        self._write_finished(ends.values())
+        for row in rows:
+            if row.on_error:
+                problem = self._in_savepoint(partial(self._call, row, row.on_error, error))
+                if isinstance(problem, CONFLICTS):
+                    raise problem
+                if problem:
+                    both = self._with_problem(row, error, problem)
+                    ends[row.id] = Finish(row, error=both, state=state)
+        self._write_finished([end for end in ends.values() if end.error is not error])
+        self._tell_finished(ends.values())
 
     def _apply_kept_results(self) -> None:
         """Write the results of failed jobs that have one."""
         from ..broker.jobs_body import decode  # noqa: PLC0415  loads kombu
         from ..broker.jobs_reply import Reply  # noqa: PLC0415
 
-        rows: Mapping[str, Row] = self._lock_rows(self.filtered("has_result").mapped("uuid"))
+        rows, _ = self._lock_free_rows(self.filtered("has_result").mapped("uuid"))
         kept = {job.uuid: job.result for job in self if job.uuid in rows}
-        self._write_finished(
-            self._apply_results(
-                [
-                    (row, Reply(uuid, kept[uuid], decode(kept[uuid])))
-                    for uuid, row in rows.items()
-                    if row.state == "failed"
-                ]
-            )
-        )
+        answers = [
+            Answer(row, Reply(uuid, kept[uuid], decode(kept[uuid])))
+            for uuid, row in rows.items()
+            if row.state == "failed"
+        ]
+        self._write_finished([answer.finish() for answer in answers])
+        failed = []
+        for answer, problem in self._run_all(answers, Pace()):
+            if isinstance(problem, CONFLICTS):
+                raise problem
+            if problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._tell_finished(failed)
+
+
+def _gone(record: models.BaseModel) -> MissingError:
+    model = record.env["ir.model"].sudo()._get(record._name).name
+    text = record.env._("The record (%(model)s, ID %(id)s) no longer exists.",
+                        model=model, id=record.id)  # fmt: skip
+    return MissingError(text)

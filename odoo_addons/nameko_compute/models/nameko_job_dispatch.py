@@ -6,43 +6,78 @@ relays would abort each other's work.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from odoo import api, models
 from odoo.tools import SQL
 
 from ..job_request import ResultsAs
+from ..parameters import MOST_DELAY
 from .nameko_job import READY
 
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
+MOST_WOKEN = 5_000  # jobs at a time
+LONGEST_TIMEOUT = 2**31  # s
 GRACE = 5  # s after its timeout in which a reply that was under way may come
+FALLBACK_DELAY = 60  # s, in place of what is no number of seconds
 # The delay before the next attempt: the last one counts for all further attempts.
-NEXT_DELAY = """
-    (string_to_array(retry_delays, ',')::float[])[
-        least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))]
-"""
+NEXT_DELAY = f"""
+    (SELECT CASE WHEN delay IS NULL THEN 0
+                 WHEN delay ~ '^\\s*[0-9]{{1,12}}(\\.[0-9]{{1,12}})?\\s*$'
+                 THEN least(delay::float, {MOST_DELAY}) ELSE {FALLBACK_DELAY} END
+       FROM (SELECT (string_to_array(retry_delays, ','))[
+                 least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))
+             ] AS delay) AS delays)
+"""  # noqa: S608  constants
 # The results of the jobs that a job waited for, as JSON, in order; NULL where it waited for none.
 RESULTS_BEFORE = """
     (SELECT array_agg(earlier.result ORDER BY link.sequence)
        FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
       WHERE link.job_id = job.id)
 """
+# How large they are together, in bytes.
+SIZE_BEFORE = """
+    (SELECT sum(octet_length(earlier.result) + 2)
+       FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
+      WHERE link.job_id = job.id AND job.results_as <> 'nothing')
+"""
+HELD_SECONDS = 60  # for which a job that is about to be failed is not claimed again
+SENDINGS = "coalesce(sendings, attempts, 0)"  # rows of earlier versions have none
 AFTER_DELAY = f"{NOW} + make_interval(secs => coalesce({NEXT_DELAY}, 0))"
+
+
+class Room(NamedTuple):
+    """How many jobs may be sent to a service, and what is known of it.
+
+    is_noted: as one that has had a queue; is_away: it has none now; is_heard: it has beaten.
+    """
+
+    most: int
+    is_noted: bool
+    is_away: bool
+    is_heard: bool
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A job locked by this transaction, to be published."""
+    """A job locked by this transaction, to be published.
+
+    size: of its message's body, in bytes, nearly; arguments, results_before: None where that is
+    more than may be sent.
+    """
 
     id: int
     uuid: str
     service: str
     method: str
-    arguments: str
+    arguments: str | None
     user_id: int
     company_id: int
     language: str | None
     timeout: float
+    sendings: int
     results_as: ResultsAs
+    size: int
     results_before: Sequence[str] | None
 
 
@@ -62,7 +97,7 @@ class NamekoJob(models.Model):
 
     @api.model
     @api.private
-    def rooms(self, most: int) -> dict[str, int]:
+    def rooms(self, most: int) -> dict[str, Room]:
         """Give each service with ready jobs the number of jobs that may be sent to it now."""
         self.env.cr.execute(
             f"""
@@ -73,28 +108,56 @@ class NamekoJob(models.Model):
                          WHERE {READY} AND next.service > ready.service
                          ORDER BY next.service LIMIT 1)
                   FROM ready WHERE ready.service IS NOT NULL)
-            SELECT service, %s - (SELECT count(*) FROM nameko_job sent
-                                   WHERE sent.state = 'sent' AND sent.service = ready.service)
-              FROM ready WHERE service IS NOT NULL
+            SELECT service,
+                   CASE WHEN route.look_at > {NOW} THEN 0
+                        WHEN route.away_since IS NOT NULL THEN 1
+                        ELSE %s - (SELECT count(*) FROM nameko_job sent
+                                    WHERE sent.state = 'sent' AND sent.service = ready.service)
+                        END,
+                   route.id IS NOT NULL, route.away_since IS NOT NULL,
+                   EXISTS (SELECT FROM nameko_service heard WHERE heard.name = service)
+              FROM ready LEFT JOIN nameko_route route USING (service) WHERE service IS NOT NULL
             """,  # noqa: S608  constants
             [most],
         )
-        return {service: room for service, room in self.env.cr.fetchall() if room > 0}
+        rooms = {service: Room(*values) for service, *values in self.env.cr.fetchall()}
+        return {service: room for service, room in rooms.items() if room.most > 0}
 
     @api.model
     @api.private
-    def claim(self, service: str, most: int) -> list[Claimed]:
-        """Lock ready jobs of a service, the most urgent and oldest first."""
-        columns = [field for field in Claimed.__annotations__ if field != "results_before"]
+    def claim(self, service: str, most: int, most_bytes: int, most_size: int) -> list[Claimed]:
+        """Lock ready jobs of a service, the most urgent and oldest first.
+
+        :param most_bytes: after which no further job is returned
+        :param most_size: that may be sent of one job, in bytes
+        """
+        computed = ("arguments", "sendings", "size", "results_before")
+        columns = ", ".join(name for name in Claimed.__annotations__ if name not in computed)
         self.env.cr.execute(
             f"""
-            SELECT {", ".join(columns)}, {RESULTS_BEFORE} FROM nameko_job job
-             WHERE {READY} AND service = %s
-             ORDER BY priority, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+            WITH locked AS MATERIALIZED (
+                SELECT {columns}, arguments, {SENDINGS} AS sendings, priority FROM nameko_job
+                 WHERE {READY} AND service = %(service)s
+                 ORDER BY priority, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED),
+            sized AS MATERIALIZED (
+                SELECT *, octet_length(arguments) + coalesce({SIZE_BEFORE}, 0) AS size
+                  FROM locked job),
+            counted AS (
+                SELECT *, sum(CASE WHEN size <= %(most_size)s THEN size ELSE 0 END) OVER earlier
+                          AS before
+                  FROM sized
+                WINDOW earlier AS (
+                    ORDER BY priority, id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW))
+            SELECT {columns}, CASE WHEN size <= %(most_size)s THEN arguments END,
+                   sendings, size,
+                   CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
+              FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
             """,  # noqa: S608  constants
-            [service, most],
+            {"service": service, "most": most, "most_bytes": most_bytes, "most_size": most_size},
         )
-        return [Claimed(*row) for row in self.env.cr.fetchall()]
+        names = [*columns.split(", "), *computed]
+        rows = [dict(zip(names, row, strict=True)) for row in self.env.cr.fetchall()]
+        return [Claimed(**{**row, "size": int(row["size"])}) for row in rows]
 
     @api.model
     @api.private
@@ -104,8 +167,9 @@ class NamekoJob(models.Model):
             job_ids,
             f"""
             state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
-            eta = NULL, error_type = NULL, sent_at = {NOW},
-            deadline = {NOW} + make_interval(secs => timeout + {GRACE})
+            sendings = {SENDINGS} + 1,
+            error_type = NULL, sent_at = {NOW},
+            deadline = {NOW} + make_interval(secs => least(timeout, {LONGEST_TIMEOUT}) + {GRACE})
             """,
         )
 
@@ -124,6 +188,24 @@ class NamekoJob(models.Model):
 
     @api.model
     @api.private
+    def mark_unsent(self, job_ids: Sequence[int]) -> None:
+        """Note that the broker does not have these, or may not: that was no attempt."""
+        self._update_rows(
+            job_ids,
+            "state = 'pending', is_ready = true, attempts = attempts - 1, sent_at = NULL,"
+            " deadline = NULL",
+        )
+
+    @api.model
+    @api.private
+    def hold(self, job_ids: Sequence[int]) -> None:
+        """Leave these alone for a while: somebody is about to fail them."""
+        eta = f"{NOW} + interval '1 second' * {HELD_SECONDS}"
+        values = f"state = 'pending', is_ready = false, deadline = NULL, eta = {eta}"
+        self._update_rows(job_ids, values)
+
+    @api.model
+    @api.private
     def retry_later(self, job_ids: Sequence[int]) -> None:
         """Have these sent again after their delay."""
         self._update_rows(job_ids, f"state = 'pending', is_ready = false, eta = {AFTER_DELAY}")
@@ -139,12 +221,16 @@ class NamekoJob(models.Model):
     @api.model
     @api.private
     def wake_due(self) -> int:
-        """Make jobs ready whose time has come; gives how many."""
-        self.env.cr.execute(  # pylint: disable=sql-injection
+        """Make some of the jobs ready whose time has come; return how many."""
+        self.env.cr.execute(
             f"""
             UPDATE nameko_job SET is_ready = true
-             WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting AND eta <= {NOW}
-            """  # noqa: S608  constants
+             WHERE id IN (SELECT id FROM nameko_job
+                           WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting
+                             AND eta <= {NOW}
+                           ORDER BY eta LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+            """,  # noqa: S608  constants
+            [MOST_WOKEN],
         )
         return self.env.cr.rowcount
 

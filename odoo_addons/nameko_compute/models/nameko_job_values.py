@@ -8,6 +8,7 @@ from typing import Any
 from odoo.orm.fields import Field
 
 from ..exceptions import UnusableResult
+from ..texts import shorten
 
 NUMBERS = ("integer", "float", "monetary")
 TEXTS = ("char", "text", "html", "selection")
@@ -89,11 +90,3 @@ def _unusable(field: Field, value: Any) -> UnusableResult:
     return UnusableResult(
         f"The service answered {shorten(value)}, which the field {field} cannot hold."
     )
-
-
-def shorten(value: Any) -> str:
-    """Show a value of any size in a message."""
-    try:
-        return repr(value)[:100]
-    except ValueError:  # an integer of thousands of digits
-        return type(value).__name__

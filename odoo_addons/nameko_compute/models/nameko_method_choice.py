@@ -1,11 +1,11 @@
 """Methods of the catalogue, as those need them who design server actions."""
 
-import inspect
 from typing import Any
 
 from odoo import models
 from odoo.fields import Domain
 
+from ..signature import Signature
 from .nameko_method import _shown
 
 PASSED = {"POSITIONAL_ONLY": "positional", "POSITIONAL_OR_KEYWORD": "keyword",
@@ -43,17 +43,27 @@ class NamekoMethod(models.Model):
         :param positional: anything for each argument without a name
         :param by_name: the names of the others
         """
-        try:
-            self._inspected().bind(*positional, **dict.fromkeys(by_name))
-        except TypeError as error:
-            return str(error)
+        signature = Signature(self.parameters or [], len(positional), by_name)
+        return (
+            self._refused_place(signature)
+            or next(filter(None, (self._refused_name(signature, name) for name in by_name)), "")
+            or next((self.env._("“%s” is missing", name) for name in signature.missing()), "")
+        )
+
+    def _refused_place(self, signature: Signature) -> str:
+        if not signature.has_room():
+            return self.env._(
+                "it takes at most %(most)s arguments by position, not %(given)s",
+                most=len(signature.places),
+                given=signature.positional,
+            )
         return ""
 
-    def _inspected(self) -> inspect.Signature:
-        return inspect.Signature([_inspected(each) for each in self.parameters or []])
-
-
-def _inspected(parameter: dict[str, Any]) -> inspect.Parameter:
-    kind = getattr(inspect.Parameter, parameter["kind"])
-    default = parameter.get("default", inspect.Parameter.empty)
-    return inspect.Parameter(parameter["name"], kind, default=default)
+    def _refused_name(self, signature: Signature, name: str) -> str:
+        if signature.is_positional_only(name):
+            return self.env._("“%s” is positional only: pass it by position, without a name", name)
+        if signature.is_given_twice(name):
+            return self.env._("“%s” is passed by position and by name", name)
+        if signature.is_unknown(name):
+            return self.env._("the method has no parameter “%s”", name)
+        return ""

@@ -1,16 +1,27 @@
 """The API for addons: `self.env["nameko.rpc"].call("pricing", "quote", order_id, qty=3)`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from odoo import api, models
 
+from ..broker import errors
 from ..broker.client import Client, client_for
 from ..broker.config import InvalidBrokerConfig
 from ..broker.errors import RpcError
 from ..broker.request import Outcome, Request
 from ..configuration import broker_config
-from ..exceptions import NamekoError, NotConfigured, ServiceNotAllowed, user_error
+from ..exceptions import (
+    InvalidCall,
+    NamekoError,
+    NotConfigured,
+    ServiceNotAllowed,
+    UnknownService,
+    user_error,
+)
+from ..idempotency import idempotency_id
+from ..option_checks import checked_call, checked_list, checked_timeout
 
 
 class NamekoRpc(models.AbstractModel):
@@ -32,12 +43,13 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: seconds to wait at the most, everything included; odoo.conf's by default
         :raises exceptions.NamekoError: a subclass that says what happened and what to do
         """
+        request = checked_call(Request(service, method, args, kwargs))
+        timeout = checked_timeout(request, timeout)
         self._check_allowed(service)
         try:
-            request = Request(service, method, args, kwargs)
-            return self._client().call(request, timeout=timeout, context=self._context_data())
+            return self._client().call(request, timeout=timeout, **self._what_travels())
         except RpcError as error:
-            raise user_error(error, self.env._) from error
+            raise self._user_error(error) from error
 
     @api.model
     @api.private
@@ -50,16 +62,19 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: seconds that any one of them may take
         :return: in the order of the requests, each one's result, or the NamekoError it met
         """
-        refused = self._refused(requests)
-        allowed = [r for r in requests if r.service not in refused] if refused else requests
-        outcomes = self._client().call_many(allowed, timeout=timeout, context=self._context_data())
+        timeout = checked_timeout(None, timeout)
+        checked = [_checked_or_error(each) for each in checked_list(requests, Request)]
+        refused = self._refused({r.service for r in checked if isinstance(r, Request)})
+        each_one = [refused.get(r.service, r) if isinstance(r, Request) else r for r in checked]
+        sent = [each for each in each_one if isinstance(each, Request)]
+        outcomes = self._client().call_many(sent, timeout=timeout, **self._what_travels())
         results = map(self._result, outcomes)
-        return [refused[r.service] if r.service in refused else next(results) for r in requests]
+        return [next(results) if isinstance(r, Request) else r for r in each_one]
 
-    def _refused(self, requests: Sequence[Request]) -> dict[str, NamekoError]:
+    def _refused(self, services: Collection[str]) -> dict[str, NamekoError]:
         """Give the error of each service that may not be called."""
         refused = {}
-        for service in {request.service for request in requests}:
+        for service in services:
             try:
                 self._check_allowed(service)
             except ServiceNotAllowed as error:
@@ -67,14 +82,36 @@ class NamekoRpc(models.AbstractModel):
         return refused
 
     def _result(self, outcome: Outcome) -> Any | NamekoError:
-        return user_error(outcome.error, self.env._) if outcome.error else outcome.result
+        return self._user_error(outcome.error) if outcome.error else outcome.result
+
+    def _user_error(self, error: RpcError) -> NamekoError:
+        """Say what an error means; of a service without queue, whether it has had one."""
+        is_known = self.env["nameko.route"].is_known
+        if isinstance(error, errors.UnknownService) and is_known(error.service):
+            text = self.env._(
+                "The service “%(service)s” is not running at the moment: its queue is gone from "
+                "the message broker, so nothing was sent. Try again later; if it lasts, ask your "
+                "administrator to start it.",
+                service=error.service,
+            )
+            return UnknownService(text, error)
+        return user_error(error, self.env._)
 
     def _client(self) -> Client:
+        """Return what every call goes out by.
+
+        :raises exceptions.SendingRefused: nothing may leave this database
+        """
+        self.env["nameko.job"]._check_may_send()
         try:
             return client_for(broker_config())
         except InvalidBrokerConfig as error:
             message = self.env._("The message broker is not configured: %s", error)
             raise NotConfigured(message) from error
+
+    def _what_travels(self) -> dict[str, Any]:
+        identify = partial(idempotency_id, self.env.cr)
+        return {"context": self._context_data(), "identify": identify}
 
     def _context_data(self) -> dict[str, Any]:
         """What travels with a call in Nameko's worker context."""
@@ -84,3 +121,10 @@ class NamekoRpc(models.AbstractModel):
             "company_id": self.env.company.id,
             "database": self.env.cr.dbname,
         }
+
+
+def _checked_or_error(request: Request) -> Request | InvalidCall:
+    try:
+        return checked_call(request)
+    except InvalidCall as error:
+        return error

@@ -10,9 +10,13 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from ..broker.errors import RpcError
+from ..broker.request import Request
+from ..configuration import max_message_bytes
 from ..exceptions import InvalidJob, user_error
 from ..job_request import JobOptions, JobRequest
-from ..parameters import DEFAULT_RETRY_DELAYS, JOB_MAX_ATTEMPTS, JOB_RETRY_DELAYS, JOB_TIMEOUT
+from ..option_checks import checked_job, checked_list
+from ..parameters import JOB_MAX_ATTEMPTS, JOB_TIMEOUT, read_retry_delays, retry_delays_text
+from ..texts import shorten
 from .nameko_job import DEFAULT_PRIORITY
 
 OPTIONS = frozenset(field.name for field in dataclass_fields(JobOptions))
@@ -54,8 +58,9 @@ class NamekoRpc(models.AbstractModel):
         :return: the jobs in the order of the requests; for a request whose identity key is taken,
             the job that has it
         """
-        requests = list(requests)
+        requests = [checked_job(each) for each in checked_list(requests, JobRequest)]
         self._check_allowed(*{request.service for request in requests})
+        self._check_predecessors(requests)
         common = self._common_values()
         rows = [{**common, **self._job_values(request, common)} for request in requests]
         ids = self._insert_jobs(rows)
@@ -73,7 +78,7 @@ class NamekoRpc(models.AbstractModel):
         :return: the jobs in their order
         """
         jobs = self.env["nameko.job"]
-        for request in requests:
+        for request in map(checked_job, requests):
             options = {name: getattr(request.options, name) for name in OPTIONS}
             if jobs:
                 options |= {"after": jobs[-1], "results_as": "arguments"}
@@ -91,7 +96,6 @@ class NamekoRpc(models.AbstractModel):
         return jobs
 
     def _common_values(self) -> dict[str, Any]:
-        parameters = self.env["ir.config_parameter"].sudo()
         return {
             "state": "pending",
             "attempts": 0,
@@ -104,7 +108,7 @@ class NamekoRpc(models.AbstractModel):
             "language": self.env.lang or self.env.user.lang,
             "timeout": JOB_TIMEOUT.read(self.env),
             "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.read(self.env))),
-            "retry_delays": parameters.get_param(JOB_RETRY_DELAYS, DEFAULT_RETRY_DELAYS),
+            "retry_delays": read_retry_delays(self.env),
             "priority": DEFAULT_PRIORITY,
         }
 
@@ -116,15 +120,14 @@ class NamekoRpc(models.AbstractModel):
             "max_attempts": options.max_attempts,
         }
         if options.retry_delays is not None:
-            given["retry_delays"] = ",".join(map(str, map(float, options.retry_delays)))
-        self._check_numbers(request, given)
+            given["retry_delays"] = retry_delays_text(options.retry_delays)
         return {
             "uuid": str(uuid.uuid4()),
             "service": request.service,
             "method": request.method,
             "arguments": self._encode_arguments(request),
             "eta": options.eta and fields.Datetime.to_string(options.eta),
-            "identity_key": options.identity_key or None,
+            "identity_key": options.identity_key,
             "retry_on": ",".join(sorted(options.retry_on)) or None,
             "results_as": options.results_as,
             "is_waiting": bool(options.after),
@@ -133,16 +136,18 @@ class NamekoRpc(models.AbstractModel):
             **{name: value for name, value in given.items() if value is not None},
         }
 
-    def _check_numbers(self, request: JobRequest, given: dict[str, Any]) -> None:
-        for name in ("timeout", "max_attempts"):
-            if given[name] is not None and not 0 < given[name] < 2**31:
-                raise InvalidJob(f"{request}: {name} is {given[name]!r}; it must be above 0.")
+    def _check_predecessors(self, requests: Sequence[JobRequest]) -> None:
+        after = [request.options.after for request in requests if request.options.after]
+        waited = self.env["nameko.job"].union(*after)
+        if missing := waited - waited.exists():
+            raise InvalidJob(f"after has jobs that no longer exist: {shorten(missing)}.")
 
     def _encode_arguments(self, request: JobRequest) -> str:
         from ..broker.jobs_body import encode_body  # noqa: PLC0415  loads kombu
 
+        called = Request(request.service, request.method, request.args, request.kwargs)
         try:
-            return encode_body(request.service, request.method, request.args, request.kwargs)
+            return encode_body(called, max_message_bytes())
         except RpcError as error:
             raise user_error(error, self.env._) from error
 
@@ -158,7 +163,6 @@ class NamekoRpc(models.AbstractModel):
             if any(names.values()):
                 raise InvalidJob(f"{request}: result_field, on_result and on_error need a record.")
             return {}
-        record.ensure_one()
         self._check_target(request, record)
         return {"res_model": record._name, "res_id": record.id, **names}
 
@@ -224,7 +228,7 @@ class NamekoRpc(models.AbstractModel):
                 " ON CONFLICT DO NOTHING",
                 [json.dumps(links)],
             )
-            self.env["nameko.job"]._release_waiting(list({link["job_id"] for link in links}))
+            self.env["nameko.job"].release_waiting({link["job_id"] for link in links})
 
 
 def check_callback(record: models.BaseModel, name: str) -> str:

@@ -1,14 +1,20 @@
 """The catalogue: services that are, or were, running."""
 
+from datetime import datetime
 from typing import Any
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, UserError
+from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ..broker.config import InvalidBrokerConfig
+from ..broker.names import is_service
 from ..configuration import broker_config, management_uri
 
-STATES = [("up", "Up"), ("late", "Late"), ("gone", "Gone")]
+INSTANCE_STATES = [("up", "Up"), ("late", "Late"), ("stopped", "Stopped"), ("gone", "Gone")]
+STATES = [*INSTANCE_STATES, ("unknown", "Unknown")]
+LIVE = ("up", "late")
+MOST_SERVICES = 1_000  # listed
+MOST_FORGOTTEN = 10  # at a time, where there is no room for more
 
 
 class NamekoService(models.Model):
@@ -22,6 +28,7 @@ class NamekoService(models.Model):
 
     name = fields.Char("Service", required=True, readonly=True)
     doc = fields.Text("Documentation", readonly=True)
+    fingerprint = fields.Char(readonly=True, help="Of what an instance said of it last.")
     method_ids = fields.One2many("nameko.method", "service_id", "Methods", readonly=True)
     method_count = fields.Integer("Number of Methods", compute="_compute_method_count")
     instance_ids = fields.Many2many("nameko.instance", string="Instances", readonly=True)
@@ -33,17 +40,27 @@ class NamekoService(models.Model):
         compute="_compute_state",
         store=True,
         help="Up: at least one instance beats. Late: none beats, but one may come back. "
-        "Gone: no instance is left.",
+        "Stopped: the last instance stopped in order. Gone: no instance is left, and the last one "
+        "did not say that it stops. Unknown: it does not beat, or has not for a long time.",
     )
     last_seen = fields.Datetime(compute="_compute_last_seen")
 
     has_management = fields.Boolean(compute="_compute_has_management")
+    queue_known = fields.Boolean(readonly=True, help="RabbitMQ keeps figures of the queue.")
     queue_ready = fields.Integer("Waiting Requests", readonly=True)
     queue_unacknowledged = fields.Integer("Requests in Hand", readonly=True)
     queue_consumers = fields.Integer("Consumers", readonly=True)
     queue_checked_at = fields.Datetime("Asked RabbitMQ At", readonly=True)
 
     _once = models.Constraint("UNIQUE (name)", "A service is in the catalogue once.")
+
+    @api.constrains("name")
+    def _check_name(self) -> None:
+        for service in self:
+            if not is_service(service.name):
+                raise ValidationError(
+                    self.env._("The service name is longer than RabbitMQ allows: 255 bytes.")
+                )
 
     @api.depends("method_ids")
     def _compute_method_count(self) -> None:
@@ -57,7 +74,13 @@ class NamekoService(models.Model):
             service.up_count = states.count("up")
             service.late_count = states.count("late")
             service.gone_count = states.count("gone")
-            service.state = next((s for s in ("up", "late") if s in states), "gone")
+            service.state = next((s for s in LIVE if s in states), service._state_of_last())
+
+    def _state_of_last(self) -> str:
+        """Return the state of the instance that was seen last."""
+        if not self.instance_ids:
+            return "unknown"
+        return str(max(self.instance_ids, key=lambda i: i.last_seen or datetime.min).state)
 
     @api.depends("instance_ids.last_seen")
     def _compute_last_seen(self) -> None:
@@ -85,6 +108,7 @@ class NamekoService(models.Model):
 
     def _queue_values(self, report: Any) -> dict[str, Any]:
         return {
+            "queue_known": report.is_known,
             "queue_ready": report.ready,
             "queue_unacknowledged": report.unacknowledged,
             "queue_consumers": report.consumers,
@@ -94,13 +118,13 @@ class NamekoService(models.Model):
     def _check_manager(self) -> None:
         self.check_access("read")
         if not (self.env.su or self.env.user.has_group("nameko_compute.group_nameko_manager")):
-            raise AccessError(self.env._("Only managers of Nameko may ask RabbitMQ."))
+            raise AccessError(self.env._("Only Nameko managers may ask RabbitMQ."))
 
     @api.ondelete(at_uninstall=False)
     def _unlink_if_gone(self) -> None:
         """Let services be forgotten that have no instance left; a beat brings them back."""
         for service in self:
-            if service.state != "gone":
+            if service.state in LIVE:
                 text = self.env._("%s is running: it would be listed again.", service.name)
                 raise UserError(text)
         self.instance_ids.sudo().unlink()
@@ -117,7 +141,7 @@ class NamekoService(models.Model):
 
     def _tell_back(self) -> None:
         """Close the activities: it runs again."""
-        for service in self.filtered("method_ids"):
+        for service in self.filtered(lambda s: s.method_ids and s.state in LIVE):
             service.activity_unlink(["mail.mail_activity_data_warning"])
             service.message_post(body=self.env._("The service runs again"))
 

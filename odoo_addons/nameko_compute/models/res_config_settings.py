@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Collection
 from typing import Any
 
 from odoo import api, fields, models
@@ -11,6 +12,7 @@ from ..broker.config import InvalidBrokerConfig
 from ..client_actions import notification
 from ..configuration import broker_config, broker_source
 from ..connection_test import Verdict, try_broker
+from ..int4 import MOST, Int4
 from ..parameters import (
     ALLOWED_SERVICES,
     DEFAULT_RETRY_DELAYS,
@@ -24,7 +26,6 @@ from ..parameters import (
 )
 from .nameko_rpc_allowed import service_names
 
-MOST = 2**31 - 1
 MOST_DAYS = 36_500
 MOST_TRIED = 100  # services that the test of the connection looks at
 OWN_SERVICES = {"compute", "mail"}  # which this addon calls itself
@@ -35,14 +36,15 @@ class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
 
     nameko_broker = fields.Char("Broker", compute="_compute_nameko_broker")
+    nameko_asks = fields.Boolean(compute="_compute_nameko_asks")
     nameko_broker_source = fields.Char("Set By", compute="_compute_nameko_broker")
     nameko_job_timeout = fields.Float(
         "Timeout (s)",
         config_parameter=JOB_TIMEOUT.key,
         default=JOB_TIMEOUT.default,
     )
-    nameko_job_max_attempts = fields.Integer(
-        "Most Attempts",
+    nameko_job_max_attempts = Int4(
+        "Maximum Attempts",
         config_parameter=JOB_MAX_ATTEMPTS.key,
         default=JOB_MAX_ATTEMPTS.default,
     )
@@ -56,10 +58,10 @@ class ResConfigSettings(models.TransientModel):
         config_parameter=KEEP_DAYS.key,
         default=KEEP_DAYS.default,
     )
-    nameko_late_beats = fields.Integer(
+    nameko_late_beats = Int4(
         "Late After (beats)", config_parameter=LATE_BEATS.key, default=LATE_BEATS.default
     )
-    nameko_gone_beats = fields.Integer(
+    nameko_gone_beats = Int4(
         "Gone After (beats)", config_parameter=GONE_BEATS.key, default=GONE_BEATS.default
     )
     nameko_instance_days = fields.Float(
@@ -68,6 +70,9 @@ class ResConfigSettings(models.TransientModel):
         default=INSTANCE_DAYS.default,
     )
     nameko_allowed_services = fields.Char("Allowed Services", config_parameter=ALLOWED_SERVICES)
+
+    def _compute_nameko_asks(self) -> None:
+        self.nameko_asks = self.env["nameko.job"].sudo()._is_asking()
 
     def _compute_nameko_broker(self) -> None:
         try:
@@ -94,7 +99,7 @@ class ResConfigSettings(models.TransientModel):
             settings._check_nameko_range("nameko_late_beats", MOST)
             settings._check_nameko_range("nameko_gone_beats", MOST)
             if settings.nameko_gone_beats <= settings.nameko_late_beats:
-                text = self.env._("An instance must be late before it is gone: give fewer beats.")
+                text = self.env._("“Late After” must be less than “Gone After”.")
                 raise ValidationError(text)
 
     def _check_nameko_range(self, name: str, most: float) -> None:
@@ -124,12 +129,69 @@ class ResConfigSettings(models.TransientModel):
     @api.constrains("nameko_allowed_services")
     def _check_nameko_allowed_services(self) -> None:
         for settings in self:
-            for name in service_names(settings.nameko_allowed_services or ""):
+            text = settings.nameko_allowed_services or ""
+            names = service_names(text)
+            if text.strip() and not names:
+                text = self.env._(
+                    "“%s” names no service: write names, separated by commas, or leave it empty to "
+                    "allow all.",
+                    text,
+                )
+                raise ValidationError(text)
+            for name in names:
                 if not SERVICE_NAME.fullmatch(name):
                     text = self.env._(
                         "“%s” is no name of a service: separate them by commas.", name
                     )
                     raise ValidationError(text)
+
+    @api.onchange("nameko_allowed_services")
+    def _onchange_nameko_allowed_services(self) -> dict[str, Any] | None:
+        """Warn of names that nobody has heard of: a typing error keeps a service from all."""
+        names = service_names(self.nameko_allowed_services or "")
+        unknown = names - OWN_SERVICES.union(self._nameko_known_services(names))
+        if not unknown:
+            return None
+        return {
+            "warning": {
+                "title": self.env._("Unknown services"),
+                "message": self.env._(
+                    "No service of this name has been seen: %s. Check the spelling. Services that "
+                    "are not in the list cannot be called.",
+                    ", ".join(sorted(unknown)),
+                ),
+            }
+        }
+
+    def _nameko_known_services(self, names: Collection[str]) -> set[str]:
+        listed = self.env["nameko.service"].sudo().search([("name", "in", list(names))])
+        sent_to = self.env["nameko.route"].sudo().search([("service", "in", list(names))])
+        return {*listed.mapped("name"), *sent_to.mapped("service")}
+
+    def action_nameko_moved(self) -> dict[str, Any]:
+        """Answer that this database is the original, moved here."""
+        self._check_nameko_answers()
+        counts = self.env["nameko.job"].sudo()._answer_moved()
+        return self._nameko_answered(counts, self.env._("This is the original: its jobs go on."))
+
+    def action_nameko_copy(self) -> dict[str, Any]:
+        """Answer that this database is a copy."""
+        self._check_nameko_answers()
+        counts = self.env["nameko.job"].sudo()._answer_copy()
+        text = self.env._("This is a copy: the jobs of its original were cancelled here.")
+        return self._nameko_answered(counts, text)
+
+    def _nameko_answered(self, counts: bool, text: str) -> dict[str, Any]:
+        """Say what follows; counts: whether the answer does, as the first one."""
+        if counts:
+            return notification(text, "success", reload=True)
+        text = self.env._("Somebody has answered before you: nothing was changed.")
+        return notification(text, "warning", reload=True)
+
+    def _check_nameko_answers(self) -> None:
+        if not self.env.is_system():
+            text = self.env._("Only administrators may say which database this is.")
+            raise AccessError(text)
 
     def action_nameko_test_connection(self) -> dict[str, Any]:
         """Say in words whether calls would find their services, and if not, why."""

@@ -1,28 +1,73 @@
-"""The relay keeps the catalogue of services, beside its work and never in the way of it."""
+"""The relay keeps the catalogue of services in a thread of its own, beside its work.
+
+The thread has its own session in PostgreSQL and its own connection to the broker. It repeats this:
+
+1. **Listen**: take the beats that have arrived. What is no beat is counted and dropped.
+2. **Write** every 5 s what the beats say that is new, for 2 s at most, and who is missed.
+3. **Ask** RabbitMQ's management API once a minute, where there is one, for queues of services that
+   do not beat.
+
+Whatever fails is logged and tried again: a beat that was not kept comes again. A locked row, a slow
+statement or a flood of beats delays the catalogue and nothing else.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import select
+import threading
 import time
+from collections.abc import Iterator
+from itertools import accumulate, takewhile
 
 from ..broker.beats import Beat, newest
 from ..broker.beats_listener import BeatsListener
 from ..broker.config import BrokerConfig
 from ..broker.errors import RpcError
+from ..broker.management import ManagementError, service_names
 from ..broker.wire import LOST
-from ..configuration import broker_config
-from ..exceptions import NamekoError
+from ..configuration import broker_config, management_uri
+from ..exceptions import NamekoError, SendingRefused
+from .database import LOST as DATABASE_LOST
 from .database import Database
-from .mover import is_lost
+from .identity import identity_of
 
 _logger = logging.getLogger(__name__)
+TURN_SECONDS = 0.5  # between two looks at the broker
+STOP_SECONDS = 5.0  # that the relay waits for the thread when it stops
 WRITE_SECONDS = 5.0  # between two writes of beats
+ASK_SECONDS = 60.0  # between two questions to RabbitMQ's management API
 AGAIN_SECONDS = 30.0  # until the next attempt to listen
-MOST_WAITING = 1_000  # beats, while another relay writes
+TELL_SECONDS = 600.0  # between two log lines on messages that are no beats
+MOST_WAITING = 1_000  # beats
+MOST_WAITING_BYTES = 16_000_000
 QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
 LISTEN_SECONDS = 3.0  # of a scheduled run, however many beat
+
+
+@contextlib.contextmanager
+def keeping_catalogue(database: str, broker: BrokerConfig, identity: str) -> Iterator[None]:
+    """Keep the catalogue in a thread of its own while the block runs."""
+    over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(database, broker, identity, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(STOP_SECONDS)
+
+
+def _keep(name: str, broker: BrokerConfig, identity: str, over: threading.Event) -> None:
+    database = Database(name)
+    catalogue = Catalogue(database, broker, identity)
+    try:
+        while not over.wait(TURN_SECONDS):
+            catalogue.turn()
+    finally:
+        catalogue.close()
+        database.close()
 
 
 class Catalogue:
@@ -34,59 +79,74 @@ class Catalogue:
         self._listener: BeatsListener | None = None
         self._listen_at = 0.0
         self._write_at = 0.0
+        self._tell_at = self._ask_at = 0.0
+        self._management = management_uri()
         self._waiting: list[Beat] = []  # to be written
-        self._told = False  # that there are messages which are no beats
 
     def turn(self) -> None:
-        """Do what there is to do, without waiting for anything.
+        """Take what has arrived, and write it where it is time; raise nothing."""
+        try:
+            self._turn()
+        except Exception as error:
+            unexpected = not isinstance(error, (RpcError, *LOST, *DATABASE_LOST))
+            _logger.warning("The catalogue of services waits: %s", error, exc_info=unexpected)
+            self.close()
 
-        Raises what means that the connection to the database is lost, and nothing else.
-        """
+    def _turn(self) -> None:
         now = time.monotonic()
         if self._listener is None and now >= self._listen_at:
             self._listen_at = now + AGAIN_SECONDS
             self._write_at = now + WRITE_SECONDS  # those who beat are heard before they are missed
-            self._listen()
-        if self._listener is not None:
-            self._attend(self._listener)
-
-    def _listen(self) -> None:
-        try:
             self._listener = BeatsListener(self._broker, self._identity)
-        except (RpcError, *LOST) as error:
-            _logger.warning("The catalogue of services is not kept: %s", error)
+        if self._listener is not None:
+            self.take(self._listener)
+            if now >= self._write_at:
+                self._write_at = now + WRITE_SECONDS
+                self.write()
 
-    def _attend(self, listener: BeatsListener) -> None:
+        if self._management and now >= self._ask_at:
+            self._ask_at = now + ASK_SECONDS
+            self._list_queues()
+
+    def _list_queues(self) -> None:
+        """List the services that have a queue, whether they beat or not."""
         try:
-            listener.drain()
-            if time.monotonic() >= self._write_at:
-                self._write_at = time.monotonic() + WRITE_SECONDS
-                self.write(listener)
-        except Exception as error:
-            if is_lost(error):
-                raise
-            unexpected = not isinstance(error, LOST)
-            _logger.warning("The catalogue of services waits: %s", error, exc_info=unexpected)
-            self.close()
+            names = service_names(self._management, self._broker.virtual_host)
+        except ManagementError as error:
+            _logger.info("Services that do not beat are not looked for: %s", error)
+            return
+        with self._database.jobs(read_committed=True) as jobs:
+            jobs.env["nameko.service"].list_unheard(names)
 
-    def write(self, listener: BeatsListener) -> None:
-        """Write what has arrived."""
+    def take(self, listener: BeatsListener) -> None:
+        """Take what has arrived from the broker."""
+        listener.drain()
         listener.check()
-        self._waiting = newest([*self._waiting, *listener.take()])[-MOST_WAITING:]
-        if listener.unreadable and not self._told:
-            self._told = True
-            _logger.warning("Somebody sends events “beat” that are none: they are left out")
+        waiting = newest([*self._waiting, *listener.take()])
+        self._waiting = within(waiting[-MOST_WAITING:], MOST_WAITING_BYTES)
+        self._tell_of_others(listener)
+
+    def write(self) -> None:
+        """Write what was taken."""
         if self._keep(self._waiting):
             self._waiting = []
+
+    def _tell_of_others(self, listener: BeatsListener) -> None:
+        now = time.monotonic()
+        if listener.unreadable and now >= self._tell_at:
+            self._tell_at = now + TELL_SECONDS
+            _logger.warning("%s events “beat” that are none are left out", listener.unreadable)
+            listener.unreadable = 0
 
     def _keep(self, beats: list[Beat]) -> bool:
         """Tell whether they need not be written any more."""
         try:
             with self._database.jobs(read_committed=True) as jobs:
                 return bool(jobs.env["nameko.instance"].keep(beats))
-        except Exception as error:
-            if is_lost(error):
-                raise
+        except DATABASE_LOST as error:
+            _logger.warning("%s beats wait for the database: %s", len(beats), error)
+            return False
+        except Exception:
             _logger.warning("%s beats were not kept; others will come", len(beats), exc_info=True)
             return True
 
@@ -102,18 +162,26 @@ def keep_once(database_name: str) -> None:
     database = Database(database_name)
     try:
         with contextlib.closing(database):
-            with database.jobs() as jobs:
-                identity = jobs.database_identity()
+            identity = identity_of(database)
             catalogue = Catalogue(database, broker_config(), identity)
             with BeatsListener(broker_config(), identity) as listener:
-                _take_waiting(listener)
-                catalogue.write(listener)
+                _take_waiting(catalogue, listener)
+            catalogue.write()
+    except SendingRefused as refusal:
+        _logger.info("The catalogue of services is not kept: %s", refusal)
     except (RpcError, NamekoError, *LOST) as error:
         _logger.warning("The catalogue of services waits for the broker: %s", error)
 
 
-def _take_waiting(listener: BeatsListener) -> None:
+def _take_waiting(catalogue: Catalogue, listener: BeatsListener) -> None:
     until = time.monotonic() + LISTEN_SECONDS
-    listener.drain()
+    catalogue.take(listener)
     while time.monotonic() < until and select.select([listener], [], [], QUIET_SECONDS)[0]:
-        listener.drain()
+        catalogue.take(listener)
+
+
+def within(beats: list[Beat], most_bytes: int) -> list[Beat]:
+    """Return the newest beats, as many as came in so many bytes."""
+    sizes = accumulate(beat.size for beat in reversed(beats))
+    count = sum(1 for _ in takewhile(lambda size: size <= most_bytes, sizes))
+    return beats[len(beats) - count :]

@@ -1,168 +1,161 @@
-"""Moving jobs between one database and the broker, a batch at a time."""
+"""Publishing what is ready, a batch at a time."""
 
 from __future__ import annotations
 
 import logging
-import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
-
+from ..broker import errors
 from ..broker.jobs_body import with_results
 from ..broker.jobs_consumer import Consumer
-from ..broker.jobs_publisher import JobRequest, Publisher
-from ..broker.jobs_reply import Reply
-from ..models.nameko_job_dispatch import Claimed
-from .database import LOST, Database
+from ..broker.jobs_publisher import JobRequest, Publisher, Sent
+from ..models.nameko_job_answer import Lost
+from ..models.nameko_job_dispatch import Claimed, Room
+from .database import Database
+from .replies import Replies
 
 _logger = logging.getLogger(__name__)
 DISPATCH_BATCH = 250
-REPLY_BATCH = 250
-TRIES = 4  # of a batch that meets another transaction
-FIRST_PAUSE = 0.02  # s before the second try; doubled before each further one
+DISPATCH_BYTES = 4_000_000  # of a batch; one job may be larger
 
 
 class Mover:
-    """Sends what is ready and writes what is answered."""
+    """Sends what is ready."""
 
     def __init__(
-        self, database: Database, publisher: Publisher, consumer: Consumer, max_sent: int
+        self,
+        database: Database,
+        publisher: Publisher,
+        consumer: Consumer,
+        replies: Replies,
+        max_sent: int,
     ) -> None:
         self._database = database
         self._publisher = publisher
         self._consumer = consumer
+        self._replies = replies
         self._max_sent = max_sent
-
-    # Out
+        self._last = ""  # the service that had its turn last
 
     def dispatch(self) -> bool:
-        """Publish a batch; tell whether there may be more to publish now."""
+        """Publish a batch; tell whether there may be more to publish now.
+
+        :raises Exception: a connection is lost; what the broker had confirmed is noted as sent
+        """
         with self._database.jobs(read_committed=True) as jobs:
             rooms = jobs.rooms(self._max_sent)
-            share = max(1, DISPATCH_BATCH // max(1, len(rooms)))
-            claimed = [jobs.claim(service, min(room, share)) for service, room in rooms.items()]
-            batch = [job for of_service in claimed for job in of_service]
-            if batch:
-                self._publish(jobs, batch)
+            batch, more = self._claim(jobs, rooms)
+            lost, error = self._publish(jobs, batch, rooms) if batch else ([], None)
+        self._replies.give_lost(lost)
+        if error:
+            raise error
         self._consumer.watch(rooms)
-        return any(len(of_service) == share for of_service in claimed)
+        return more
 
-    def _publish(self, jobs: Any, batch: Sequence[Claimed]) -> None:
+    def _claim(self, jobs: Any, rooms: Mapping[str, Room]) -> tuple[list[Claimed], bool]:
+        """Lock the jobs of a batch; tell whether there may be more of them."""
+        share = max(1, DISPATCH_BATCH // max(1, len(rooms)))
+        share_bytes = max(1, DISPATCH_BYTES // max(1, len(rooms)))
+        batch: list[Claimed] = []
+        more, size = False, 0
+        for service in sorted(rooms, key=lambda name: (name <= self._last, name)):
+            if len(batch) >= DISPATCH_BATCH or size >= DISPATCH_BYTES:
+                return batch, True
+            most = min(rooms[service].most, share)
+            claimed = jobs.claim(service, most, share_bytes, self._publisher.most_bytes)
+            claimed_size = sum(job.size for job in claimed)
+            more |= len(claimed) == share or claimed_size >= share_bytes
+            size += claimed_size
+            batch += claimed
+            self._last = service
+        return batch, more
+
+    def _publish(
+        self, jobs: Any, batch: Sequence[Claimed], rooms: Mapping[str, Room]
+    ) -> tuple[list[Lost], Exception | None]:
         """Publish jobs that this transaction has locked, and note what became of them.
 
-        Dying between the two leaves them pending: they are published again.
+        Dying between the two leaves them pending: they are published again. Return those that
+        cannot be sent, and what broke the connection.
         """
-        self._publisher.send([self._request(job) for job in batch])
-        jobs.mark_sent([job.id for job in batch])  # the broker works meanwhile
+        requests, unsendable = self._requests(batch)
+        ids = {job.uuid: job.id for job in batch}
+        self._publisher.send(requests)
+        jobs.mark_sent([ids[request.uuid] for request in requests])  # the broker works meanwhile
         sent = self._publisher.confirmed()
-        jobs.mark_unroutable([job.id for job in batch if job.uuid in sent.unroutable])
-        jobs.mark_refused([job.id for job in batch if job.uuid in sent.refused])
+        self._note_routes(jobs, requests, sent, rooms, ids)
+        jobs.mark_refused([ids[uuid] for uuid in sent.refused])
+        jobs.mark_unsent([ids[uuid] for uuid in sent.unconfirmed])
+        unsendable |= sent.unsendable
+        jobs.hold([ids[uuid] for uuid in unsendable])
+        return [Lost(uuid, "unsendable", error=e) for uuid, e in unsendable.items()], sent.lost
+
+    def _note_routes(
+        self,
+        jobs: Any,
+        requests: Sequence[JobRequest],
+        sent: Sent,
+        rooms: Mapping[str, Room],
+        ids: Mapping[str, int],
+    ) -> None:
+        """Note which services have taken requests, and which have no queue.
+
+        Jobs of a service that has had one wait for it; the others have had an attempt.
+        """
+        unknown = sent.unroutable | sent.unconfirmed | sent.unsendable.keys()
+        there = {request.service for request in requests if request.uuid not in unknown}
+        known = there | {name for name, room in rooms.items() if room.is_noted or room.is_heard}
+        unroutable = [request for request in requests if request.uuid in sent.unroutable]
+        waiting = {request.uuid for request in unroutable if request.service in known}
+        jobs.mark_unsent([ids[uuid] for uuid in waiting])
+        jobs.mark_unroutable([ids[uuid] for uuid in sent.unroutable - waiting])
+        routes = jobs.env["nameko.route"]
+        routes.note_away({r.service for r in unroutable if r.uuid in waiting} - there)
+        routes.note_there({s for s in there if rooms[s].is_away or not rooms[s].is_noted})
+
+    def _requests(
+        self, batch: Sequence[Claimed]
+    ) -> tuple[list[JobRequest], dict[str, errors.RpcError]]:
+        """Build the requests of jobs; of the others, say by uuid why they cannot be sent."""
+        requests: list[JobRequest] = []
+        unsendable: dict[str, errors.RpcError] = {}
+        for job in batch:
+            try:
+                requests.append(self._request(job))
+            except errors.RpcError as error:
+                unsendable[job.uuid] = error
+            except Exception as error:  # whatever it is, it is this job's alone
+                _logger.warning("The request of job %s cannot be built", job.uuid, exc_info=True)
+                text = f"The request cannot be built: {type(error).__name__}: {error}"
+                unsendable[job.uuid] = errors.NotSendable(text)
+        return requests, unsendable
 
     def _request(self, job: Claimed) -> JobRequest:
-        results = job.results_before
-        body = with_results(job.arguments, results, job.results_as) if results else job.arguments
-        context = {
-            "user_id": job.user_id,
-            "language": job.language,
-            "company_id": job.company_id,
-            "database": self._database.name,
-        }
-        return JobRequest(job.uuid, job.service, job.method, body, context, job.timeout)
+        """Build the request of a job's next attempt.
 
-    # Back
-
-    def collect(self) -> int:
-        """Write a batch of replies, then acknowledge them; gives how many there were."""
-        taken = self._consumer.take(REPLY_BATCH)
-        if taken:
-            unknown, again = self._apply([reply for _, reply in taken])
-            aside = [d for d, reply in taken if reply.uuid in unknown or reply.unreadable]
-            back = [d for d, reply in taken if reply.uuid in again]
-            self._consumer.set_aside(aside)
-            self._consumer.give_back(back)
-            self._consumer.ack([delivery for delivery, _ in taken])
-        return len(taken)
-
-    def _apply(self, replies: Sequence[Reply]) -> tuple[set[str], set[str]]:
-        """Write replies together, or one by one where that fails.
-
-        :return: the uuids that name no job, and those whose record is in use for too long
+        :raises RpcError: it cannot be sent
         """
-        try:
-            return self._attempt(lambda jobs: jobs.apply_replies(replies)), set()
-        except Exception as error:
-            if is_lost(error):
-                raise
-            if len(replies) > 1:
-                _logger.info("A batch of replies is written one by one: %s", error)
-        unknown: set[str] = set()
-        again: set[str] = set()
-        for reply in replies:
-            self._apply_alone(reply, unknown, again)
-        return unknown, again
+        request = JobRequest(
+            uuid=job.uuid,
+            attempt=job.sendings + 1,
+            service=job.service,
+            method=job.method,
+            body=self._body(job),
+            context={
+                "user_id": job.user_id,
+                "language": job.language,
+                "company_id": job.company_id,
+                "database": self._database.name,
+            },
+            seconds=float(job.timeout),
+        )
+        self._publisher.check(request)
+        return request
 
-    def _apply_alone(self, reply: Reply, unknown: set[str], again: set[str]) -> None:
-        try:
-            unknown |= self._attempt(lambda jobs: jobs.apply_replies([reply]))
-        except CONFLICTS:
-            again.add(reply.uuid)
-        except Exception as error:
-            if is_lost(error):
-                raise
-            _logger.warning("The result of job %s cannot be committed", reply.uuid, exc_info=True)
-            failure = error
-            self._attempt(lambda jobs: jobs.fail_reply(reply, failure))
-
-    def _attempt(self, action: Callable[[Any], Any]) -> Any:
-        """Do it in a transaction, again where it meets another one."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                with self._database.jobs() as jobs:
-                    return action(jobs)
-            except CONFLICTS:
-                if not tries_left:
-                    raise
-                time.sleep(random.uniform(0.5, 1) * FIRST_PAUSE * 2 ** (TRIES - tries_left))  # noqa: S311
-        raise AssertionError("unreachable")
-
-    def note_progress(self) -> None:
-        """Write how far running jobs are; what meets a conflict comes again with the next event."""
-        shares = self._consumer.take_progress()
-        if shares:
-            with self._database.jobs(read_committed=True) as jobs:
-                jobs.note_progress(shares)
-
-    # By time
-
-    def wake(self, *, waiting: bool) -> int:
-        """Make jobs ready whose time has come or, if `waiting`, whose predecessors are done."""
-        with self._database.jobs(read_committed=True) as jobs:
-            woken = jobs.wake_due() + (jobs.release_waiting() if waiting else 0)
-        if waiting:
-            woken += self._step("fail_forsaken")
-        return int(woken)
-
-    def expire(self) -> int:
-        """See to jobs whose time to answer is over; gives how many."""
-        return self._step("expire")
-
-    def _step(self, method: str) -> int:
-        """Take a batch, or one job where the batch fails, at the worst without its `on_error`."""
-        for arguments in ({}, {"most": 1}, {"most": 1, "tell": False}):
-            try:
-                with self._database.jobs() as jobs:
-                    return int(getattr(jobs, method)(**arguments))
-            except CONFLICTS:
-                return 0
-            except Exception as error:
-                if is_lost(error):
-                    raise
-                _logger.warning("%s failed", method, exc_info=True)
-        return 0
-
-
-def is_lost(error: Exception) -> bool:
-    """Tell whether the connection to the database is gone, and not only this transaction."""
-    return isinstance(error, LOST) and not isinstance(error, CONFLICTS)
+    def _body(self, job: Claimed) -> str:
+        if job.arguments is None:
+            raise self._publisher.too_large(job.service, job.method, job.size)
+        if not job.results_before:
+            return job.arguments
+        return with_results(job.arguments, job.results_before, job.results_as)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import threading
 from typing import Any
 
 import psycopg2
@@ -25,7 +26,11 @@ KEEPALIVE = {
     socket.TCP_USER_TIMEOUT: 15_000,  # ms
 }
 
-_probing = False
+_thread = threading.local()  # probing: whether this thread asks over another connection
+
+
+def _is_probing() -> bool:
+    return getattr(_thread, "probing", False)
 
 
 def keep_alive(connection: Any) -> None:
@@ -52,7 +57,7 @@ def wait(connection: Any) -> None:
     Raises OperationalError, upon which psycopg2 closes the connection, when it has died.
     """
     while (state := connection.poll()) != POLL_OK:
-        if not _ready(connection, state, PROBE_SECONDS if _probing else QUIET_SECONDS):
+        if not _ready(connection, state, PROBE_SECONDS if _is_probing() else QUIET_SECONDS):
             _check(connection, state)
 
 
@@ -64,14 +69,13 @@ def _ready(connection: Any, state: int, seconds: float) -> bool:
 
 def _check(connection: Any, state: int) -> None:
     """Raise unless the server still works on what it was asked, or has just answered."""
-    if _probing or not (_works(connection) or _ready(connection, state, 1.0)):
+    if _is_probing() or not (_works(connection) or _ready(connection, state, 1.0)):
         raise psycopg2.OperationalError("the connection to PostgreSQL is silently dead")
 
 
 def _works(connection: Any) -> bool:
     """Ask over another connection."""
-    global _probing  # noqa: PLW0603  a single-threaded process
-    _probing = True
+    _thread.probing = True
     try:
         _, info = connection_info_for(connection.info.dbname)
         with contextlib.closing(psycopg2.connect(**info)) as probe, probe.cursor() as cursor:
@@ -81,4 +85,4 @@ def _works(connection: Any) -> bool:
     except psycopg2.Error:
         return False
     finally:
-        _probing = False
+        _thread.probing = False

@@ -10,6 +10,14 @@ class ComputationCase(TransactionCase):
     def computation(self, value, other, **values):
         return self.env["nameko.compute"].create({"value": value, "other": other, **values})
 
+    def set_parameter_unchecked(self, key, value):
+        """Set a system parameter to what an earlier version took."""
+        self.env["ir.config_parameter"].sudo().set_param(key, "1")
+        self.env.cr.execute(
+            "UPDATE ir_config_parameter SET value = %s WHERE key = %s", [value, key]
+        )
+        self.env.registry.clear_cache()
+
     def new_user(self, login, *groups, company=None):
         company = company or self.env.company
         return self.env["res.users"].create(

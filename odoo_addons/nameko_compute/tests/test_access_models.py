@@ -19,6 +19,7 @@ RIGHTS = {
     "nameko.method": (NONE, READ),
     "nameko.action.parameter": (NONE, ALL),
     "nameko.action.trial": (NONE, ALL),
+    "nameko.route": (NONE, READ),
     "nameko.rpc": (NONE, NONE),
     "nameko.job.mixin": (NONE, NONE),
 }
@@ -27,9 +28,14 @@ PRIVATE = {
     "nameko.rpc": ("call", "call_many", "delay", "delay_many", "chain", "_check_allowed"),
     "nameko.job": (
         "get_result", "apply_replies", "claim", "mark_sent", "mark_unroutable", "mark_refused",
-        "database_identity", "rooms", "retry_later", "note_progress", "expire", "fail_forsaken",
+        "mark_unsent", "hold", "has_cancelled", "take_cancelled", "ask_administrators",
+        "_answer_moved", "_answer_copy", "_ask_again", "_check_may_send",
+        "database_identity", "rooms", "retry_later", "note_progress", "retry_due", "retry_unknown",
+        "lost", "forsaken", "waiting_for", "waiting_after", "due_moment", "lease", "fail_reply",
+        "mark_try", "mark_first_try", "running_relays", "end_frozen_relays",
         "wake_due", "release_waiting", "read_committed", "_reschedule", "_wake", "_cron_move_jobs",
     ),
+    "nameko.route": ("is_known", "note_there", "note_away", "waited_too_long"),
     "nameko.instance": ("keep", "_learn", "_note_seen", "_cron_keep", "_gc_gone"),
     "nameko.service": ("_tell_gone", "_tell_back"),
     "nameko.method": ("_learn",),

@@ -50,8 +50,9 @@ class TestAllowedServices(ComputationCase):
         job = self.rpc.delay("pricing", "quote")
         job.action_cancel()
         self.allow("stock")
-        with self.assertRaises(ServiceNotAllowed):
-            job.action_retry()
+        message = job.action_retry()["params"]["message"]
+        self.assertIn("1 skipped: their service may not be called any more.", message)
+        self.assertEqual(job.state, "cancelled")
         self.allow("pricing")
         job.action_retry()
         self.assertEqual(job.state, "pending")
@@ -71,9 +72,15 @@ class TestAllowedServices(ComputationCase):
                 self.rpc._check_allowed(name)
 
     def test_nothing_listed_allows_all(self):
-        for nothing in ("", False, " , "):
+        for nothing in ("", False, " "):
             self.allow(nothing)
             self.rpc._check_allowed("bank")
+
+    def test_commas_alone_allow_none(self):
+        for commas in (",", " , "):
+            self.allow(commas)
+            with self.assertRaises(ServiceNotAllowed):
+                self.rpc._check_allowed("bank")
 
     def test_no_query_is_made_for_it(self):
         self.rpc._check_allowed("pricing")

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from odoo.exceptions import UserError
@@ -9,7 +10,8 @@ from odoo.tests import tagged
 
 from ..broker.beats import Beat, read_beat
 from ..broker.jobs_reply import Delivery
-from ..models import nameko_instance_beats
+from ..models import nameko_instance_beats, nameko_method, nameko_service_keep
+from ..models.nameko_job_dispatch import NOW
 from .common import MANAGER, USER, ComputationCase
 
 
@@ -44,6 +46,12 @@ class CatalogueCase(ComputationCase):
         self.instances = self.env["nameko.instance"]
         self.quote = method("quote", "order", doc="Say the price.")
         self.pricing = beat(service("pricing", self.quote, doc="Prices."))
+
+        self.patch(nameko_instance_beats, "LEARN_SECONDS", 3600)
+        self.patch(nameko_instance_beats, "_warned", {})
+        self.env.cr.execute(f"SELECT {NOW}")
+        self.clock = self.env.cr.fetchone()[0].replace(microsecond=0)
+        self.patch(nameko_instance_beats, "NOW", f"TIMESTAMP '{self.clock}'")  # stands still
 
     def keep(self, *beats):
         while not self.instances.keep(beats):  # the stack's relay is at it, for a moment
@@ -98,14 +106,43 @@ class TestLearning(CatalogueCase):
         self.assertEqual(self.service().up_count, 2)
         self.assertEqual(len(self.service().method_ids), 1)
 
-    def test_newest_instance_says_which_methods_there_are(self):
+    def test_methods_are_those_of_all_instances_that_run(self):
         self.keep(self.pricing)
         known = self.service().method_ids
-        self.keep(beat(service("pricing", method("discount", "order", "rate"))))
+        newer = beat(service("pricing", method("discount", "order", "rate")))
+        self.keep(newer)
+        self.assertEqual(set(self.service().method_ids.mapped("name")), {"discount", "quote"})
+        self.keep(replace(self.pricing, stopping=True))
         self.assertEqual(self.service().method_ids.mapped("name"), ["discount"])
         self.assertFalse(known.active, "who refers to it still can")
         self.keep(beat(service("pricing", self.quote)))
-        self.assertEqual(self.service().method_ids, known)
+        self.assertEqual(set(self.service().method_ids.mapped("name")), {"discount", "quote"})
+        self.assertIn(known, self.service().method_ids)
+
+    def test_methods_of_an_instance_that_is_gone_go_and_come_back_with_it(self):
+        newer = beat(service("pricing", method("discount")))
+        self.keep(self.pricing, newer)
+        self.lose(newer)
+        self.assertEqual(self.service().method_ids.mapped("name"), ["discount"])
+        self.keep(self.pricing)
+        self.assertEqual(set(self.service().method_ids.mapped("name")), {"discount", "quote"})
+
+    def test_forged_beat_leaves_no_service_without_methods(self):
+        self.keep(self.pricing)
+        forged = beat(service("pricing"))
+        self.keep(forged)
+        self.assertEqual(self.service().method_ids.mapped("name"), ["quote"])
+        self.lose(forged)
+        self.keep(self.pricing)
+        self.assertEqual(self.service().method_ids.mapped("name"), ["quote"])
+
+    def test_genuine_beat_restores_what_a_forged_one_says(self):
+        self.keep(self.pricing)
+        self.keep(beat(service("pricing", method("quote", "password", doc="Forged."))))
+        self.assertEqual(self.service().method_ids.signature, "(password)")
+        self.keep(self.pricing)
+        self.assertEqual(self.service().method_ids.signature, "(order)")
+        self.assertEqual(self.service().doc, "Prices.")
 
     def test_changed_signature_and_documentation_are_taken(self):
         self.keep(self.pricing)
@@ -131,14 +168,82 @@ class TestLearning(CatalogueCase):
         self.assertFalse(self.instance(broken) or self.service("broken"))
 
     def test_somebody_who_invents_instances_does_not_fill_the_database(self):
+        self.instances.search([]).write({"last_seen": self.clock, "state": "up"})
         self.patch(nameko_instance_beats, "MOST_INSTANCES", self.instances.search_count([]) + 2)
         with self.assertLogs(nameko_instance_beats._logger, "WARNING"):
             self.keep(*(beat(service("pricing")) for _ in range(4)))
         self.assertEqual(self.service().up_count, 2)
 
+    def test_instances_that_are_gone_make_room_for_those_that_run(self):
+        self.keep(self.pricing)
+        lost = [beat(service("pricing")) for _ in range(3)]
+        self.keep(*lost)
+        self.lose(self.pricing)
+        self.patch(nameko_instance_beats, "MOST_INSTANCES", self.instances.search_count([]))
+        new = beat(service("pricing", self.quote))
+        self.keep(self.pricing, new)
+        self.assertTrue(self.instance(new))
+        self.assertEqual(self.instance(self.pricing).state, "up")
+        self.assertEqual((self.service().up_count, self.service().gone_count), (2, 0))
+
+    def test_instances_that_beat_make_no_room(self):
+        self.keep(self.pricing)
+        self.patch(nameko_instance_beats, "MOST_INSTANCES", self.instances.search_count([]))
+        self.instances.search([]).last_seen = self.clock
+        new = beat(service("pricing", self.quote))
+        with self.assertLogs(nameko_instance_beats._logger, "WARNING"):
+            self.keep(new)
+        self.assertFalse(self.instance(new))
+        self.assertTrue(self.instance(self.pricing))
+
+    def test_services_that_are_gone_make_room_unless_an_action_calls_them(self):
+        self.keep(self.pricing, beat(service("called", self.quote)))
+        self.env["ir.actions.server"].create(
+            {
+                "name": "call it",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "state": "nameko",
+                "nameko_service": "called",
+                "nameko_method": "quote",
+                "nameko_result_kind": "nothing",
+            }
+        )
+        self.lose()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE nameko_service SET create_date = create_date - interval '1 d'")
+        self.env.invalidate_all()
+        count = self.env["nameko.service"].search_count([])
+        self.patch(nameko_service_keep, "MOST_SERVICES", count)
+        self.keep(beat(service("new", self.quote)))
+        self.assertTrue(self.service("new"))
+        self.assertTrue(self.service("called"))
+        self.assertFalse(self.service())
+
+    def test_somebody_who_invents_methods_does_not_fill_the_database(self):
+        methods = self.env["nameko.method"].with_context(active_test=False)
+        count = methods.search_count([])
+        self.patch(nameko_method, "MOST_METHODS", count + 3)
+        self.keep(beat(service("big", *(method(f"m{number}") for number in range(9)))))
+        self.assertLessEqual(methods.search_count([]), count + 3)
+
+    def test_many_methods_are_written_at_once(self):
+        methods = [method(f"m{number}", "a") for number in range(500)]
+        self.keep(self.pricing)
+        with self.assertQueryCount(40):
+            self.keep(beat(service("pricing", *methods)))
+        self.assertEqual(len(self.service().method_ids), 501)
+
+    def test_beats_with_news_are_written_for_a_limited_time(self):
+        self.patch(nameko_instance_beats, "LEARN_SECONDS", -1)
+        self.keep(self.pricing)
+        self.assertFalse(self.instance(self.pricing))
+        self.patch(nameko_instance_beats, "LEARN_SECONDS", 3600)
+        self.keep(self.pricing)
+        self.assertTrue(self.instance(self.pricing))
+
     def test_somebody_who_invents_services_does_not_fill_the_database(self):
         count = self.env["nameko.service"].search_count([])
-        self.patch(nameko_instance_beats, "MOST_SERVICES", count + 1)
+        self.patch(nameko_service_keep, "MOST_SERVICES", count + 1)
         with self.assertLogs(nameko_instance_beats._logger, "WARNING"):
             self.keep(beat(service("one"), service("two")))
         self.assertTrue(self.service("one"))
@@ -227,9 +332,8 @@ class TestStates(CatalogueCase):
         self.assertEqual(self.states(), ("gone", "gone"))
 
     def test_limits_that_are_no_numbers_do_not_count(self):
-        parameters = self.env["ir.config_parameter"].sudo()
         for nonsense in ("soon", "-1", "0", "nan", "inf"):
-            parameters.set_param("nameko_compute.late_beats", nonsense)
+            self.set_parameter_unchecked("nameko_compute.late_beats", nonsense)
             self.keep()
         self.pass_time(75)
         self.keep()
@@ -249,6 +353,37 @@ class TestStates(CatalogueCase):
         self.keep()
         self.assertEqual(self.instance(fast).state, "late")
         self.assertEqual(self.states(), ("up", "up"))
+
+    def test_orderly_stop_is_no_loss(self):
+        self.keep(replace(self.pricing, stopping=True, services=()))
+        self.assertEqual(self.states(), ("stopped", "stopped"))
+        self.pass_time(100_000)
+        self.keep()
+        self.assertEqual(self.states(), ("stopped", "stopped"))
+        self.assertEqual(self.service().gone_count, 0)
+        self.assertEqual(self.service().method_ids.mapped("name"), ["quote"])
+        self.assertFalse(self.activities())
+
+    def test_instance_that_has_stopped_is_back_when_it_goes_on_beating(self):
+        """Somebody else said goodbye in its name; a beat that was under way does not count."""
+        self.keep(replace(self.pricing, stopping=True))
+        self.keep(self.pricing)
+        self.assertEqual(self.states(), ("stopped", "stopped"))
+        self.pass_time(30)
+        self.keep(self.pricing)
+        self.assertEqual(self.states(), ("up", "up"))
+
+    def test_service_is_what_its_last_instance_was(self):
+        other = beat(service("pricing", self.quote))
+        self.keep(other)
+        self.lose(other)
+        self.keep(replace(other, stopping=True))
+        self.assertEqual(self.service().state, "stopped")
+
+    def test_goodbye_of_a_stranger_is_nothing(self):
+        stranger = replace(beat(service("strange", self.quote)), stopping=True)
+        self.keep(stranger)
+        self.assertFalse(self.instance(stranger) or self.service("strange"))
 
     def test_managers_are_told_once_when_no_instance_is_left(self):
         self.lose()
@@ -312,8 +447,22 @@ class TestForgetting(CatalogueCase):
         self.pass_time(8 * 86_400)
         self.instances._gc_gone()
         self.assertFalse(self.instance(self.pricing))
-        self.assertEqual((self.service().state, self.service().gone_count), ("gone", 0))
+        self.assertEqual((self.service().state, self.service().gone_count), ("unknown", 0))
         self.assertTrue(self.service().method_ids)
+
+    def test_methods_that_no_instance_has_are_deleted_after_some_days(self):
+        self.keep(self.pricing)
+        newer = beat(service("pricing", method("discount")))
+        self.keep(newer, replace(self.pricing, stopping=True))
+        every = self.env["nameko.method"].with_context(active_test=False)
+        domain = [("service", "=", "pricing")]
+        every._gc_archived()
+        self.assertEqual(len(every.search(domain)), 2)
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE nameko_method SET write_date = write_date - interval '8 d'")
+        self.env.invalidate_all()
+        every._gc_archived()
+        self.assertEqual(every.search(domain).mapped("name"), ["discount"])
 
     def test_instances_that_run_are_not_deleted(self):
         self.keep(self.pricing)

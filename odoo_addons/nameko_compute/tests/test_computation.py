@@ -1,6 +1,6 @@
 """The buttons of a computation, with the real service behind them."""
 
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
 from ..exceptions import RemoteError, UnusableResult
@@ -23,10 +23,36 @@ class TestButtons(ComputationCase):
             computation.action_compute()
             self.assertEqual(computation.result, result, operation)
 
-    def test_sum_button_adds_whatever_operation_was_selected(self):
-        computation = self.computation(30, 10, operation="div")
+    def test_sum_button_leaves_other_operations_alone(self):
+        computation = self.computation(10, 5, operation="div")
+        with self.assertRaisesRegex(UserError, "not Sum"):
+            computation.action_suma()
+        self.assertEqual((computation.operation, computation.state), ("div", "draft"))
+
+    def test_sum_button_skips_other_operations_and_counts_them(self):
+        sums = self.computation(1, 2) + self.computation(3, 4)
+        quotient = self.computation(10, 5, operation="div")
+        queued = self.computation(5, 6)
+        queued.action_compute_later()
+        message = (sums + quotient + queued).action_suma()["params"]["message"]
+        self.assertEqual(sums.mapped("result"), [3, 7])
+        self.assertEqual((quotient.state, queued.state), ("draft", "queued"))
+        self.assertRegex(message, "2 computed, 0 failed.\n1 skipped: .*\n1 skipped: .*not Sum")
+
+    def test_result_of_other_operands_is_dropped(self):
+        for change in ({"value": 50}, {"other": 0}, {"operation": "mul"}):
+            with self.subTest(change=change):
+                computation = self.computation(1, 2)
+                computation.action_suma()
+                computation.write(change)
+                self.assertEqual((computation.state, computation.result), ("draft", 0))
+                self.assertFalse(computation.computed_by_id)
+
+    def test_result_stays_where_no_operand_changes(self):
+        computation = self.computation(1, 2)
         computation.action_suma()
-        self.assertEqual((computation.operation, computation.result), ("sum", 40))
+        computation.write({"name": "One and two", "value": 1.0, "operation": "sum"})
+        self.assertEqual((computation.state, computation.result), ("done", 3))
 
     def test_fractions(self):
         computation = self.computation(0.1, 0.2)

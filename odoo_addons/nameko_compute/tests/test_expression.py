@@ -1,5 +1,10 @@
 """Expressions: what they may say, and that there is no way out of them."""
 
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
@@ -27,6 +32,62 @@ FORBIDDEN = (
     "f'{record.env}'", "f'{record:{record.env}}'", "().__class__.__bases__[0].__subclasses__()",
     "[].mro", "(x for x in [1]).gi_frame", "str.mro()", "reduce(max, [1])", "Exception('x')",
 )  # fmt: skip
+
+X = "'x' * 10**6"
+LONG = "[n for n in range(9999)]"
+HOSTILE = (
+    "9**9**9", "10**10**10 % 7", "2**(2**30)", "1 << 10**10", "[9**9999 for n in range(9999)]",
+    "-(3**99999)", "'x' * 10**9", "10**9 * 'x'", "b'x' * 10**9", "[0] * 10**9", "(0,) * 10**9",
+    "[[[0] * 9999] * 9999] * 9999", f"[{X} for n in range(9999)]", "list(range(10**12))",
+    "sum(range(10**9))", "len(str(range(10**9)))", "'a' in range(10**9)", "max(range(10**9))",
+    "sorted(range(10**9))", "set(range(10**8))", "dict.fromkeys(range(10**8))",
+    "[0 for a in range(999) for b in range(999) for c in range(999)]",
+    "all(any(False for b in range(9999)) for a in range(9999))",
+    "[[(a, b) for a in range(9999)] for b in range(9999)]",
+    "{n * (2**61 - 1): 1 for n in range(20000)}", "set(n * (2**61 - 1) for n in range(20000))",
+    "(lambda f: f(f))(lambda f: f(f))", "(lambda f: [f(f), f(f)])(lambda f: [f(f), f(f)])",
+    "(lambda f, n: f(f, n + 1))(lambda f, n: f(f, n + 1), 0)",
+    f"[a == b for a in {LONG} for b in {LONG}]", f"sorted({LONG}, key=lambda n: sum({LONG}))",
+    "(lambda d: d(d(d(d(d(d(d([0]))))))))(lambda x: [x] * 50)",
+    "str((lambda d: d(d(d(d(d(d(d([0]))))))))(lambda x: [x, x, x, x, x, x, x, x, x, x, x]))",
+    "'%1000000000d' % 1", "'%*d' % (10**9, 1)", "'%.1000000000f' % 1.5",
+    f"'%s' * 9999 % ({X},) * 9", "'%(a)s' * 99999 % {'a': 'x' * 10**6}", "f'{1:1000000000}'",
+    "f'{1:{10**9}}'", "f'{1.5:.999999999f}'", "'x'.ljust(10**9)", "'x'.rjust(10**9)",
+    "'x'.center(10**9)", "'1'.zfill(10**9)", "'\t'.expandtabs(10**9)", f"'x'.join([{X}] * 9999)",
+    f"({X}).join('abc' * 999)", f"({X}).replace('', {X})", f"({X}).replace('x', {X})",
+    f"({X}).split('x')", f"list({X})", "('x' * 30000).count('x' * 15000 + 'y')",
+    "('x' * 30000).rfind('y' + 'x' * 15000)", f"[c for c in {X}]",
+    "('x' * 10**5).encode('punycode')", "('é' * 10**5).encode('idna')", "int('9' * 10**6)",
+    "int('1' * 10**7, 2)", "round(5, -10**9)", "round(10**4000, -10**7)", "divmod(10**9999, 3)",
+    "str(10**9999)", "(10**4000)**4000", "list(dateutil.rrule.rrule(6))",
+    "dateutil.rrule.rrule(6).count()", "dateutil.parser.parse('1' * 10**6)",
+    "datetime.datetime.now().strftime('%999999999Y')", "time.strftime('%Y' * 10**6)",
+    "datetime.datetime.strptime('1' * 9999, '%d' * 99)", "sum([[0] * 999] * 9999, [])",
+    "record.mapped('child_ids.parent_id.child_ids.parent_id.child_ids.parent_id.child_ids."
+    "parent_id.child_ids.parent_id.child_ids.parent_id.child_ids.parent_id.child_ids.id')",
+    "[r for r in record.child_ids for r in r.parent_id.child_ids for r in r.parent_id.child_ids"
+    " for r in r.parent_id.child_ids for r in r.parent_id.child_ids"
+    " for r in r.parent_id.child_ids]",
+    "min([[0] * 999] * 999)", "list(zip(*[range(999)] * 999))",
+    "list(map(list, [range(9999)] * 99))", "+".join("1" * 2000), "-" * 2500 + "1",
+    "not " * 1200 + "1", "1" + "[0]" * 1500, "x" * 9999, "(" * 2000, "[" * 2000 + "]" * 2000,
+    "{" * 2000, "((((((((((((((((((((((((((((((((((((a:=1", "a" + ".b" * 2000,
+    "f(" * 200 + ")" * 200, "{1:" * 200, "1 if 1 else " * 400, "'" + "é" * 6000 + "'",
+    "[" + "x for x in [1] " * 300 + "]",
+)  # fmt: skip
+PIECES = (
+    "9", "2**61", "'x'", "b'x'", "[0]", "(1, 2)", "{1: 2}", "{1}", "None", "1.5", "record",
+    "record.child_ids", "range(99)", "context_today()", "datetime.timedelta(1)",
+    "(lambda x: [x, x])",
+)  # fmt: skip
+FORMS = (
+    "({} ** {})", "({} * {})", "({} + {})", "({} % {})", "({} << {})", "({} | {})", "({} == {})",
+    "({} in {})", "[{} for x in {}]", "sum({}, {})", "str(({}, {}))", "f'{{{}}}{{{}}}'",
+    "[{}, {}] * 99", "{}({})", "list(map({}, {}))", "sorted({}, key={})", "'%s%s' % ({}, {})",
+    "dict([({}, {})])", "{}[{}]", "{}.join({})", "{}.replace({}, 'xx')", "round({}, {})",
+    "max({}, {})", "(lambda x: {})({})", "set({}) | set({})", "int({}, {})", "list({}) * len({})",
+)  # fmt: skip
+SECONDS = 1  # of processor time; the most that was seen is a tenth
 
 
 @tagged("post_install", "-at_install")
@@ -100,7 +161,7 @@ class TestExpression(ActionCase):
             ("record.child_ids[0].nothing", "IndexError"),
             ("int('x')", "ValueError: invalid literal"),
             ("record.name + 1", "TypeError"),
-            ("(lambda f: f(f))(lambda f: f(f))", "RecursionError"),
+            ("(lambda f: f(f))(lambda f: f(f))", "nested too deeply"),
         ):
             with self.assertRaisesRegex(InvalidExpression, words):
                 self.value(expression)
@@ -116,3 +177,48 @@ class TestExpression(ActionCase):
             self.value("record.name", self.partner, portal)
         self.assertEqual(self.value("record.id", self.partner, portal), self.partner.id)
         self.assertEqual(self.value("uid", self.partner, portal), portal.id)
+
+    def seconds(self, expression):
+        """Evaluate it to a value or a clear error; return the seconds of processor time."""
+        started = time.thread_time()
+        try:
+            self.value(expression)
+        except InvalidExpression as error:
+            self.assertTrue(str(error).strip(), expression)
+        return time.thread_time() - started
+
+    def test_hostile_expressions_end_soon(self):
+        self.partner.child_ids = self.partners[1:]
+        self.env["res.partner"].create([{"name": "More", "parent_id": self.partner.id}] * 20)
+        self.value("record.child_ids.mapped('parent_id.child_ids.name')")  # into the cache
+        for expression in HOSTILE:
+            with self.subTest(expression=expression[:100]):
+                self.assertLess(self.seconds(expression), SECONDS)
+                with self.assertRaises(InvalidExpression):
+                    self.value(expression)
+
+    def test_any_expression_ends_soon(self):
+        expressions = st.recursive(
+            st.sampled_from(PIECES),
+            lambda inner: st.builds(str.format, st.sampled_from(FORMS), inner, inner),
+            max_leaves=12,
+        )
+
+        @settings(max_examples=500, derandomize=True, database=None, deadline=None)
+        @given(expressions)
+        def holds(expression):
+            self.assertLess(self.seconds(expression), SECONDS, expression)
+
+        holds()
+
+    def test_large_fields_are_sent(self):
+        self.partner.comment = "é" * 2_000_000
+        self.assertEqual(len(self.value("record.comment")), len(self.partner.comment))
+        self.assertTrue(self.value("[record.comment, record.comment.upper()]"))
+
+    def test_thousand_lines_are_sent(self):
+        self.env["res.partner"].create([{"name": "x", "parent_id": self.partner.id}] * 1000)
+        lines = (
+            "[{'id': c.id, 'name': c.name, 'to': f'{c.parent_id.name}!'} for c in record.child_ids]"
+        )
+        self.assertEqual(len(self.value(lines)), 1000)

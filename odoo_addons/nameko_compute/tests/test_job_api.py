@@ -1,14 +1,16 @@
 """Making jobs: what is refused, what is kept, and who may do what with them."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
 from ..broker.jobs_reply import Reply
 from ..exceptions import InvalidJob, NotSendable
 from ..job_request import JobOptions, JobRequest
+from ..models import nameko_job_apply
 from .common import MANAGER, USER, ComputationCase
 
 
@@ -29,12 +31,12 @@ class TestJobs(ComputationCase):
 
     def answer(self, *jobs, text="3", result=3):
         replies = [Reply(job.uuid, text, result) for job in jobs]
-        unknown = self.env["nameko.job"].apply_replies(replies)
+        applied = self.env["nameko.job"].apply_replies(replies)
         self.env["nameko.job"].invalidate_model()
-        return unknown
+        return applied.unknown
 
     def test_job_keeps_what_was_asked(self):
-        job = self.delay(record=self.record, result_field="result", priority=3, timeout=7)
+        job = self.delay(record=self.record, result_field="value", priority=3, timeout=7)
         self.assertEqual(job.arguments, '{"args": [1, 2], "kwargs": {}}')
         self.assertEqual((job.state, job.priority, job.timeout), ("pending", 3, 7))
         self.assertEqual((job.user_id, job.company_id), (self.user, self.env.company))
@@ -43,11 +45,11 @@ class TestJobs(ComputationCase):
     def test_wrong_options_are_refused(self):
         foreign = {"record": self.env["res.users"].browse(self.user.id), "on_result": "unlink"}
         for options in (
-            {"result_field": "result"},
+            {"result_field": "value"},
             {"record": self.record, "result_field": "nothing"},
             {"record": self.record, "on_result": "unlink"},
             {"record": self.record, "on_error": "_on_nothing"},
-            {"record": self.record, "on_result": "_on_computed", "result_field": "result"},
+            {"record": self.record, "on_result": "_on_computed", "result_field": "value"},
             {"timeout": 0},
             {"max_attempts": 0},
             foreign,
@@ -60,10 +62,28 @@ class TestJobs(ComputationCase):
         with self.assertRaises(NotSendable):
             self.rpc.delay("compute", "method", self.record, 2)
 
+    def test_names_that_the_broker_has_no_room_for_are_refused(self):
+        for service, method in (("x" * 249, "m"), ("é" * 125, "m"), ("x" * 240, "m" * 15)):
+            with self.assertRaises(NotSendable):
+                self.rpc.delay(service, method)
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                self.env["ir.actions.server"].create(
+                    {
+                        "name": "Too long",
+                        "model_id": self.env["ir.model"]._get_id("nameko.compute"),
+                        "state": "nameko",
+                        "nameko_service": service,
+                        "nameko_method": method,
+                    }
+                )
+        self.assertTrue(self.rpc.delay("x" * 240, "m" * 14))
+        with self.assertRaises(ValidationError), self.env.cr.savepoint():
+            self.env["nameko.service"].create({"name": "x" * 249})
+
     def test_record_must_be_writable(self):
         record = self.record.with_user(self.colleague)
         with self.assertRaises(AccessError):
-            record.env["nameko.rpc"].delay("a", "b", record=record, result_field="result")
+            record.env["nameko.rpc"].delay("a", "b", record=record, result_field="value")
 
     def test_identity_key_gives_the_live_job(self):
         first = self.delay(identity_key="only one")
@@ -82,36 +102,63 @@ class TestJobs(ComputationCase):
         self.assertEqual((job.eta, job.is_ready), (tomorrow, False))
 
     def test_result_is_written_once(self):
-        job = self.delay(record=self.record, result_field="result")
+        job = self.delay(record=self.record, result_field="value")
         self.assertFalse(self.answer(job))
         self.assertFalse(self.answer(job, text="4", result=4))
-        self.assertEqual((self.record.result, job.get_result(), job.state), (3, 3, "done"))
+        self.assertEqual((self.record.value, job.get_result(), job.state), (3, 3, "done"))
 
     def test_reply_to_no_job(self):
-        self.assertEqual(self.env["nameko.job"].apply_replies([Reply("nobody")]), {"nobody"})
+        self.assertEqual(
+            self.env["nameko.job"].apply_replies([Reply("nobody")]).unknown, {"nobody"}
+        )
 
     def test_unusable_result_fails_one_job_of_many(self):
         other = self.record.copy()
-        good = self.delay(record=self.record, result_field="result")
-        bad = self.delay(record=other, result_field="result")
+        good = self.delay(record=self.record, result_field="value")
+        bad = self.delay(record=other, result_field="value")
         replies = [Reply(good.uuid, "3", 3), Reply(bad.uuid, '"three"', "three")]
         self.env["nameko.job"].apply_replies(replies)
         self.env["nameko.job"].invalidate_model()
         self.assertEqual((good.state, bad.state), ("done", "failed"))
         self.assertEqual(bad.error_type, "UnusableResult")
-        self.assertEqual((bad.get_result(), other.result), ("three", 0))
+        self.assertEqual((bad.get_result(), other.value), ("three", 1))
 
-    def test_deleted_record_fails_its_job(self):
-        job = self.delay(record=self.record, result_field="result")
-        self.record.unlink()
-        self.answer(job)
-        self.assertEqual((job.state, job.error_type), ("failed", "MissingError"))
+    def delete_by_sql(self, record):
+        record.flush_recordset()
+        self.env.cr.execute("DELETE FROM nameko_compute WHERE id = %s", [record.id])
+        self.env.invalidate_all()
+
+    def test_record_that_is_gone_fails_its_job(self):
+        expected = f"The record (Computation, ID {self.record.id}) no longer exists."
+        jobs = [
+            self.delay(record=self.record, result_field="value"),
+            self.delay(record=self.record, on_result="_on_computed"),
+        ]
+        self.delete_by_sql(self.record)
+        with patch.object(nameko_job_apply._logger, "info") as info:
+            self.answer(*jobs)
+        self.assertEqual([each.kwargs for each in info.call_args_list], [{"exc_info": False}] * 2)
+        for job in jobs:
+            self.assertEqual((job.state, job.error_type), ("failed", "MissingError"))
+            self.assertEqual(job.error_message, expected)
+
+    def test_result_of_a_job_that_counted_as_not_sent_proves_an_attempt(self):
+        jobs = self.delay() + self.delay()
+        dispatched = self.env["nameko.job"]
+        dispatched.mark_sent(jobs.ids)
+        dispatched.mark_unsent(jobs.ids)
+        jobs.invalidate_recordset()
+        self.assertEqual(set(jobs.mapped("attempts")), {0})
+        self.answer(jobs[0])
+        jobs[1].action_cancel()
+        self.assertEqual(jobs.mapped("state"), ["done", "cancelled"])
+        self.assertEqual(jobs.mapped("attempts"), [1, 0])
 
     def test_cancelled_job_takes_no_result(self):
-        job = self.delay(record=self.record, result_field="result")
+        job = self.delay(record=self.record, result_field="value")
         job.action_cancel()
         self.answer(job)
-        self.assertEqual((job.state, self.record.result), ("cancelled", 0))
+        self.assertEqual((job.state, self.record.value), ("cancelled", 1))
 
     def test_retried_job_begins_anew(self):
         job = self.delay()
@@ -125,7 +172,7 @@ class TestJobs(ComputationCase):
         second = self.delay(after=first)
         self.assertTrue(second.is_waiting)
         first.action_cancel()
-        self.env["nameko.job"].fail_forsaken()
+        self.env["nameko.job"].apply_replies(self.env["nameko.job"].forsaken(second.ids))
         self.env["nameko.job"].invalidate_model()
         self.assertEqual((second.state, second.error_type), ("failed", "PredecessorFailed"))
 

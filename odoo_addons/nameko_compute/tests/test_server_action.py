@@ -1,8 +1,11 @@
 """The kind of server action “Call a Nameko service”: designing it, and running it."""
 
+import json
+
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
 
+from ..broker.jobs_reply import Reply
 from ..broker.request import Request
 from ..exceptions import (
     NamekoError,
@@ -11,7 +14,9 @@ from ..exceptions import (
     UnusableExpression,
     UnusableResult,
 )
-from .action_case import ActionCase, remote_error
+from ..models.ir_actions_server_run import RUNNING, RunningActions
+from .action_case import CONTACTS, ActionCase, remote_error
+from .common import USER
 from .recorded_calls import answered_calls
 
 PARAMETERS = [
@@ -82,17 +87,23 @@ class TestDesign(ActionCase):
     def test_signature_is_kept_to(self):
         self.chosen({"name": ("'a'", "positional"), "currency": ("'EUR'", "keyword")})
         for parameters, reason in (
-            ({"name": ("'a'", "positional")}, "currency"),
-            ({"name": ("'a'", "keyword"), "currency": ("'E'", "keyword")}, "positional only"),
+            ({"name": ("'a'", "positional")}, "“currency” is missing"),
+            (
+                {"name": ("'a'", "keyword"), "currency": ("'E'", "keyword")},
+                "“name” is positional only: pass it by position, without a name",
+            ),
             (
                 {
                     "name": ("'a'", "positional"),
                     "currency": ("'E'", "keyword"),
                     "rebate": ("1", "keyword"),
                 },
-                "rebate",
+                "has no parameter “rebate”",
             ),
-            ({"name": (False, "positional"), "currency": ("'E'", "keyword")}, "name"),
+            (
+                {"name": (False, "positional"), "currency": ("'E'", "keyword")},
+                "“name” is missing",
+            ),
         ):
             with self.assertRaisesRegex(ValidationError, reason):
                 self.chosen(parameters)
@@ -272,7 +283,7 @@ class TestRunNow(ActionCase):
     def test_result_does_not_set_its_own_action_off(self):
         action = self.new_action({}, "ref")
         with answered_calls({"pricing.quote": "12"}) as requests:
-            self.run_on(action.with_context(nameko_action_ids=(action.id,)), self.partner)
+            self.run_on(action.with_context(**{RUNNING: RunningActions({action.id})}), self.partner)
         self.assertEqual(requests, [])
 
 
@@ -322,11 +333,50 @@ class TestRunLater(ActionCase):
         self.assertIn("sold out", self.partner.message_ids[0].body)
 
     def test_error_is_told_to_who_asked(self):
-        _, job = self.run_later(self.later())
+        action = self.later()
+        self.run_on(action, self.partner, self.new_user("user", *CONTACTS))
+        job = self.jobs_of(action)
+        self.env["bus.bus"].sudo().search([]).unlink()
         self.reply_error(job, "sold out")
         self.assertEqual((job.state, job.error_type), ("failed", "NoPrice"))
-        told = self.env["bus.bus"].sudo().search([], order="id desc", limit=1).message
-        self.assertIn("sold out", told)
+        ((kind, payload),) = self.told()
+        self.assertEqual((kind, payload["count"]), ("nameko_failures", 1))
+        self.assertRegex(payload["text"], "^Ada: .*sold out")
+
+    def told(self):
+        """Commit, as far as a test does; return the kinds and payloads of what the bus sends."""
+        self.env.cr.precommit.run()
+        messages = map(json.loads, self.env["bus.bus"].sudo().search([]).mapped("message"))
+        return [(message["type"], message["payload"]) for message in messages]
+
+    def all_fail(self, jobs):
+        self.env["bus.bus"].sudo().search([]).unlink()
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE nameko_job SET state = 'sent' WHERE id = ANY(%s)", [jobs.ids])
+        error = {"exc_type": "NoPrice", "exc_path": "NoPrice", "exc_args": [], "value": "no"}
+        self.env["nameko.job"].apply_replies([Reply(job.uuid, error=error) for job in jobs])
+
+    def test_failures_of_an_action_are_one_message_to_each_user(self):
+        partners = self.env["res.partner"].create([{"name": "Many"}] * 60)
+        reader = self.new_user("reader", *CONTACTS)
+        user = self.new_user("user", USER, *CONTACTS)
+        first, second = self.later(), self.later()
+        for action, asking in ((first, reader), (first, user), (second, user)):
+            self.run_on(action, partners, asking)
+        jobs = self.jobs_of(first) + self.jobs_of(second)
+        self.all_fail(jobs)
+        told = [payload for _, payload in self.told()]
+        self.assertEqual([payload["count"] for payload in told], [60, 60, 60])
+        by_model = {(payload["action"], payload["model"]): payload["ids"] for payload in told}
+        asked_by_user = jobs.filtered(lambda job: job.user_id == user)
+        self.assertEqual(
+            by_model,
+            {
+                (first.id, "res.partner"): partners.ids,
+                (first.id, "nameko.job"): (asked_by_user & self.jobs_of(first)).ids,
+                (second.id, "nameko.job"): self.jobs_of(second).ids,
+            },
+        )
 
     def test_result_in_the_chatter(self):
         _, job = self.run_later(self.later(nameko_result_kind="chatter"))
@@ -392,3 +442,41 @@ class TestTrial(ActionCase):
     def test_record_of_another_model(self):
         trial = self.try_on(self.new_action(), self.env.user, "12")
         self.assertIn("action's model", trial.error)
+
+    def test_trial_shows_texts_that_no_database_holds(self):
+        action = self.new_action({"name": "'a\\0'"}, nameko_result_kind="chatter")
+        trial = self.try_on(action, self.partner, "an\ud800swer")
+        self.env.flush_all()
+        self.env.invalidate_all()
+        self.assertFalse(trial.error)
+        self.assertIn('"a\\u0000"', trial.request)
+        self.assertIn("an\ufffdswer", trial.answer)
+        self.assertIn("an\ufffdswer", trial.written)
+
+    def test_trial_says_which_text_cannot_be_sent(self):
+        action = self.new_action(
+            {"value": "'\\ud800'"}, nameko_service="compute", nameko_method="method"
+        )
+        opened = action.action_nameko_try()
+        trial = self.env["nameko.action.trial"].browse(opened["res_id"])
+        trial.action_try()
+        self.env.flush_all()
+        self.assertIn("argument 'value' cannot be put into JSON: a text in it", trial.error)
+
+
+@tagged("post_install", "-at_install")
+class TestNumbers(ActionCase):
+    def test_numbers_that_no_column_holds_are_refused_by_their_label(self):
+        action = self.new_action()
+        for name, label, values in (
+            ("nameko_max_attempts", "Maximum Attempts", (2**31, 2**40, 10**20)),
+            ("nameko_priority", "Job's Priority", (2**31, 2**40, -(2**40))),
+        ):
+            for value in values:
+                with self.assertRaisesRegex(ValidationError, f"“{label}” is {value}"):
+                    self.new_action(**{name: value})
+                with self.assertRaisesRegex(ValidationError, f"“{label}” is {value}"):
+                    action.write({name: value})
+        wizards = self.env["nameko.job.reschedule"]
+        with self.assertRaisesRegex(ValidationError, "“Priority” is"):
+            wizards.create({"priority": 2**40})

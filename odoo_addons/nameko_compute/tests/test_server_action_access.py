@@ -4,6 +4,7 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..broker.request import Request
+from ..models.ir_actions_server_run import RUNNING
 from .action_case import CONTACTS, ActionCase
 from .common import MANAGER, USER
 from .recorded_calls import answered_calls
@@ -16,7 +17,7 @@ LESSER = ("base.group_user", "base.group_portal", "base.group_public", USER)
 class TestDesignAccess(ActionCase):
     def setUp(self):
         super().setUp()
-        self.manager = self.new_user("action_manager", MANAGER)
+        self.manager = self.new_user("action_manager", MANAGER, *CONTACTS)
         self.action = self.new_action(env=self.env(user=self.manager))
         self.code = self.env["ir.actions.server"].create(
             {"name": "Code", "model_id": self.partner_model.id, "state": "code", "code": "1"}
@@ -113,6 +114,33 @@ class TestDesignAccess(ActionCase):
         self.action.with_user(both).name = "Mine"
         self.assertIn("nameko", self.code.with_user(both).allowed_states)
 
+    def test_manager_changes_no_parameter_of_what_others_run(self):
+        multi = self.env["ir.actions.server"].create(
+            {"name": "Many", "model_id": self.partner_model.id, "state": "multi"}
+        )
+        part, scheduled = self.new_action(parent_id=multi.id), self.new_action()
+        self.env["ir.cron"].create({"ir_actions_server_id": scheduled.id, "interval_number": 1})
+        mine = self.action.nameko_parameter_ids.with_user(self.manager)
+        for theirs in (part, scheduled):
+            row = theirs.nameko_parameter_ids.with_user(self.manager)
+            self.refused(row.write, {"value": "user.login"})
+            self.refused(row.write, {"action_id": self.action.id})
+            self.refused(row.unlink)
+            self.refused(row.copy, {"name": "more"})
+            self.refused(row.create, {"action_id": theirs.id, "name": "more"})
+            self.refused(mine.write, {"action_id": theirs.id, "name": "moved"})
+        mine.value = "record.ref"
+        mine.create({"action_id": self.action.id, "name": "more"}).unlink()
+
+    def test_managers_let_no_outsiders_run_actions(self):
+        outsiders = self.env["res.groups"].create({"name": "Customers"})
+        for group in (self.env.ref("base.group_portal"), outsiders):
+            self.refused(self.action.write, {"group_ids": [(4, group.id)]})
+            self.refused(self.new_action, env=self.action.env, group_ids=group.ids)
+        self.action.group_ids = self.env.ref("base.group_user")
+        self.action.sudo().group_ids = outsiders  # as an administrator may
+        self.refused(self.action.write, {"nameko_service": "other"})
+
 
 @tagged("post_install", "-at_install")
 class TestRunAccess(ActionCase):
@@ -148,6 +176,68 @@ class TestRunAccess(ActionCase):
     def run_with(self, action, records):
         context = {"active_model": records._name, "active_ids": records.ids}
         return action.with_context(active_id=records[:1].id, **context).run()
+
+    def run_refused(self, action, user, **context):
+        """Nothing is sent to the service."""
+        with answered_calls({"pricing.quote": "42"}) as requests:  # noqa: SIM117  requests
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                action.with_user(user).with_context(**context).run()
+        self.assertEqual(requests, [])
+
+    def test_without_a_record_who_may_write_the_model_runs_it(self):
+        action = self.new_action({}, nameko_result_kind="nothing")
+        by_domain = self.new_action({}, nameko_result_kind="nothing", nameko_by_domain=True)
+        forged = {"nameko_scheduled": True, "cron_id": 1, "lastcall": False, "su": True}
+        for group in LESSER:
+            user = self.new_user(f"lesser_{group}", group)
+            for each in (action, by_domain):
+                self.run_refused(each, user)
+                self.run_refused(each, user, **forged)
+        with answered_calls({"pricing.quote": "42"}) as requests:
+            action.with_user(self.user).run()
+        self.assertEqual(len(requests), 1)
+
+    def test_outsiders_reach_a_service_where_a_group_of_theirs_is_allowed(self):
+        action = self.new_action({}, nameko_result_kind="nothing")
+        for group in ("base.group_portal", "base.group_public"):
+            user = self.new_user(f"outsider_{group}", group)
+            self.run_refused(action, user)
+            self.run_refused(action.sudo(), user)
+            action.group_ids = self.env.ref(group)
+            with answered_calls({"pricing.quote": "42"}) as requests:
+                action.with_user(user).run()
+            self.assertEqual(len(requests), 1)
+            action.group_ids = False
+
+    def test_outsiders_who_may_write_a_record_reach_no_service(self):
+        portal = self.new_user("writing_portal", "base.group_portal")
+        model = self.env["ir.model"]._get_id("res.partner")
+        self.env["ir.model.access"].create(
+            {"name": "Portal writes", "model_id": model, "group_id": portal.group_ids.id,
+             "perm_read": True, "perm_write": True}
+        )  # fmt: skip
+        self.env["ir.rule"].search([("model_id", "=", model)]).active = False
+        self.partner.with_user(portal).check_access("write")
+        for rights in (self.now.with_user(portal), self.now.with_user(portal).sudo()):
+            self.assertEqual(self.requests_of_refused(rights, self.partner), [])
+
+    def test_schedule_allows_what_its_user_may_not_do_alone(self):
+        reader = self.new_user("scheduler", "base.group_user")
+        action = self.new_action({}, nameko_result_kind="nothing")
+        cron = self.env["ir.cron"].create(
+            {"ir_actions_server_id": action.id, "interval_number": 1, "user_id": reader.id}
+        )
+        self.run_refused(action, reader)
+        with answered_calls({"pricing.quote": "42"}) as requests, self.enter_registry_test_mode():
+            cron.method_direct_trigger()
+        self.assertEqual(len(requests), 1)
+
+    def test_context_from_the_web_switches_no_action_off(self):
+        ids = [self.now.id]
+        for forged in ({"nameko_action_ids": ids}, {RUNNING: ids}, {RUNNING: {"ids": ids}}):
+            with answered_calls({"pricing.quote": "42"}) as requests:
+                self.run_with(self.now.with_user(self.user).with_context(**forged), self.partner)
+            self.assertEqual(len(requests), 1)
 
     def test_user_runs_what_they_may(self):
         _, requests = self.run_answered(self.now, self.partner, "42", self.user)

@@ -12,14 +12,16 @@ from .test_configuration import ConfigurationCase
 
 WRONG = {
     "nameko_job_timeout": (0, -1, 2.0**31),
-    "nameko_job_max_attempts": (0, -1),
+    "nameko_job_max_attempts": (0, -1, 2**31, 10**20),
     "nameko_keep_days": (0, -0.5, 1e9),
     "nameko_instance_days": (0, 1e9),
-    "nameko_late_beats": (0, -1),
-    "nameko_gone_beats": (0, 2, 1),
+    "nameko_late_beats": (0, -1, 2**31),
+    "nameko_gone_beats": (0, 2, 1, 2**31, -(2**40)),
     "nameko_job_retry_delays": ("", "10;60", "a", "10,,60", "-1", "nan", "inf", "10,"),
-    "nameko_allowed_services": ("compute mail", "compute;mail x", "a.b", "*", "a" * 201),
-}
+    "nameko_allowed_services": (
+        "compute mail", "compute;mail x", "a.b", "*", "a" * 201, ",", " ,, ",
+    ),
+}  # fmt: skip
 
 
 @tagged("post_install", "-at_install")
@@ -64,6 +66,33 @@ class TestSettings(ComputationCase):
                 with self.subTest(name=name, value=value), self.assertRaises(ValidationError):
                     self.settings(**{name: value})
 
+    def test_a_number_that_no_column_holds_is_refused_by_its_label(self):
+        with self.assertRaisesRegex(ValidationError, "“Maximum Attempts” is 2147483648: it must"):
+            self.settings(nameko_job_max_attempts=2**31)
+        settings = self.settings()
+        with self.assertRaisesRegex(ValidationError, "“Late After .beats.” is"):
+            settings.nameko_late_beats = 2**31
+
+    def test_a_number_that_was_set_once_keeps_no_page_shut(self):
+        self.set_parameter_unchecked("nameko_compute.job_max_attempts", str(2**40))
+        form = Form(self.env["res.config.settings"])
+        form.nameko_job_max_attempts = 4
+        form.save().execute()
+        self.assertEqual(self.parameter("job_max_attempts"), "4")
+
+    def warned(self, names):
+        """Return what the page warns of when these services are typed."""
+        settings = self.env["res.config.settings"].new({"nameko_allowed_services": names})
+        warned = settings._onchange_nameko_allowed_services()
+        return warned["warning"]["message"] if warned else ""
+
+    def test_a_typing_error_in_the_allowed_services_is_warned_of(self):
+        self.env["nameko.service"].create({"name": "pricing"})
+        self.env["nameko.route"].create({"service": "stock"})
+        for known in ("", False, "compute, mail", "pricing,stock, compute"):
+            self.assertFalse(self.warned(known))
+        self.assertIn("has been seen: compte, mial. Check", self.warned("mial, compte, stock"))
+
     def test_vacuum_takes_the_days_that_were_set(self):
         self.settings(nameko_keep_days=3).execute()
         job = self.env["nameko.rpc"].delay("probe", "method")
@@ -78,7 +107,7 @@ class TestSettings(ComputationCase):
 
     def test_what_is_no_number_counts_as_unset(self):
         for name in ("job_timeout", "job_max_attempts", "keep_days"):
-            self.env["ir.config_parameter"].set_param(f"nameko_compute.{name}", "soon")
+            self.set_parameter_unchecked(f"nameko_compute.{name}", "soon")
         job = self.env["nameko.rpc"].delay("probe", "method")
         self.assertEqual((job.timeout, job.max_attempts), (3600, 3))
         job.action_cancel()

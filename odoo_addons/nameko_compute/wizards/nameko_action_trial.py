@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from ..broker.request import Request
 from ..models.ir_actions_server_run import shown
+from ..texts import clean
 
 
 class NamekoActionTrial(models.TransientModel):
@@ -41,7 +42,7 @@ class NamekoActionTrial(models.TransientModel):
         try:
             self._try()
         except UserError as error:
-            self.error = str(error)
+            self.error = clean(str(error))
         return self._shown_again()
 
     def _try(self) -> None:
@@ -51,10 +52,10 @@ class NamekoActionTrial(models.TransientModel):
         (request,) = action._nameko_requests([target]).values()
         if isinstance(request, Exception):
             raise request
-        self.request = _shown_request(request)
+        self.request = clean(_shown_request(request))
         answer = self._timed_answer(request)
-        self.answer = shown(answer)
-        self.written = self._would_be_written(action._nameko_value(target, answer))
+        self.answer = clean(shown(answer))
+        self.written = clean(self._would_be_written(action._nameko_value(target, answer)))
 
     def _target(self) -> models.BaseModel:
         """Give the record with this user's rights, as the action has it when it runs."""

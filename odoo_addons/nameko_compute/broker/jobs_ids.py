@@ -1,0 +1,24 @@
+"""How the messages of a job are known: by its uuid and, in a request and its reply, the attempt."""
+
+from __future__ import annotations
+
+import re
+
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+CORRELATION_ID = re.compile(f"({UUID})(?::([1-9][0-9]{{0,8}}))?")
+
+
+def correlation_id(uuid: str, attempt: int) -> str:
+    """Return the correlation id of an attempt's request, which its reply brings back."""
+    return f"{uuid}:{attempt}"
+
+
+def read_correlation_id(text: str) -> tuple[str, int | None] | None:
+    """Return the uuid and, where it is there, the attempt; None where the id is not one of ours."""
+    match = CORRELATION_ID.fullmatch(text)
+    return match and (match[1], int(match[2]) if match[2] else None)
+
+
+def is_uuid(value: object) -> bool:
+    """Return whether it has the form of a job's uuid."""
+    return isinstance(value, str) and re.fullmatch(UUID, value) is not None

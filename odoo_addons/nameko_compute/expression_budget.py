@@ -1,0 +1,93 @@
+"""What the value of an expression may cost: steps, sizes, nesting.
+
+Python cannot be stopped in the middle of `9**9**9` or `'x' * 10**9`. So the cost of each operation
+is known, and charged, before it is done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sized
+from typing import Any
+
+UNITS = 50_000  # one is a step of an expression, about 1 µs
+MOST_DEPTH = 80  # parts within parts, calls within calls
+MOST_TEXT = 16_000_000  # characters or bytes of a text, all parts of a value counted
+MOST_BITS = 14_000  # of an integer: about 4,200 digits, as many as Python shows
+MOST_WIDTH = 1000  # of a value in a format
+CHARACTERS = 1000  # of a text that cost as much as one step
+SEARCHED = 2000  # comparisons of a search in a text that cost as much as one step
+NUMBER = re.compile(r"\d+")
+TEXTS = (str, bytes)
+LISTS = (list, tuple, set, frozenset, dict)
+
+
+class TooMuch(Exception):
+    """The expression costs more than it may; the message says what."""
+
+
+class Budget:
+    """What is left to one expression."""
+
+    def __init__(self, units: int = UNITS) -> None:
+        self._left = units
+
+    def spend(self, units: int) -> None:
+        self._left -= units
+        if self._left < 0:
+            raise TooMuch("it takes too many steps")
+
+    def spend_keys(self, count: int) -> None:
+        """Pay for so many keys in one dictionary or set: they may all have the same hash."""
+        self.spend(count + count * count // 200)
+
+    def spend_search(self, text: Sized, part: Sized) -> None:
+        self.spend(len(text) * max(1, len(part)) // SEARCHED)
+
+    def spend_text(self, length: int) -> None:
+        """Pay for making a text of this length."""
+        if length > MOST_TEXT:
+            raise TooMuch(f"it makes a text of {length:,} characters; {MOST_TEXT:,} is the most")
+        self.spend(length // CHARACTERS)
+
+    def spend_value(self, value: Any) -> Any:
+        """Pay for looking at all parts of a value, as comparing and showing do; return it."""
+        size, parts = 0, [(value, 0)]
+        while parts:
+            part, depth = parts.pop()
+            if depth > MOST_DEPTH:
+                raise TooMuch("it makes a value that is nested too deeply")
+            if isinstance(part, LISTS):
+                self.spend(1 + len(part))
+                parts.extend((each, depth + 1) for each in _parts(part))
+            elif isinstance(part, TEXTS):
+                size += len(part)
+        self.spend_text(size)
+        return value
+
+    def items(self, values: Iterable[Any]) -> list[Any]:
+        """Pay for each item while it is taken."""
+        found = []
+        for value in values:
+            self.spend(1)
+            found.append(value)
+        return found
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, Mapping):
+        return (part for pair in value.items() for part in pair)
+    return value
+
+
+def check_bits(bits: int) -> None:
+    if bits > MOST_BITS:
+        raise TooMuch("it makes too large a number")
+
+
+def check_widths(pattern: str) -> None:
+    """Refuse `{:1000000000}` and the like."""
+    digits = len(str(MOST_WIDTH))
+    widths = (width.lstrip("0") for width in NUMBER.findall(pattern))
+    if any(len(width) > digits or int(width or 0) > MOST_WIDTH for width in widths):
+        raise TooMuch(f"its format is wider than {MOST_WIDTH} characters")

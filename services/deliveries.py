@@ -1,0 +1,97 @@
+"""How often a message was delivered in vain, counted in a header of copies of it.
+
+The broker says of a message only that it was `redelivered`: because a process died of it, or for
+reasons that are not its own. A copy takes its place at the end of a queue, with what is known.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from amqp import Message
+from amqp.serialization import dumps
+from nameko.constants import PERSISTENT
+
+HEADER = "x-nameko-deliveries"
+KEPT_PROPERTIES = (
+    *("content_type", "content_encoding", "correlation_id", "reply_to", "priority", "type"),
+    *("timestamp", "app_id"),  # not `user_id`, which the broker compares with who publishes
+)
+# Of the broker's own making, or with a meaning to it when it is published.
+DROPPED_HEADERS = frozenset(("CC", "BCC", "x-delivery-count", "x-acquired-count", HEADER))
+
+
+@dataclass
+class Record:
+    """What is known of a message's deliveries.
+
+    count: deliveries that came to no end; queue: where it was published to; since: when the first
+    copy was made, in ms since 1970.
+    """
+
+    count: int
+    queue: str
+    exchange: str
+    routing_key: str
+    message_id: str
+    since: int
+
+    @classmethod
+    def take(cls, message: Any, queue: str) -> "Record":
+        """Return the record of a message from `queue`, and make the message what it was first."""
+        info, table = message.delivery_info, message.headers.pop(HEADER, None)
+        if not isinstance(table, dict):
+            table = {}
+        count, since = table.get("count"), table.get("since")
+        record = cls(
+            count=count if isinstance(count, int) and count > 0 else 0,
+            queue=_text(table, "queue", queue),
+            exchange=_text(table, "exchange", info["exchange"]),
+            routing_key=_text(table, "routing_key", info["routing_key"]),
+            message_id=_text(table, "message_id", message.properties.get("message_id") or ""),
+            since=since if isinstance(since, int) and since > 0 else _now(),
+        )
+        info.update(exchange=record.exchange, routing_key=record.routing_key)
+        return record
+
+
+def _text(table: dict[Any, Any], name: str, otherwise: str) -> str:
+    value = table.get(name)
+    return value if isinstance(value, str) else otherwise
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def copy_of(message: Any, record: Record, **headers: Any) -> Message:
+    """Return a copy of a delivered message, to be published, that carries `record`."""
+    kept = {
+        name: message.properties[name] for name in KEPT_PROPERTIES if name in message.properties
+    }
+    return Message(
+        message.body,
+        application_headers={**_headers(message), **headers, HEADER: vars(record)},
+        delivery_mode=PERSISTENT,
+        message_id=str(uuid.uuid4()),
+        expiration=_expiration(message, record),
+        **kept,
+    )
+
+
+def _headers(message: Any) -> dict[str, Any]:
+    headers = {name: each for name, each in message.headers.items() if name not in DROPPED_HEADERS}
+    try:
+        dumps("F", [headers])
+    except Exception:  # noqa: BLE001 - what could be read cannot always be written
+        return {}
+    return headers
+
+
+def _expiration(message: Any, record: Record) -> str | None:
+    """Return how many ms a message may still wait, as far as is known: from its first copy on."""
+    expiration = message.properties.get("expiration")
+    if not isinstance(expiration, str) or not expiration.isdecimal():
+        return None
+    return str(max(1, int(expiration) - max(0, _now() - record.since)))

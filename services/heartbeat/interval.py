@@ -1,0 +1,11 @@
+"""How often a process beats."""
+
+from collections.abc import Mapping
+from typing import Any
+
+SECONDS = 30.0  # between two beats, where HEARTBEAT_INTERVAL says nothing else
+
+
+def interval_of(config: Mapping[str, Any]) -> float:
+    """Return the seconds between two beats."""
+    return float(config.get("HEARTBEAT_INTERVAL") or SECONDS)

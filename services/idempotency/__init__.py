@@ -1,0 +1,6 @@
+"""Work that has its effect once, however often its request is delivered."""
+
+from services.idempotency.provider import Idempotent, Once
+from services.idempotency.store import HeldError
+
+__all__ = ["HeldError", "Idempotent", "Once"]

@@ -1,0 +1,181 @@
+"""What was done, by a key: kept in SQLite or PostgreSQL, and locked while it is being done."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from services.exceptions import ConfigurationError
+from services.idempotency.locks import AdvisoryLocks, FileLocks, HeldError, Locks
+
+logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+FORGET_EVERY = 60.0  # s
+FORGOTTEN_AT_ONCE = 1000  # rows
+DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg2"}
+KEPT = Table(
+    "nameko_idempotency",
+    MetaData(),
+    Column("key", String(64), primary_key=True),  # SHA-256
+    Column("name", String(200), nullable=False),  # of what was done, for people
+    Column("value", Text, nullable=False),
+    Column("kept_at", Float, nullable=False),  # seconds since 1970
+)
+KEPT_AT = Index("nameko_idempotency_kept_at", KEPT.c.kept_at)
+
+
+class Claim:
+    """What a block holds: `value` is what was kept by an earlier one, or None."""
+
+    def __init__(self, store: "Store", key: str, name: str, value: str | None) -> None:
+        self._store, self._key, self._name, self.value = store, key, name, value
+
+    def keep(self, value: str) -> None:
+        """Note that it was done.
+
+        It never raises: what was done must not be done again for that. It is logged then.
+        """
+        try:
+            self._store.keep(self._key, value, self._name)
+        except SQLAlchemyError:
+            logger.exception("%s ran, but that cannot be noted: it may run again", self._name)
+
+
+class Store:
+    """Values by key, in a database that processes share; see `open_store`."""
+
+    def __init__(self, engine: Engine, locks: Locks, days: float) -> None:
+        self._engine, self._locks = engine, locks
+        self._seconds = days * 86400
+        self._forget_at = 0.0
+        self._is_ready = False
+
+    @contextmanager
+    def claim(self, key: str, name: str) -> Iterator[Claim]:
+        """Hold a key for the block.
+
+        :param name: of what is done, for people
+        :raises HeldError: somebody else holds it
+        :raises SQLAlchemyError: the database cannot be read
+        """
+        digest = hashlib.sha256(key.encode(errors="surrogatepass"))
+        number = int.from_bytes(digest.digest()[:8], "big", signed=True)
+        self._prepare()
+        with self._locks.hold(number):
+            yield Claim(self, digest.hexdigest(), name, self._find(digest.hexdigest()))
+
+    def keep(self, key: str, value: str, name: str) -> None:
+        """Keep a value by its key; one that is kept already stays."""
+        row = {"key": key, "value": value, "name": name[:200], "kept_at": time.time()}
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(KEPT).values(row))
+        except IntegrityError:
+            logger.warning("%s ran twice: the session that had claimed it was lost", name)
+
+    def _find(self, key: str) -> str | None:
+        with self._engine.connect() as connection:
+            return connection.scalar(select(KEPT.c.value).where(KEPT.c.key == key))
+
+    def _prepare(self) -> None:
+        """Make the table the first time, and forget what is old from time to time."""
+        if not self._is_ready:
+            self._create()
+            self._is_ready = True
+        if time.monotonic() > self._forget_at:
+            self._forget_at = time.monotonic() + FORGET_EVERY
+            self.forget()
+
+    def _create(self) -> None:
+        try:
+            self._create_once()
+        except DBAPIError:  # another process did at the same moment
+            self._create_once()
+
+    def _create_once(self) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(CreateTable(KEPT, if_not_exists=True))
+            connection.execute(CreateIndex(KEPT_AT, if_not_exists=True))
+
+    def forget(self) -> None:
+        """Drop the oldest rows that are older than a store keeps them, not all at once."""
+        old = (
+            select(KEPT.c.key)
+            .where(KEPT.c.kept_at < time.time() - self._seconds)
+            .order_by(KEPT.c.kept_at)
+            .limit(FORGOTTEN_AT_ONCE)
+        )
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(delete(KEPT).where(KEPT.c.key.in_(old)))
+        except SQLAlchemyError as error:
+            logger.warning("old entries of %s stay for now: %s", KEPT.name, error)
+
+
+@lru_cache
+def open_store(url: str, days: float) -> Store:
+    """Return the store at a URL of SQLAlchemy's, one for each in a process.
+
+    It connects when it is first used.
+
+    :param days: for which it keeps what was done
+    :raises ConfigurationError: the URL names neither a file of SQLite nor a database of PostgreSQL
+    """
+    try:
+        parsed = make_url(url)
+        driver = DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError) as error:
+        raise ConfigurationError(
+            "IDEMPOTENCY_URL names no database that is supported: write "
+            "sqlite:///folder/file or postgresql://user:password@host/database."
+        ) from error
+    parsed = parsed.set(drivername=f"{parsed.get_backend_name()}+{driver}")
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_engine(
+            parsed,
+            pool_pre_ping=True,
+            max_overflow=-1,  # as many as there are workers
+            isolation_level="AUTOCOMMIT",
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+        )
+        return Store(engine, AdvisoryLocks(engine), days)
+    if not parsed.database or parsed.database == ":memory:":
+        raise ConfigurationError("IDEMPOTENCY_URL names no file: write sqlite:///folder/file.")
+    path = Path(parsed.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": CONNECT_SECONDS})
+    event.listen(engine, "connect", _tune)
+    return Store(engine, FileLocks(path.with_name(f"{path.name}.locks")), days)
+
+
+def _tune(connection: Any, _record: Any) -> None:
+    """Have SQLite's readers and writers not wait for each other, nor for each write to the disk."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+__all__ = ["Claim", "HeldError", "Store", "open_store"]

@@ -1,0 +1,231 @@
+"""Reading what the broker delivers, whatever it holds.
+
+py-amqp's own reader raises where a property is no UTF-8, a timestamp lies beyond the calendar or a
+table is nested too deep, which ends the connection; the message comes back, and ends the next one.
+`FrameReader` takes its place (`frame_handler` of py-amqp's `Connection`): such a message arrives
+with its `flaw`, as does one that is larger than it may be, whose body is not even kept.
+`Message` takes kombu's place: it unpacks compressed bodies up to the same size.
+"""
+
+import bz2
+import logging
+import lzma
+import zlib
+from collections.abc import Callable
+from functools import partial
+from struct import unpack_from
+from typing import Any
+
+import amqp
+from amqp import spec
+from amqp.exceptions import UnexpectedFrame
+from amqp.serialization import loads
+from kombu.transport import pyamqp
+from nameko.exceptions import MalformedRequest
+
+from services.exceptions import RequestTooLarge
+
+logger = logging.getLogger(__name__)
+
+TESTED_VERSION = "5.4."  # of py-amqp, whose inner parts this module takes the place of
+if not amqp.__version__.startswith(TESTED_VERSION):
+    logger.warning(
+        "py-amqp %s is not the version that these services were tested with (%s*): run "
+        "tests/services/test_reading.py",
+        amqp.__version__,
+        TESTED_VERSION,
+    )
+
+METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
+WITH_CONTENT = frozenset((spec.Basic.Return, spec.Basic.Deliver, spec.Basic.GetOk))
+HEADER_START = 12  # bytes of class and size before the properties
+# Python has others that are slow or unpack without bound: idna, punycode, zlib.
+ENCODINGS = frozenset(
+    ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "binary", "utf-16")
+)
+UNPACKERS: dict[str, Callable[[], Any]] = {
+    **dict.fromkeys(("application/x-gzip", "gzip", "zlib"), zlib.decompressobj),
+    **dict.fromkeys(("application/x-bz2", "bzip2", "bzip"), bz2.BZ2Decompressor),
+    **dict.fromkeys(
+        ("application/x-lzma", "lzma", "xz"), partial(lzma.LZMADecompressor, memlimit=1 << 27)
+    ),
+}
+
+
+class Content(amqp.Message):
+    """A message as it arrives. `flaw`: why it cannot be used, or None."""
+
+    flaw: str | None = None
+    kept = True
+
+    def inbound_header(self, buf: bytes, offset: int = 0) -> int:
+        try:
+            end: int = super().inbound_header(buf, offset)
+        except Exception:  # noqa: BLE001 - py-amqp raises a dozen kinds
+            self.properties, self.flaw = legible_properties(buf, HEADER_START)
+            end = len(buf)
+        encoding = self.properties.get("content_encoding")
+        if encoding is not None and encoding.lower() not in ENCODINGS:
+            self.properties["content_encoding"] = "binary"
+            self.flaw = f"its content encoding is not one of {', '.join(sorted(ENCODINGS))}"
+        self.ready = not self.body_size
+        return end
+
+    def limit(self, largest: int) -> None:
+        """Keep no body of more than `largest` bytes."""
+        if self.body_size > largest:
+            self.kept = False
+            self.flaw = f"it has {self.body_size} bytes, and may have {largest}: send less at once"
+
+    def inbound_body(self, buf: bytes) -> None:
+        if self.kept:
+            super().inbound_body(buf)
+        else:
+            self.body_received += len(buf)
+            self.ready = self.body_received >= self.body_size
+
+
+class FrameReader:
+    """Puts frames together to methods and messages, as py-amqp's own `frame_handler` does.
+
+    largest: bytes that a body may have.
+    """
+
+    def __init__(self, connection: Any, callback: Callable[..., Any], largest: int) -> None:
+        self._connection = connection
+        self._callback = callback
+        self._largest = largest
+        self._partial: dict[int, Content] = {}
+        self._expected: dict[int, int] = {}
+
+    def __call__(self, frame: tuple[int, int, bytes]) -> bool:
+        """Take a frame; tell whether it completed something."""
+        kind, channel, data = frame
+        self._connection.bytes_recv += 1
+        if kind == HEARTBEAT:
+            return False
+        if kind != self._expected.get(channel, METHOD):
+            raise UnexpectedFrame(f"Received frame {kind} in place of another")
+        if kind == METHOD:
+            return self._take_method(channel, data)
+        return self._take_content(channel, kind, data)
+
+    def _take_method(self, channel: int, data: bytes) -> bool:
+        signature = unpack_from(">HH", data, 0)
+        if signature in WITH_CONTENT:
+            self._partial[channel] = Content(frame_method=signature, frame_args=data)
+            self._expected[channel] = HEADER
+            return False
+        self._callback(channel, signature, data, None)
+        return True
+
+    def _take_content(self, channel: int, kind: int, data: bytes) -> bool:
+        content = self._partial[channel]
+        if kind == HEADER:
+            content.inbound_header(data)
+            content.limit(self._largest)
+        else:
+            content.inbound_body(data)
+        if not content.ready:
+            self._expected[channel] = BODY
+            return False
+        del self._expected[channel], self._partial[channel]
+        self._dispatch(channel, content)
+        return True
+
+    def _dispatch(self, channel: int, content: Content) -> None:
+        try:
+            self._callback(channel, content.frame_method, content.frame_args, content)
+        except UnicodeDecodeError:
+            arguments = legible_delivery(content.frame_method, content.frame_args)
+            if arguments == content.frame_args:
+                raise
+            self._callback(channel, content.frame_method, arguments, content)
+
+
+def legible_properties(data: bytes, offset: int) -> tuple[dict[str, Any], str]:
+    """Return those properties of a header that can be read, and which cannot."""
+    (flags,) = unpack_from(">H", data, offset)
+    offset += 2
+    found: dict[str, Any] = {}
+    illegible = []
+    for bit, (name, kind) in enumerate(amqp.Message.PROPERTIES):
+        if flags & 0x8000 >> bit:
+            try:
+                found[name] = _property(kind, data, offset)
+            except Exception:  # noqa: BLE001 - whatever it is, the others are read
+                illegible.append(name)
+            offset += _size(kind, data, offset)
+    return found, f"its {' and its '.join(illegible) or 'header'} cannot be read"
+
+
+def _property(kind: str, data: bytes, offset: int) -> Any:
+    (value,), _ = loads(kind, data, offset)
+    if isinstance(value, str):
+        value.encode()  # which raises where there are halves of surrogate pairs
+    return value
+
+
+def _size(kind: str, data: bytes, offset: int) -> int:
+    """Return how many bytes a property takes."""
+    if offset >= len(data):
+        return 0
+    if kind == "s":
+        return 1 + data[offset]
+    return 4 + int.from_bytes(data[offset : offset + 4], "big") if kind == "F" else _FIXED[kind]
+
+
+_FIXED = {"o": 1, "L": 8}
+
+
+def legible_delivery(signature: tuple[int, int], data: bytes) -> bytes:
+    """Return the arguments of a delivery with "?" for what is no ASCII in exchange and key."""
+    if signature != spec.Basic.Deliver:
+        return data
+    start = 4 + 1 + data[4] + 8 + 1  # behind the method, consumer tag, delivery tag, redelivered
+    parts = [data[:start]]
+    for _ in ("exchange", "routing key"):
+        end = start + 1 + data[start]
+        text = data[start + 1 : end].decode("ascii", "replace").replace("\ufffd", "?")
+        parts += [data[start : start + 1], text.encode()]
+        start = end
+    return b"".join(parts)
+
+
+class Message(pyamqp.Message):
+    """A delivered message that can always be made. `flaw`: why it cannot be used, or None."""
+
+    def __init__(self, content: Content, channel: Any, largest: int) -> None:
+        headers = content.properties.get("application_headers") or {}
+        headers = {name: value for name, value in headers.items() if isinstance(name, str)}
+        compression = headers.pop("compression", None)
+        content.properties["application_headers"] = headers
+        super().__init__(content, channel)
+        self.flaw, self.kept = content.flaw, content.kept
+        if compression is not None and not self.flaw:
+            self._unpack(compression, largest)
+
+    def _unpack(self, compression: Any, largest: int) -> None:
+        try:
+            self.body = unpacked(self.body, compression, largest)
+        except Exception as error:  # noqa: BLE001 - each library has its own
+            self.flaw = f"it cannot be unpacked: {error}"
+
+    def content(self) -> Any:
+        """Return what the body holds; raises MalformedRequest, RequestTooLarge, kombu's errors."""
+        if self.flaw:
+            kind = MalformedRequest if self.kept else RequestTooLarge
+            raise kind(f"The message was not handled: {self.flaw}.")
+        return self.decode()
+
+
+def unpacked(body: bytes | str, compression: Any, largest: int) -> bytes:
+    """Return a body that is compressed as the header `compression` says, up to `largest` bytes."""
+    unpacker = UNPACKERS.get(compression) if isinstance(compression, str) else None
+    if unpacker is None:
+        raise ValueError(f"use one of the compressions {', '.join(sorted(UNPACKERS))}")
+    data = body.encode("latin-1") if isinstance(body, str) else body
+    result: bytes = unpacker().decompress(data, largest + 1)
+    if len(result) > largest:
+        raise ValueError(f"it would have more than {largest} bytes")
+    return result

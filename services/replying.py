@@ -1,0 +1,81 @@
+"""Replies as bytes: whatever a method returned or raised can be sent."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import kombu.serialization
+from nameko.constants import DEFAULT_SERIALIZER
+from nameko.exceptions import UnserializableValueError
+
+logger = logging.getLogger(__name__)
+
+MAX_TEXT = 10_000  # characters of an error's text
+MAX_ITEMS = 20  # of an exception's arguments, and of what they hold
+MAX_DEPTH = 5
+MAX_ERROR = 100_000  # characters of a description of an error
+Encoded = tuple[str, str, bytes]  # content type, content encoding, body
+
+
+def serializer_for(content_type: Any, accept: Sequence[str], default: str) -> str:
+    """Return the serializer of a request of that content type, if it is one that we accept."""
+    name: str = kombu.serialization.registry.type_to_name.get(content_type, default)
+    return name if name in accept or content_type in accept else default
+
+
+def encode_result(result: Any, serializer: str) -> Encoded:
+    """Return the reply that holds `result`; raises UnserializableValueError."""
+    try:
+        return encode({"result": result, "error": None}, serializer)
+    except Exception as error:
+        raise UnserializableValueError(result) from error
+
+
+def encode_error(error: BaseException, serializer: str) -> Encoded:
+    """Return the reply that describes `error`."""
+    try:
+        return encode({"result": None, "error": describe(error)}, serializer)
+    except Exception:
+        logger.exception("an error cannot be described: %s", type(error).__name__)
+        return encode({"result": None, "error": describe(Exception())}, DEFAULT_SERIALIZER)
+
+
+def encode(payload: Any, serializer: str) -> Encoded:
+    content_type, encoding, body = kombu.serialization.dumps(payload, serializer)
+    return content_type, encoding, body.encode() if isinstance(body, str) else body
+
+
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return Nameko's description of an exception, made of texts that can be sent, and bounded."""
+    kind = type(error)
+    description = {
+        "exc_type": plain_text(kind.__name__),
+        "exc_path": plain_text(f"{kind.__module__}.{kind.__name__}"),
+        "exc_args": [plain(value) for value in error.args[:MAX_ITEMS]],
+        "value": plain_text(error),
+    }
+    if len(repr(description["exc_args"])) > MAX_ERROR:
+        description["exc_args"] = [description["value"]]
+    return description
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return texts, and lists and dictionaries of them, in place of any value."""
+    if depth < MAX_DEPTH:
+        if isinstance(value, dict):
+            items = list(value.items())[:MAX_ITEMS]
+            return {plain_text(key): plain(each, depth + 1) for key, each in items}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [plain(each, depth + 1) for each in list(value)[:MAX_ITEMS]]
+    return plain_text(value)
+
+
+def plain_text(value: Any) -> str:
+    """Return `str(value)`, cut where it is very long, without halves of surrogate pairs."""
+    try:
+        text = str(value)
+    except Exception:  # noqa: BLE001 - what an exception's own __str__ raises
+        return "[__unicode__ failed]"  # as Nameko has it
+    if len(text) > MAX_TEXT:
+        text = f"{text[:MAX_TEXT]}... ({len(text)} characters)"
+    return text.encode("utf-8", "replace").decode()

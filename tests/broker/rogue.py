@@ -1,0 +1,61 @@
+"""A service `rogue` in a thread of the tests: it answers each request with what a test wants."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import amqp
+
+from tests.broker.rabbitmq import HOST, Vhost
+from tests.wire.raw import RawPublisher, Refused, short
+
+EXCHANGE, QUEUE = "nameko-rpc", "rpc-rogue"
+JSON = short(b"application/json")
+Properties = dict[str, bytes]  # by name, as they are encoded in AMQP
+Answer = tuple[Properties, bytes]  # and the body
+Answering = Callable[[bytes], list[Answer]]  # by the request's correlation id
+
+
+def answer(correlation_id: bytes, body: bytes, **properties: bytes) -> Answer:
+    """Return a reply, as Nameko sends it but for what is given."""
+    sent = {"content_type": JSON, "correlation_id": short(correlation_id), **properties}
+    return sent, body
+
+
+@contextmanager
+def running_rogue(vhost: Vhost, methods: dict[str, Answering]) -> Iterator[None]:
+    """Answer the methods while the block runs."""
+    host = f"{HOST}:{vhost.rabbitmq.port}"
+    publisher, over = RawPublisher(vhost.uri()), threading.Event()
+    with amqp.Connection(host, virtual_host=vhost.name) as connection:
+        channel = connection.channel()
+
+        def on_request(message: Any) -> None:
+            method = message.delivery_info["routing_key"].partition(".")[2]
+            for properties, body in methods[method](message.correlation_id.encode()):
+                try:
+                    key = message.reply_to.encode()
+                    publisher.publish(EXCHANGE.encode(), key, properties, body)
+                except Refused:  # the caller will wait in vain, and say so
+                    continue
+
+        def run() -> None:
+            while not over.is_set():
+                try:
+                    connection.drain_events(timeout=0.1)
+                except TimeoutError:
+                    continue
+
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.queue_declare(QUEUE, durable=True, auto_delete=False)
+        channel.queue_bind(QUEUE, EXCHANGE, "rogue.*")
+        channel.basic_consume(QUEUE, no_ack=True, callback=on_request)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            publisher.close()

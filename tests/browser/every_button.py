@@ -1,0 +1,138 @@
+"""Which buttons and menu items the addon has, and records in states in which to press them."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+import psycopg2
+
+from stack.web import WebClient
+
+ADDON = "nameko_compute"
+MANY = 500
+Key = tuple[str, str, str]  # of a button: model, type of the view or "menu", name
+COLUMNS = {
+    "service": "compute",
+    "method": "compute",
+    "arguments": json.dumps({"args": ["sum", 1, 2, None], "kwargs": {}}),
+    "is_ready": False,
+    "is_waiting": False,
+    "res_model": "nameko.compute",
+    "on_result": "_on_computed",
+    "on_error": "_on_not_computed",
+    "user_id": 2,
+    "create_uid": 2,
+    "company_id": 1,
+    "priority": 10,
+    "timeout": 600,
+    "attempts": 1,
+    "max_attempts": 3,
+    "retry_delays": "10",
+    "progress": 0,
+}
+
+
+@dataclass(frozen=True)
+class Database:
+    """The stack's database, and a session of the administrator's."""
+
+    name: str
+    client: WebClient
+
+    def sql(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg2.connect(dbname=self.name) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            rows = cursor.fetchall() if cursor.description else []
+        connection.close()
+        return rows
+
+    def empty(self) -> None:
+        self.sql("DELETE FROM nameko_job")
+        self.sql("DELETE FROM nameko_compute")
+
+    def computations(self, count: int, **values: Any) -> list[int]:
+        values = {"name": "Pressed", "value": 1, "other": 2, **values}
+        return list(self.client.call("nameko.compute", "create", [values] * count))
+
+    def jobs(self, count: int, state: str, *, result: str | None = None) -> list[int]:
+        """Jobs of as many computations: a state that it would take faults to bring about."""
+        tomorrow = "now() + interval '1 day'" if state == "pending" else "NULL"
+        columns = {**COLUMNS, "state": state, "result": result, "has_result": result is not None}
+        names = ", ".join(columns)
+        rows = self.sql(
+            f"INSERT INTO nameko_job ({names}, uuid, res_id, create_date, eta)"  # noqa: S608
+            f" SELECT {', '.join(['%s'] * len(columns))}, gen_random_uuid()::text, id, now(), "
+            f"{tomorrow} FROM unnest(%s) AS id RETURNING id",
+            *columns.values(),
+            self.computations(count),
+        )
+        self.sql(
+            "UPDATE nameko_compute SET state = 'queued', job_id = job.id FROM nameko_job job"
+            " WHERE job.res_id = nameko_compute.id"
+        )
+        return [row_id for (row_id,) in rows]
+
+    def states(self, table: str) -> dict[str, int]:
+        query = f"SELECT state, count(*) FROM {table} GROUP BY state"  # noqa: S608  the tests' own
+        return dict(self.sql(query))
+
+    def server_action(self) -> int:
+        """An action that sends a computation's value to `compute.method`."""
+        (model,) = self.client.call("ir.model", "search", [["model", "=", "nameko.compute"]])
+        rows = [[0, 0, {"name": f"value{n}", "value": "record.value"}] for n in (1, 2)]
+        return int(
+            self.client.call(
+                "ir.actions.server",
+                "create",
+                {
+                    "name": f"Pressed {uuid.uuid4().hex[:6]}",
+                    "model_id": model,
+                    "state": "nameko",
+                    "nameko_service": "compute",
+                    "nameko_method": "method",
+                    "nameko_result_kind": "nothing",
+                    "nameko_parameter_ids": rows,
+                },
+            )
+        )
+
+
+def buttons(database: Database) -> set[Key]:
+    """Find all buttons of the addon's views, and all items that it puts into lists' menus."""
+    return {*_of_views(database), *_of_menus(database)}
+
+
+def _of_views(database: Database) -> Iterator[Key]:
+    views = database.sql(
+        "SELECT view.model, view.type, view.arch_db->>'en_US' FROM ir_ui_view view"
+        " JOIN ir_model_data data ON data.model = 'ir.ui.view' AND data.res_id = view.id"
+        " WHERE data.module = %s",
+        ADDON,
+    )
+    for model, kind, arch in views:
+        for button in ElementTree.fromstring(arch).iter("button"):  # noqa: S314  the addon's own
+            if "position" not in button.attrib:  # which only says where others go
+                name = button.get("name") or button.get("special", "")
+                yield model, kind, _name_of_action(database, name)
+
+
+def _name_of_action(database: Database, name: str) -> str:
+    if not re.fullmatch(r"\d+", name):
+        return name
+    query = "SELECT name FROM ir_model_data WHERE model LIKE 'ir.actions.%%' AND res_id = %s"
+    ((name,),) = database.sql(f"{query} AND module = %s", int(name), ADDON)
+    return name
+
+
+def _of_menus(database: Database) -> Iterator[Key]:
+    items = database.sql(
+        "SELECT model.model, data.name FROM ir_actions action"
+        " JOIN ir_model_data data ON data.model = action.type AND data.res_id = action.id"
+        " JOIN ir_model model ON model.id = action.binding_model_id WHERE data.module = %s",
+        ADDON,
+    )
+    return ((model, "menu", name) for model, name in items)

@@ -1,0 +1,52 @@
+"""Databases that find themselves in another place, and the answers to what they ask."""
+
+import psycopg2
+import psycopg2.sql
+
+from tests.jobs.world import World, odoo_options
+from tests.waiting import wait_until
+
+UNTOUCHED = {"sent": 10, "pending": 10}
+ACTIVITIES = """
+    SELECT count(*) FROM mail_activity activity JOIN mail_activity_type type
+        ON type.id = activity.activity_type_id WHERE type.icon = 'fa-warning'
+       AND activity.user_id = 2
+"""
+
+
+def make_some_sent(world: World) -> None:
+    """Make jobs that are sent or pending, and leave nothing running."""
+    service = world.start_service()
+    service.kill()
+    relay = world.start_relay("--max-sent=10")
+    world.make(20)
+    wait_until(lambda: world.states() == UNTOUCHED)
+    wait_until(lambda: world.messages("rpc-probe") == UNTOUCHED["sent"], what="the requests")
+    relay.terminate()
+
+
+def answer(world: World, option: str) -> str:
+    """Say by the command which database it is; return what the command prints."""
+    command = ["-m", "odoo", "nameko_relay", *odoo_options(world.database), option]
+    program = world.start("answer", command)
+    assert program.process.wait(60) == 0, program.log.read_text()
+    return program.log.read_text()
+
+
+def run_outside(statement: str, *names: str) -> None:
+    """Run a statement in no database of the tests', with names in its braces."""
+    connection = psycopg2.connect(dbname="postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        identifiers = map(psycopg2.sql.Identifier, names)
+        cursor.execute(psycopg2.sql.SQL(statement).format(*identifiers))
+    connection.close()
+
+
+def forget(database: str) -> None:
+    """Close what this process has open in a database, so that it can be copied or dropped."""
+    from odoo.modules.registry import Registry  # noqa: PLC0415
+    from odoo.sql_db import close_db  # noqa: PLC0415
+
+    Registry.delete(database)
+    close_db(database)

@@ -1,0 +1,46 @@
+"""The longest time in which no job was finished although there were some to finish."""
+
+import threading
+import time
+
+import psycopg2
+
+from tests.jobs.world import World
+
+SAMPLE_SECONDS = 0.5
+# Poison is no progress: what is measured is whether the others go on.
+DONE = """
+    SELECT count(*) FILTER (WHERE job.state = 'done'),
+           count(*) FILTER (WHERE job.state IN ('pending', 'sent'))
+      FROM nameko_job job JOIN nameko_job_probe probe ON probe.id = job.res_id
+     WHERE probe.poison IS NULL
+"""
+
+
+class Progress:
+    """Counts finished jobs in a thread of its own until `close`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._longest = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def close(self) -> float:
+        """Stop counting; give the longest gap in seconds."""
+        self._over.set()
+        self._thread.join()
+        return self._longest
+
+    def _watch(self) -> None:
+        last, since = -1, time.monotonic()
+        while not self._over.wait(SAMPLE_SECONDS):
+            now = time.monotonic()
+            try:
+                ((done, unfinished),) = self._world.sql(DONE)
+            except psycopg2.Error:  # the database is away: nothing can be done, so the gap grows
+                done, unfinished = last, 1
+            if done != last or not unfinished:
+                last, since = done, now
+            self._longest = max(self._longest, now - since)

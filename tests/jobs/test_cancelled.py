@@ -1,0 +1,122 @@
+"""A job that is cancelled after it was sent: its service stops working for it."""
+
+from datetime import datetime
+
+import kombu
+import psutil
+import pytest
+
+from tests.jobs.world import Program, World
+from tests.waiting import wait_until
+
+LONG = 9 * 10**9  # counted for minutes
+EXCHANGE = "nameko_jobs.events"
+UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
+
+
+def start_compute(world: World) -> Program:
+    command = ["-m", "nameko", "run", "--config", "services/config.yaml", "services.compute"]
+    compute = world.start("compute", command, COMPUTE_PROCESSES="1")
+    wait_until(lambda: world.consumers("rpc-compute") > 0, what="the service")
+    return compute
+
+
+def busy_workers(compute: Program) -> list[psutil.Process]:
+    """The processes that count, once they have begun."""
+    children = psutil.Process(compute.process.pid).children()
+    workers = [each for each in children if "services.compute.worker" in each.cmdline()]
+    return [each for each in workers if each.cpu_times().user > 1]
+
+
+def count_primes(world: World, limit: int):
+    with world.env(user=2) as env:
+        return env["nameko.rpc"].delay("compute", "prime_count", limit).uuid
+
+
+def cancel(world: World, uuid: str) -> None:
+    with world.env(user=2) as env:
+        env["nameko.job"].search([("uuid", "=", uuid)]).action_cancel()
+
+
+def test_the_work_stops_and_its_process_is_free(world: World):
+    world.start_relay()
+    compute = start_compute(world)
+    uuid = count_primes(world, LONG)
+    (worker,) = wait_until(lambda: busy_workers(compute))
+    cancel(world, uuid)
+    psutil.wait_procs([worker], timeout=60)
+    assert not worker.is_running()
+    count_primes(world, 10**6)
+    assert world.wait_until_finished() == {"cancelled": 1, "done": 1}
+    assert world.sql(UNTOLD) == [(0,)]
+
+
+@pytest.mark.usefixtures("use_broker")
+def test_the_scheduled_action_tells_it(world: World):
+    from odoo.addons.nameko_compute.relay.fallback import move_for  # noqa: PLC0415
+
+    compute = start_compute(world)
+    uuid = count_primes(world, LONG)
+    move_for(world.database, 3)
+    (worker,) = wait_until(lambda: busy_workers(compute))
+    cancel(world, uuid)
+    with world.env() as env:
+        assert env["nameko.job"]._has_live_jobs()
+    move_for(world.database, 3)
+    psutil.wait_procs([worker], timeout=60)
+    assert not worker.is_running()
+
+
+def test_only_jobs_that_were_sent_are_told_and_each_once(world: World):
+    world.start_relay()
+    world.start_service().kill()
+    ids = world.make(1000)
+    wait_until(lambda: world.states() == {"sent": 1000})
+    waiting = world.make(1, service="nobody", eta=datetime(2100, 1, 1))
+    channel = kombu.Connection(world.amqp_uri).channel()
+    exchange = kombu.Exchange(EXCHANGE, "topic", durable=True)
+    queue = kombu.Queue("heard", exchange, "cancelled", durable=True)
+    queue(channel).declare()
+    with world.env(user=2) as env:
+        env["nameko.job"].search([("res_id", "in", ids + waiting)]).action_cancel()
+    wait_until(lambda: world.sql(UNTOLD) == [(0,)])
+    heard = [queue(channel).get(no_ack=True).payload["job"] for _ in range(1000)]
+    assert queue(channel).get() is None
+    sent = world.sql("SELECT uuid FROM nameko_job WHERE service = 'probe'")
+    assert sorted(heard) == sorted(uuid for (uuid,) in sent)
+    channel.connection.close()
+
+
+def test_a_broker_that_refuses_it_stops_nothing_and_it_is_told_later(world: World):
+    other = kombu.Exchange(EXCHANGE, "fanout", durable=True)
+    connection = kombu.Connection(world.amqp_uri)
+    other(connection.channel()).declare()
+    relay = world.start_relay()
+    world.start_service().kill()
+    world.make(1)
+    wait_until(lambda: world.states() == {"sent": 1})
+    with world.env(user=2) as env:
+        env["nameko.job"].search([]).action_cancel()
+    relay.wait_for("The news of cancelled jobs failed")
+    world.start_service()
+    world.make(20)
+    assert world.wait_until_finished() == {"cancelled": 1, "done": 20}
+    assert world.sql(UNTOLD) == [(1,)]
+    other(connection.channel()).delete()
+    wait_until(lambda: world.sql(UNTOLD) == [(0,)], seconds=100)
+    connection.close()
+
+
+def test_a_job_that_is_retried_is_not_told(world: World):
+    world.start_service().kill()
+    relay = world.start_relay()
+    world.make(1)
+    wait_until(lambda: world.states() == {"sent": 1})
+    relay.terminate()
+    with world.env(user=2) as env:
+        job = env["nameko.job"].search([])
+        job.action_cancel()
+        assert job.sudo().cancel_untold
+        job.action_retry()
+    assert world.sql(UNTOLD) == [(0,)]
+    assert world.sql("SELECT state, attempts, sendings FROM nameko_job") == [("pending", 0, 1)]

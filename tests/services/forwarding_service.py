@@ -1,0 +1,14 @@
+"""A service that asks another one without waiting, for as much as it is told."""
+
+from services.dependencies import AsyncRpcProxy
+from services.entrypoints import rpc
+
+
+class ForwardingService:
+    name = "forwarding"
+    plain = AsyncRpcProxy("plain")
+
+    @rpc
+    def forward(self, size):
+        self.plain.echo.call_async("x" * size)
+        return size

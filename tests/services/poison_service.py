@@ -1,0 +1,49 @@
+"""A service that nobody here wrote: plain Nameko. One of its methods ends its process."""
+
+import os
+from pathlib import Path
+
+import eventlet
+from kombu import Queue
+from nameko.events import event_handler
+from nameko.messaging import consume
+from nameko.rpc import rpc
+
+
+def note(folder, name):
+    with (Path(folder) / name).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+
+
+class PoisonService:
+    name = "poison"
+
+    @rpc
+    def die(self, folder):
+        note(folder, "deaths")
+        eventlet.sleep(0.1)  # while others are in hand
+        os._exit(1)
+
+    @rpc
+    def work(self, folder, number):
+        note(folder, f"run-{number}")
+        eventlet.sleep(0.05)
+        return number
+
+    @event_handler("source", "happened")
+    def on_event(self, event):
+        self._handle(event)
+
+    @consume(Queue("poison.tasks", durable=True))
+    def on_task(self, task):
+        self._handle(task)
+
+    def _handle(self, event):
+        note(event["folder"], event["name"])
+        if event["name"] == "deadly":
+            os._exit(1)
+
+    @consume(Queue("poison.again", durable=True), requeue_on_error=True)
+    def fail(self, task):
+        note(task["folder"], task["name"])
+        raise ValueError("always")
