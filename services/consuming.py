@@ -25,6 +25,7 @@ from typing import Any
 
 import eventlet
 from amqp import AMQPError
+from eventlet.event import Event
 from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
@@ -82,6 +83,8 @@ class QueueConsumer(messaging.QueueConsumer):
         # Messages whose connection was lost, by what they will look like when they come again.
         self._orphans: deque[tuple[Any, Any]] = deque(maxlen=MAX_ORPHANS)
         self._suspects: Consumer | None = None
+        self._copied: dict[Any, Event] = {}  # by the id of a copy: its original is settled
+        self._held: list[Any] = []  # messages that came after a stop began
 
     def setup(self) -> None:
         config = self.container.config
@@ -115,7 +118,8 @@ class QueueConsumer(messaging.QueueConsumer):
         transport = connection.transport
         receive = transport._quick_recv  # py-amqp's buffered reader, which asks for no byte ahead
         transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
-        transport._write = GatheredWrites(transport.sock).write
+        self._writes = GatheredWrites(transport.sock)
+        transport._write = self._writes.write
         serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
         self._publisher = Publisher(connection, serializer, self.limit)
         self._prepare(channel)
@@ -186,6 +190,7 @@ class QueueConsumer(messaging.QueueConsumer):
             QueueConsumer.hears_cancellations = None
         self._orphans.extend((_fingerprint(each), each) for each in self._in_hand.values())
         self._in_hand.clear()
+        self._held.clear()
 
     def _cancel_consumers_if_requested(self) -> None:
         if self._pending_remove_providers and self._suspects is not None:
@@ -194,9 +199,20 @@ class QueueConsumer(messaging.QueueConsumer):
         super()._cancel_consumers_if_requested()
 
     def on_iteration(self) -> None:
+        busy = self._held or self._copied
         self._cancel_consumers_if_requested()
-        if self.stopping and not self._consumers:
+        self._give_back_held()
+        if self.stopping and not self._consumers and not busy:
             self.should_stop = True
+
+    def _give_back_held(self) -> None:
+        """Give back what came after a stop began; before its consumer ends it would come again."""
+        held, self._held = self._held, []
+        for message in held:
+            if message.provider in self._consumers:
+                self._held.append(message)
+            else:
+                self.container.spawn_managed_thread(partial(self.give_back, message))
 
     def stop(self) -> None:
         """End when the workers have ended, which the container waits for before it calls this."""
@@ -255,10 +271,11 @@ class QueueConsumer(messaging.QueueConsumer):
     def give_back(self, message: Any) -> None:
         """Have a message run later, here or elsewhere, without counting this delivery."""
         if message.channel.connection and not message.acknowledged:
-            record = message.record or Record.take(message, message.provider.queue.name)
-            if self._counts(message.provider) and self._publish(message, record, record.queue):
-                self._settle(message, message.ack)
-            else:
+            if message.record is None:
+                message.record = Record.take(message, message.provider.queue.name)
+            if not self._counts(message.provider) or not self._replace(
+                message, message.record.queue
+            ):
                 self._settle(message, message.requeue)
         else:
             self._settle(message, message.requeue)
@@ -276,18 +293,31 @@ class QueueConsumer(messaging.QueueConsumer):
     def _may_run(self, message: Any) -> bool:
         """Tell whether a message is to be handled now; if not, it is settled."""
         redelivered = message.delivery_info["redelivered"]
-        if message.provider is not None and not redelivered and HEADER not in message.headers:
+        stopping = self.container.stop_requested
+        if message.provider is not None and not (
+            stopping or redelivered or HEADER in message.headers
+        ):
             return True  # as nearly all
+        self._wait_for_original(message)
         self._take_record(message)
-        if message.provider is None:
+        counts = self._counts(message.provider)
+        orphan = self._orphan_of(message) if redelivered and counts else None
+        if orphan is not None and not orphan.finished:
+            self._resume(orphan, message)
+        elif stopping and counts:
+            self._held.append(message)
+        elif message.provider is None:
             self._give_up(message, "its service takes nothing from that queue any more")
-        elif not redelivered or not self._counts(message.provider):
-            return True
-        elif orphan := self._orphan_of(message):
-            return self._resume(orphan, message)
-        else:
+        elif redelivered and counts and orphan is None:
             return self._count(message)
+        else:
+            return True
         return False
+
+    def _wait_for_original(self, message: Any) -> None:
+        """Wait until what this is a copy of is settled: ended by the copy, it would come again."""
+        if settled := self._copied.get(message.properties.get("message_id")):
+            settled.wait()
 
     def _take_record(self, message: Any) -> None:
         queue = message.provider.queue.name if message.provider else ""
@@ -299,6 +329,8 @@ class QueueConsumer(messaging.QueueConsumer):
     @staticmethod
     def _counts(provider: Any) -> bool:
         """Tell whether deliveries are counted: not where the broker does so, or nobody else is."""
+        if provider is None:  # a suspect's, which has gone
+            return True
         arguments = provider.queue.queue_arguments or {}
         return not (
             provider.queue.exclusive
@@ -315,15 +347,12 @@ class QueueConsumer(messaging.QueueConsumer):
                 return orphan
         return None
 
-    def _resume(self, orphan: Any, message: Any) -> bool:
-        """Have a worker that is still at it go on for the new delivery; tell if there is none."""
-        if orphan.finished:
-            return True
+    def _resume(self, orphan: Any, message: Any) -> None:
+        """Have the worker of `orphan`, which is still at it, go on for the new delivery."""
         logger.info("%s goes on after its connection was lost", _name(message))
         self._in_hand.pop(id(message), None)
         orphan.channel, orphan.delivery_tag = message.channel, message.delivery_tag
         self._in_hand[id(orphan)] = orphan
-        return False
 
     def _count(self, message: Any) -> bool:
         record = message.record
@@ -334,16 +363,29 @@ class QueueConsumer(messaging.QueueConsumer):
         suspect = record.count >= SUSPECT_COUNT and self._suspects is not None
         queues = [self.suspects_queue.name] if suspect else []
         for queue in (*queues, record.queue):
-            if self._publish(message, record, queue):
+            if self._replace(message, queue):
                 logger.warning("%s was delivered before: %s", _name(message), f"now in {queue}")
-                self._settle(message, message.ack)
                 return False
         return True
 
-    def _publish(self, message: Any, record: Record, queue: str, **headers: Any) -> bool:
+    def _replace(self, message: Any, queue: str) -> bool:
+        """Put a copy of a message into a queue in its place; tell whether the broker has it."""
+        copy, settled = copy_of(message, message.record), Event()
+        name = copy.properties["message_id"]
+        self._copied[name] = settled
+        try:
+            if not self._publish(message, copy, queue):
+                return False
+            self._settle(message, message.ack)
+            self._writes.flush()
+            return True
+        finally:
+            del self._copied[name]
+            settled.send()
+
+    def _publish(self, message: Any, copy: Any, queue: str) -> bool:
         """Publish a copy of a message to a queue; tell whether the broker has it for certain."""
         try:
-            copy = copy_of(message, record, **headers)
             self.publisher(message.channel).send(copy, "", queue, mandatory=True)
         except NOT_PUBLISHED as error:
             logger.warning("no copy of %s in %s: %r", _name(message), queue, error)
@@ -357,9 +399,8 @@ class QueueConsumer(messaging.QueueConsumer):
             "for what ended the processes in their logs, and mend that or ask for something else."
         )
         logger.error("%s", error)
-        if self._publish(
-            message, record, self.dead_queue.name, **{"x-nameko-given-up": str(error)}
-        ):
+        copy = copy_of(message, record, **{"x-nameko-given-up": str(error)})
+        if self._publish(message, copy, self.dead_queue.name):
             if refuse := getattr(message.provider, "refuse", None):
                 refuse(message, error)
             else:

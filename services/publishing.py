@@ -38,15 +38,20 @@ class GatheredWrites:
     def __init__(self, connected: Any) -> None:
         self._socket = connected
         self._waiting: list[bytes] = []
-        self._sending = False
+        self._sent: Event | None = None  # of what is being sent
 
     def write(self, data: bytes | memoryview) -> None:
         self._waiting.append(bytes(data))
-        if not self._sending:
-            self._sending = True
-            eventlet.spawn_n(self._send_all)
+        if self._sent is None:
+            self._sent = Event()
+            eventlet.spawn_n(self._send_all, self._sent)
 
-    def _send_all(self) -> None:
+    def flush(self) -> None:
+        """Return when what was written is sent, or the connection is lost."""
+        if self._sent is not None:
+            self._sent.wait()
+
+    def _send_all(self, sent: Event) -> None:
         try:
             while self._waiting:
                 data, self._waiting = b"".join(self._waiting), []
@@ -54,7 +59,8 @@ class GatheredWrites:
         except OSError:  # whoever reads from the connection meets it too
             self._waiting.clear()
         finally:
-            self._sending = False
+            self._sent = None
+            sent.send()
 
     def _send(self, data: memoryview) -> None:
         while data:
