@@ -4,18 +4,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
 
-.PHONY: demo run test test-fast lint bench shell down screenshot translations lock chaos
+.PHONY: demo run test test-fast lint bench shell restart update down screenshot translations lock chaos
 
 demo run: .venv/complete
 	@$(STACK) $@
 
+# PYTEST="-k name" or PYTEST=tests/broker/test_call.py: these tests alone, without the addons' own.
 test: .venv/complete browser
-	@$(STACK) exec -- tests/run
+	@$(STACK) exec -- $(if $(PYTEST),$(BIN)/pytest $(PYTEST),tests/run)
 
 test-fast: .venv/complete browser
 	@$(STACK) exec -- tests/run fast
 
-shell down: .venv/complete
+shell restart update down: .venv/complete
 	@$(STACK) $@
 
 lint: .venv/complete
@@ -25,7 +26,7 @@ lint: .venv/complete
 	# exceptions.py is handed its translation function; broker/ holds no Odoo models; nameko.job is
 	# split by concern.
 	$(BIN)/pylint --rcfile=.pylintrc-odoo --disable=prefer-env-translation,method-required-super,consider-merging-classes-inherited \
-		odoo_addons/nameko_compute
+		odoo_addons/*/
 
 bench: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m tests.bench $(PARTS)

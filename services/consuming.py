@@ -37,7 +37,7 @@ from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
 from services.cancelling import cancellations, events_queue
 from services.deliveries import HEADER, Record, copy_of
 from services.exceptions import MessageTooLarge, PublicationRefused, RequestGivenUp
-from services.publishing import LOST, GatheredWrites, Publisher, SizeLimit
+from services.publishing import CONNECTION_LOST, GatheredWrites, Publisher, SizeLimit
 from services.reading import FrameReader, Message
 from services.replying import describe
 
@@ -107,7 +107,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def publisher(self, channel: Any = None) -> Publisher:
         """Return the publisher; raises OperationalError where it, or `channel`, is lost."""
         if self._publisher is None or (channel is not None and channel.connection is None):
-            raise OperationalError(LOST)
+            raise OperationalError(CONNECTION_LOST)
         return self._publisher
 
     # Connecting
@@ -201,18 +201,18 @@ class QueueConsumer(messaging.QueueConsumer):
     def on_iteration(self) -> None:
         busy = self._held or self._copied
         self._cancel_consumers_if_requested()
-        self._give_back_held()
+        self._requeue_held()
         if self.stopping and not self._consumers and not busy:
             self.should_stop = True
 
-    def _give_back_held(self) -> None:
+    def _requeue_held(self) -> None:
         """Give back what came after a stop began; before its consumer ends it would come again."""
         held, self._held = self._held, []
         for message in held:
             if message.provider in self._consumers:
                 self._held.append(message)
             else:
-                self.container.spawn_managed_thread(partial(self.give_back, message))
+                self.container.spawn_managed_thread(partial(self.requeue_uncounted, message))
 
     def stop(self) -> None:
         """End when the workers have ended, which the container waits for before it calls this."""
@@ -264,11 +264,11 @@ class QueueConsumer(messaging.QueueConsumer):
     def requeue_message(self, message: Any) -> None:
         """Give a message back: in order, without counting that, or because its handler failed."""
         if getattr(message, "in_order", False):
-            self.give_back(message)
+            self.requeue_uncounted(message)
         else:
             self._settle(message, message.requeue)
 
-    def give_back(self, message: Any) -> None:
+    def requeue_uncounted(self, message: Any) -> None:
         """Have a message run later, here or elsewhere, without counting this delivery."""
         if message.channel.connection and not message.acknowledged:
             if message.record is None:

@@ -53,7 +53,7 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
         after_reply: Sequence[Callable[[], Any]] = (),
     ) -> Any:
         if exc_info and isinstance(exc_info[1], REQUEUED):
-            self.queue_consumer.give_back(message)
+            self.queue_consumer.requeue_uncounted(message)
             return result, exc_info
         try:
             result, exc_info = self._reply(message, result, exc_info)
@@ -61,13 +61,13 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
                 do_after_reply(function)
         except REQUEUED as error:
             logger.warning("the broker keeps the request %s: %s", _name(message), error)
-            self.queue_consumer.give_back(message)
+            self.queue_consumer.requeue_uncounted(message)
         else:
             self.queue_consumer.ack_message(message)
         return result, exc_info
 
     def requeue_message(self, message: Any) -> None:
-        self.queue_consumer.give_back(message)
+        self.queue_consumer.requeue_uncounted(message)
 
     def _reply(self, message: Any, result: Any, exc_info: Any) -> Any:
         """Send the reply, or why it cannot be sent; return what was sent in the end."""

@@ -28,7 +28,7 @@ from services.exceptions import MessageTooLarge, PublicationRefused
 
 MAX_HEADERS = 120_000  # bytes, that fit into a frame of 128 KiB with the other properties
 NOT_FOUND = "404 "
-LOST = "the connection that the requests come by is lost"
+CONNECTION_LOST = "the connection that the requests come by is lost"
 BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
 
 
@@ -262,7 +262,7 @@ class Publisher:
 
     def _open(self) -> ConfirmingChannel:
         if self._connection.channels is None:
-            raise OperationalError(LOST)
+            raise OperationalError(CONNECTION_LOST)
         return ConfirmingChannel(self._connection)
 
     def lose(self) -> None:

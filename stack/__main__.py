@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: `python -m stack demo|run|exec|shell|down`."""
+"""The commands behind the Makefile: `python -m stack demo|run|exec|shell|restart|update|down`."""
 
 import argparse
 import json
@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from . import database
 from .demo import LOGIN, PASSWORD, press_the_button
 from .errors import StackError
 from .layout import BUILD, CHECKOUT, ENVIRONMENT_FILE, LOGS
 from .settings import own_broker, own_mail_server
-from .stack import RunningStack, running_stack
-from .steps import say
+from .stack import RunningStack, odoo_answers, running_stack, services_answer
+from .steps import say, step
+from .supervision import Control, wait_until
 
 
 def demo() -> int:
@@ -45,8 +47,8 @@ def execute(command: Sequence[str]) -> int:
         return subprocess.run(child, env=stack.environment, check=False, cwd=CHECKOUT).returncode
 
 
-def shell() -> int:
-    """Open the nameko shell on the running stack.
+def running_environment() -> dict[str, str]:
+    """Return the environment of the stack that `make run` serves.
 
     Raises StackError where none runs.
     """
@@ -54,7 +56,37 @@ def shell() -> int:
         raise StackError(
             "no stack runs in this checkout; `make run` in another terminal starts one."
         )
-    environment = json.loads(ENVIRONMENT_FILE.read_text())
+    environment: dict[str, str] = json.loads(ENVIRONMENT_FILE.read_text())
+    return environment
+
+
+def restart() -> int:
+    """Have the services of the running stack begin anew, with the code as it is now."""
+    environment = running_environment()
+    control = Control(environment["STACK_SUPERVISOR_URL"])
+    with step("the Nameko services"):
+        control.stop_together("services", "api")
+        control.start("services", "api")
+        wait_until(lambda: services_answer(environment), f"the services; see {LOGS}/services.log")
+    return 0
+
+
+def update() -> int:
+    """Update the addons in the running stack's database, and restart Odoo and the relay."""
+    environment = running_environment()
+    control = Control(environment["STACK_SUPERVISOR_URL"])
+    with step("the addons"):
+        database.install_addon(environment)
+    with step("Odoo and the relay"):
+        control.stop_together("odoo", "relay")
+        control.start("odoo", "relay")
+        wait_until(lambda: odoo_answers(environment), f"Odoo; see {LOGS}/odoo.log")
+    return 0
+
+
+def shell() -> int:
+    """Open the nameko shell on the running stack."""
+    environment = running_environment()
     command = [sys.executable, "-m", "nameko", "shell", "--config", "services/config.yaml"]
     os.chdir(CHECKOUT)
     os.execve(command[0], command, environment)  # noqa: S606  nothing of it comes from outside
@@ -85,6 +117,7 @@ def _print_addresses(environment: Mapping[str, str]) -> None:
         )
         user, _, password = login.partition(":")
         say(f"RabbitMQ  http://{address}  (login {user}, password {password})")
+    say(f"AMQP      {environment['AMQP_URI']}")
     api = f"http://127.0.0.1:{environment['STACK_API_PORT']}/apidocs"
     say(f"REST API  {api}  (X-API-Key {environment['STACK_API_KEY']})")
     say(f"Metrics   http://127.0.0.1:{environment['STACK_METRICS_PORT']}/metrics")
@@ -110,7 +143,8 @@ def main() -> int:
     """Parse the command line and run its command."""
     parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("demo", "run", "shell", "down"):
+    plain = {each.__name__: each for each in (demo, run, shell, restart, update, down)}
+    for name in plain:
         commands.add_parser(name)
     commands.add_parser("exec").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -119,7 +153,7 @@ def main() -> int:
     try:
         if options.command == "exec":
             return execute([word for word in options.arguments if word != "--"])
-        return {"demo": demo, "run": run, "shell": shell, "down": down}[options.command]()
+        return plain[options.command]()
     except StackError as error:
         sys.stderr.write(f"\nFailed: {error}\n")
         return 1

@@ -79,7 +79,7 @@ def _superuser(environment: Mapping[str, str], known: Secrets) -> "psycopg2.exte
 
 
 def install_addon(environment: Mapping[str, str]) -> None:
-    """Create Odoo's database with the addon, or update the addon where its files have changed.
+    """Create Odoo's database with the addons, or update them where their files have changed.
 
     Raises StackError with the end of Odoo's log when that fails.
     """
@@ -87,7 +87,7 @@ def install_addon(environment: Mapping[str, str]) -> None:
     if installed.exists() and json.loads(installed.read_text()) == wanted:
         return
     odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
-    modules = ["-i", "nameko_compute", "-u", "nameko_compute"]
+    modules = ["-i", "nameko_compute", "-u", "nameko_connector"]
     run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
     installed.write_text(json.dumps(wanted))
 

@@ -136,6 +136,12 @@ class Supervisor:
             return False
 
 
+def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
+    """Wait for a condition; raise StackError where it takes longer."""
+    if not _poll(condition, seconds):
+        raise StackError(f"not within {seconds:g} s: {what}")
+
+
 def _poll(condition: Callable[[], object], seconds: float) -> bool:
     """Wait for a condition; tell whether it came true in time."""
     deadline = time.monotonic() + seconds

@@ -1,4 +1,4 @@
-"""Keeping the addon's translations in step with its texts: `make translations`."""
+"""Keeping the addons' translations in step with its texts: `make translations`."""
 
 import os
 import sys
@@ -9,20 +9,24 @@ import polib
 from .layout import CHECKOUT
 from .steps import run_logged, say
 
-FOLDER = CHECKOUT / "odoo_addons" / "nameko_compute" / "i18n"
-TEMPLATE = FOLDER / "nameko_compute.pot"
+ADDONS = ("nameko_connector", "nameko_compute")
 
 
-def export_template(path: Path) -> None:
-    """Write the texts of the installed addon into a .pot file."""
+def template_of(addon: str) -> Path:
+    """Return where an addon keeps its template; its languages are beside it."""
+    return CHECKOUT / "odoo_addons" / addon / "i18n" / f"{addon}.pot"
+
+
+def export_template(addon: str, path: Path) -> None:
+    """Write the texts of an installed addon into a .pot file."""
     odoo = [os.environ["STACK_ODOO"], "i18n", "export", "-d", os.environ["ODOO_DATABASE"]]
-    run_logged([*odoo, "-l", "pot", "-o", str(path), "--", "nameko_compute"], "i18n.log")
+    run_logged([*odoo, "-l", "pot", "-o", str(path), "--", addon], "i18n.log")
 
 
-def merge(path: Path) -> list[str]:
-    """Bring a .po file in step with the template; gives the texts that still lack a translation."""
+def merge(path: Path, template: Path) -> list[str]:
+    """Bring a .po file in step with the template; return the texts that lack a translation."""
     translations = polib.pofile(str(path))
-    translations.merge(polib.pofile(str(TEMPLATE)))
+    translations.merge(polib.pofile(str(template)))
     for obsolete in translations.obsolete_entries():
         translations.remove(obsolete)
     translations.save()
@@ -30,14 +34,22 @@ def merge(path: Path) -> list[str]:
 
 
 def main() -> int:
-    """Export the template and merge every language; fails while a text lacks its translation."""
-    export_template(TEMPLATE)
-    missing = [
-        f"{path.name}: {text}" for path in sorted(FOLDER.glob("*.po")) for text in merge(path)
-    ]
+    """Export the templates and merge every language; fail while a text lacks its translation."""
+    missing = [line for addon in ADDONS for line in update(addon)]
     for line in missing:
         say(f"not translated, {line}")
     return 1 if missing else 0
+
+
+def update(addon: str) -> list[str]:
+    """Export the template of an addon and merge its languages; return what is not translated."""
+    template = template_of(addon)
+    export_template(addon, template)
+    return [
+        f"{addon}/{path.name}: {text}"
+        for path in sorted(template.parent.glob("*.po"))
+        for text in merge(path, template)
+    ]
 
 
 if __name__ == "__main__":

@@ -86,11 +86,11 @@ class MailQueues(DependencyProvider):
         self._publish(mail, OUTGOING)
 
     def retry(self, mail: Mail, error: str) -> None:
-        """Have `mail` tried again after its next delay, or bury it after the last."""
+        """Have `mail` tried again after its next delay, or dead-letter it after the last."""
         mail.attempts += 1
         mail.error = error
         if mail.attempts > len(self.waits):
-            self.bury(mail, f"given up after {mail.attempts} tries: {error}")
+            self.dead_letter(mail, f"given up after {mail.attempts} tries: {error}")
             return
         self._publish(mail, self.waits[mail.attempts - 1])
         MAILS.labels("deferred").inc()
@@ -100,7 +100,7 @@ class MailQueues(DependencyProvider):
         """Look at `mail` again after the first delay, as if nothing had been tried."""
         self._publish(mail, self.waits[0])
 
-    def bury(self, mail: Mail, error: str) -> None:
+    def dead_letter(self, mail: Mail, error: str) -> None:
         """Put `mail` among the dead letters."""
         mail.error = error
         self._publish(mail, DEAD)

@@ -99,7 +99,7 @@ class MailDeliveryService:
         try:
             mail = read(body)
         except InvalidMailError as error:
-            self.queues.bury(unreadable(body, str(error)), str(error))
+            self.queues.dead_letter(unreadable(body, str(error)), str(error))
             return
         self._deliver(mail)
 
@@ -116,7 +116,7 @@ class MailDeliveryService:
         except HeldError:
             self.queues.put_off(mail)
         except RefusedError as error:
-            self.queues.bury(mail, str(error))
+            self.queues.dead_letter(mail, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
             self.queues.retry(mail, f"{type(error).__name__}: {error}")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import amqp
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "odoo_addons/nameko_compute"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "odoo_addons/nameko_connector"))
 
 from broker import BrokerConfig, Client, Request, RpcError
 from nameko.standalone.rpc import ClusterRpcProxy

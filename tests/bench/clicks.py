@@ -124,5 +124,5 @@ def _time_ms(call: Callable[[], object]) -> float:
 
 def _create_database() -> None:
     say("    the benchmark's database ...")
-    command = [*odoo_command(DATABASE, [ADDONS]), "-i", "nameko_bench", "-u", "nameko_compute"]
+    command = [*odoo_command(DATABASE, [ADDONS]), "-i", "nameko_bench", "-u", "nameko_connector"]
     run_logged([*command, "--stop-after-init", "--no-http"], "bench-install.log")

@@ -78,7 +78,7 @@ def _world() -> Iterator[World]:
 def _make_jobs(world: World, count: int) -> None:
     """Create so many jobs for as many records that exist, in one transaction."""
     with world.env(user=2) as env:
-        from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+        from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
         records = env["nameko.job.probe"].search([], limit=count)
         env["nameko.rpc"].delay_many(

@@ -10,7 +10,7 @@ import pytest
 from tests.broker.processes import ROOT, Forwarder, Service
 from tests.broker.rabbitmq import RabbitMQ, Vhost, make_folder
 
-sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_compute"))  # as Odoo sees it, without Odoo
+sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_connector"))  # as Odoo sees it, without Odoo
 
 from broker import BrokerConfig, Client
 

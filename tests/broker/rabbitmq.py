@@ -157,7 +157,9 @@ class Vhost:
     def client_connections(self) -> list[dict[str, Any]]:
         """The connections of `broker/`, not those of services."""
         found = self.rabbitmq.api("GET", f"vhosts/{self.name}/connections")
-        return [each for each in found if each["client_properties"]["product"] == "nameko_compute"]
+        return [
+            each for each in found if each["client_properties"]["product"] == "nameko_connector"
+        ]
 
     def channels(self) -> int:
         mine = {each["name"] for each in self.client_connections()}

@@ -7,7 +7,7 @@ from tests.broker.processes import ROOT
 
 PREAMBLE = """
 import sys
-sys.path.insert(0, "odoo_addons/nameko_compute")
+sys.path.insert(0, "odoo_addons/nameko_connector")
 """
 
 

@@ -53,7 +53,7 @@ class Report:
 
 def caller(uri: str, calls: int, summary: Path) -> None:
     """Call from several threads and write what came of it as JSON."""
-    sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_compute"))
+    sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_connector"))
     from broker import BrokerConfig, Client  # noqa: PLC0415
 
     client = Client(BrokerConfig(uri, timeout=TIMEOUT, pool_size=THREADS))
@@ -291,7 +291,7 @@ def _count_what_is_left(stage: Stage, report: Report) -> None:
 
 
 def _our_queues(vhost: Vhost) -> list[str]:
-    return [name for name in vhost.reply_queues() if "nameko_compute" in name]
+    return [name for name in vhost.reply_queues() if "nameko_connector" in name]
 
 
 def main(calls: int = 100_000, fault_every: float = 5.0) -> None:

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 from broker import BadReply, Client, RemoteError, Request, RpcError
-from broker.deadline import Deadline
-from broker.transport import DeadlineTransport
+from broker.amqp.deadline import Deadline
+from broker.amqp.transport import DeadlineTransport
 
 from tests.broker.probe import echo
 from tests.broker.rogue import Answer, Answering, answer, running_rogue

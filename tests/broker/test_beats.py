@@ -5,8 +5,8 @@ import math
 import uuid
 
 import pytest
-from broker.beats import MOST_BYTES, read_beat
-from broker.jobs_reply import Delivery
+from broker.beats.beat import MOST_BYTES, read_beat
+from broker.jobs.reply import Delivery
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import pytest
 from broker import BrokerConfig, CallTimeout, Client
-from broker.deadline import Deadline
-from broker.proxy import LeanClusterRpcProxy
+from broker.amqp.deadline import Deadline
+from broker.rpc.proxy import LeanClusterRpcProxy
 
 from tests.broker.probe import echo, no_longer_than
 from tests.broker.rabbitmq import RabbitMQ

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from broker import BrokerConfig
-from broker.dead_requests import DEAD_EXCHANGE, KEPT, UNANSWERED, DeadRequests
+from broker.jobs.dead_requests import DEAD_EXCHANGE, KEPT, UNANSWERED, DeadRequests
 from kombu import Connection, Exchange, Queue
 
 from tests.services.durable_client import DurableClient

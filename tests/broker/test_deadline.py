@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from broker import BrokerConfig, BrokerUnreachable, CallTimeout, Client
-from broker.proxy import LeanClusterRpcProxy
+from broker.rpc.proxy import LeanClusterRpcProxy
 
 from tests.broker.probe import echo, no_longer_than, probe
 from tests.broker.trickling import trickling

@@ -2,7 +2,7 @@
 
 import pytest
 from broker import BrokerConfig, RemoteError
-from broker.proxy import LeanClusterRpcProxy
+from broker.rpc.proxy import LeanClusterRpcProxy
 from nameko.standalone.rpc import ClusterRpcProxy
 
 from tests.waiting import wait_until

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 from broker import Client, UncertainOutcome
-from broker.deadline import Deadline
-from broker.wire import Wire
+from broker.amqp.deadline import Deadline
+from broker.rpc.wire import Wire
 
 from tests.broker.probe import echo, no_longer_than, probe
 from tests.waiting import wait_until

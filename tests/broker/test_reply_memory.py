@@ -4,8 +4,9 @@ import uuid
 
 import kombu
 import pytest
-from broker import BrokerConfig, jobs_consumer
-from broker.jobs_consumer import Consumer, reply_queue
+from broker import BrokerConfig
+from broker.jobs import consumer as jobs_consumer
+from broker.jobs.consumer import Consumer, reply_queue
 
 from tests.broker.rabbitmq import Vhost
 from tests.waiting import wait_until

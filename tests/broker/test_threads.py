@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from broker import Client, PoolExhausted, client_for
-from broker.config import BrokerConfig
+from broker.amqp.config import BrokerConfig
 
 from tests.broker.probe import echo, no_longer_than, probe
 from tests.waiting import wait_until

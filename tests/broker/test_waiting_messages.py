@@ -4,7 +4,7 @@ import json
 
 import amqp
 from broker import BrokerConfig
-from broker.beats_listener import EXCHANGE, BeatsListener, beats_queue
+from broker.beats.listener import EXCHANGE, BeatsListener, beats_queue
 
 from tests.broker.rabbitmq import HOST, Vhost
 from tests.broker.test_beats import BEAT

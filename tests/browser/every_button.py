@@ -12,7 +12,7 @@ import psycopg2
 
 from stack.web import WebClient
 
-ADDON = "nameko_compute"
+ADDONS = ["nameko_connector", "nameko_compute"]
 MANY = 500
 Key = tuple[str, str, str]  # of a button: model, type of the view or "menu", name
 COLUMNS = {
@@ -102,7 +102,7 @@ class Database:
 
 
 def buttons(database: Database) -> set[Key]:
-    """Find all buttons of the addon's views, and all items that it puts into lists' menus."""
+    """Find all buttons of the addons' views, and all items that it puts into lists' menus."""
     return {*_of_views(database), *_of_menus(database)}
 
 
@@ -110,11 +110,11 @@ def _of_views(database: Database) -> Iterator[Key]:
     views = database.sql(
         "SELECT view.model, view.type, view.arch_db->>'en_US' FROM ir_ui_view view"
         " JOIN ir_model_data data ON data.model = 'ir.ui.view' AND data.res_id = view.id"
-        " WHERE data.module = %s",
-        ADDON,
+        " WHERE data.module = ANY(%s)",
+        ADDONS,
     )
     for model, kind, arch in views:
-        for button in ElementTree.fromstring(arch).iter("button"):  # noqa: S314  the addon's own
+        for button in ElementTree.fromstring(arch).iter("button"):  # noqa: S314  our own
             if "position" not in button.attrib:  # which only says where others go
                 name = button.get("name") or button.get("special", "")
                 yield model, kind, _name_of_action(database, name)
@@ -124,7 +124,7 @@ def _name_of_action(database: Database, name: str) -> str:
     if not re.fullmatch(r"\d+", name):
         return name
     query = "SELECT name FROM ir_model_data WHERE model LIKE 'ir.actions.%%' AND res_id = %s"
-    ((name,),) = database.sql(f"{query} AND module = %s", int(name), ADDON)
+    ((name,),) = database.sql(f"{query} AND module = ANY(%s)", int(name), ADDONS)
     return name
 
 
@@ -132,7 +132,7 @@ def _of_menus(database: Database) -> Iterator[Key]:
     items = database.sql(
         "SELECT model.model, data.name FROM ir_actions action"
         " JOIN ir_model_data data ON data.model = action.type AND data.res_id = action.id"
-        " JOIN ir_model model ON model.id = action.binding_model_id WHERE data.module = %s",
-        ADDON,
+        " JOIN ir_model model ON model.id = action.binding_model_id WHERE data.module = ANY(%s)",
+        ADDONS,
     )
     return ((model, "menu", name) for model, name in items)

@@ -95,7 +95,7 @@ class Presser:
         self.database.computations(100, operation="div")
         self.select_all("computations")
         self.press("action_suma")
-        self.told("400 computed, 0 failed", "100 skipped: The operation is not Sum")
+        self.told("400 computed, 0 failed", "100 skipped: The operation is not “Sum”")
         assert self.database.states("nameko_compute") == {"done": 400, "draft": 100}
 
     def menu_sum(self) -> None:

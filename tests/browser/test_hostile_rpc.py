@@ -13,15 +13,15 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.web import OdooRefused, WebClient
-from tests.browser.every_button import Database
+from tests.browser.every_button import ADDONS, Database
 from tests.conftest import Stack
 
 PASSWORD = "hostile-enough"
 GROUPS = {
     "portal": "base.group_portal",
     "internal": "base.group_user",
-    "user": "nameko_compute.group_nameko_user",
-    "manager": "nameko_compute.group_nameko_manager",
+    "user": "nameko_connector.group_nameko_user",
+    "manager": "nameko_connector.group_nameko_manager",
 }
 FORGED = {"nameko_scheduled": True, "nameko_action_ids": [1], "default_state": "done"}
 MAKE_KEYS = """
@@ -112,8 +112,8 @@ def test_outsiders_run_no_actions(
     action = database.server_action()
     for context in ({}, FORGED):
         assert intruders[role].is_refused("ir.actions.server", "run", [action], context=context)
-    crons = stack.web_client().call("ir.model.data", "search_read",
-        [["module", "=", "nameko_compute"], ["model", "=", "ir.cron"]], ["res_id"])  # fmt: skip
+    ours = [["module", "in", ADDONS], ["model", "=", "ir.cron"]]
+    crons = stack.web_client().call("ir.model.data", "search_read", ours, ["res_id"])
     for cron in crons:
         ((run,),) = database.sql(
             "SELECT ir_actions_server_id FROM ir_cron WHERE id = %s", cron["res_id"]

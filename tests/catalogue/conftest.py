@@ -38,4 +38,4 @@ def start_compute(world: World) -> StartService:
 
 def beats_queue(world: World) -> str:
     """The queue in which beats wait for the test's database."""
-    return f"nameko_compute.beats-{world.identity}"
+    return f"nameko_connector.beats-{world.identity}"

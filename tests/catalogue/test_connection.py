@@ -16,8 +16,8 @@ RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 def verdict(uri: str, services=("probe", "never_ran"), **settings):
-    from odoo.addons.nameko_compute.broker.config import BrokerConfig  # noqa: PLC0415
-    from odoo.addons.nameko_compute.connection_test import try_broker  # noqa: PLC0415
+    from odoo.addons.nameko_connector.broker.amqp.config import BrokerConfig  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.connection_test import try_broker  # noqa: PLC0415
 
     def translate(text: str, **values) -> str:
         return text % values

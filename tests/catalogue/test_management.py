@@ -16,7 +16,7 @@ URI = os.environ.get("RABBITMQ_MANAGEMENT_URI", "")
 
 @pytest.fixture
 def report(jobs_database: str):
-    from odoo.addons.nameko_compute.broker import management  # noqa: PLC0415
+    from odoo.addons.nameko_connector.broker.beats import management  # noqa: PLC0415
 
     return management.queue_report
 
@@ -24,7 +24,7 @@ def report(jobs_database: str):
 @pytest.fixture
 def failure(jobs_database: str):
     """What the management API's failures are raised as."""
-    from odoo.addons.nameko_compute.broker import management  # noqa: PLC0415
+    from odoo.addons.nameko_connector.broker.beats import management  # noqa: PLC0415
 
     return management.ManagementError
 

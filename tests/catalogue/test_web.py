@@ -12,7 +12,7 @@ from tests.browser.screenshot_catalogue import open_services, open_settings
 from tests.conftest import Stack
 from tests.waiting import wait_until
 
-USER = "nameko_compute.group_nameko_user"
+USER = "nameko_connector.group_nameko_user"
 REFUSED = {
     "nameko.rpc": ("call", "call_many", "delay", "delay_many"),
     "nameko.instance": ("keep", "search_read"),

@@ -69,7 +69,7 @@ def set_options(world: World) -> None:
     """Short delays, for jobs that are made over HTTP with the defaults."""
     with world.env() as env:
         for name, value in SHORT_DELAYS.items():
-            env["ir.config_parameter"].set_param(f"nameko_compute.job_{name}", value)
+            env["ir.config_parameter"].set_param(f"nameko_connector.job_{name}", value)
 
 
 def rage(chaos: Chaos, jobs: int) -> None:

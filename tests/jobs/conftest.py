@@ -45,7 +45,7 @@ def served(world: World) -> World:
 @pytest.fixture
 def use_broker(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
     """Have this process, in which the scheduled action runs, use the world's broker or another."""
-    from odoo.addons.nameko_compute.configuration import broker_config  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.configuration import broker_config  # noqa: PLC0415
 
     def use(uri: str) -> None:
         monkeypatch.setenv("AMQP_URI", uri)

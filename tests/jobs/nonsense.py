@@ -33,8 +33,8 @@ def send_nonsense(world: World) -> None:
     for exchange, key in (
         (b"nameko-rpc", b"probe.add"),
         (b"", world.reply_queue.encode()),
-        (b"", f"nameko_compute.progress-{world.identity}".encode()),
-        (b"", f"nameko_compute.beats-{world.identity}".encode()),
+        (b"", f"nameko_connector.progress-{world.identity}".encode()),
+        (b"", f"nameko_connector.beats-{world.identity}".encode()),
     ):
         for properties, body in PROPERTIES:
             try:

@@ -13,7 +13,7 @@ GOOD = 20
 
 @pytest.mark.parametrize("depth", [3, 450, 910, 950, 981])
 def test_a_result_that_is_nested_deep_goes_on_or_fails_with_its_job(world: World, depth: int):
-    from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
     world.start_relay()
     world.start_rogue()
@@ -61,7 +61,7 @@ def test_no_message_has_a_relay_connect_again(world: World):
     relay = world.start_relay()
     world.start_service(contained=True)
     queues = [world.reply_queue]
-    queues += [f"nameko_compute.{name}-{world.identity}" for name in ("progress", "beats")]
+    queues += [f"nameko_connector.{name}-{world.identity}" for name in ("progress", "beats")]
     wait_until(lambda: all(world.consumers(queue) for queue in queues))
     for _ in range(3):
         send_nonsense(world)

@@ -82,9 +82,9 @@ def test_a_relay_that_was_away_itself_looks_before_it_fails_a_job(world: World):
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_call_says_whether_the_service_has_run(world: World, known: bool):
-    from odoo.addons.nameko_compute.broker.client import Client  # noqa: PLC0415
-    from odoo.addons.nameko_compute.broker.config import BrokerConfig  # noqa: PLC0415
-    from odoo.addons.nameko_compute.exceptions import UnknownService  # noqa: PLC0415
+    from odoo.addons.nameko_connector.broker.amqp.config import BrokerConfig  # noqa: PLC0415
+    from odoo.addons.nameko_connector.broker.rpc.client import Client  # noqa: PLC0415
+    from odoo.addons.nameko_connector.exceptions import UnknownService  # noqa: PLC0415
 
     world.sql("DELETE FROM nameko_route")
     if known:

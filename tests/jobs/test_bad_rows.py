@@ -75,7 +75,7 @@ def test_jobs_that_wait_in_a_circle(served: World):
 
 
 def test_long_row_of_jobs_fails_at_once(served: World):
-    from odoo.addons.nameko_compute.job_request import JobRequest  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.job_request import JobRequest  # noqa: PLC0415
 
     with served.env(user=2) as env:
         rpc = env["nameko.rpc"]

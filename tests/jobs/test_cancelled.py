@@ -53,7 +53,7 @@ def test_the_work_stops_and_its_process_is_free(world: World):
 
 @pytest.mark.usefixtures("use_broker")
 def test_the_scheduled_action_tells_it(world: World):
-    from odoo.addons.nameko_compute.relay.fallback import move_for  # noqa: PLC0415
+    from odoo.addons.nameko_connector.relay.fallback import move_for  # noqa: PLC0415
 
     compute = start_compute(world)
     uuid = count_primes(world, LONG)
@@ -61,7 +61,9 @@ def test_the_scheduled_action_tells_it(world: World):
     (worker,) = wait_until(lambda: busy_workers(compute))
     cancel(world, uuid)
     with world.env() as env:
-        assert env["nameko.job"]._has_live_jobs()
+        from odoo.addons.nameko_connector.job_store.relays import has_live_jobs  # noqa: PLC0415
+
+        assert has_live_jobs(env.cr)
     move_for(world.database, 3)
     psutil.wait_procs([worker], timeout=60)
     assert not worker.is_running()

@@ -77,7 +77,7 @@ def test_locked_record_gets_its_result_when_it_is_free(served: World):
 
 
 def test_fan_out_and_combine(served: World):
-    from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
     with served.env(user=2) as env:
         rpc = env["nameko.rpc"]

@@ -80,13 +80,13 @@ def test_scheduled_actions_ask_as_well(copy: World):
 
 
 def test_calls_are_refused_until_somebody_has_answered(copy: World):
-    from odoo.addons.nameko_compute.exceptions import DatabaseNotConfirmed  # noqa: PLC0415
+    from odoo.addons.nameko_connector.exceptions import DatabaseNotConfirmed  # noqa: PLC0415
 
     with copy.env() as env:
         for call in (env["nameko.rpc"].call, lambda *_: env["nameko.rpc"].call_many([])):
             with pytest.raises(DatabaseNotConfirmed):
                 call("probe", "add", 1)
-        env["nameko.job"]._answer_copy()
+        env["nameko.database"]._answer_copy()
         assert env["nameko.rpc"].call_many([]) == []
 
 

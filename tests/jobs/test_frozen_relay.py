@@ -98,8 +98,10 @@ def test_scheduled_action_takes_over_from_a_frozen_relay(world: World):
             return bool(env["nameko.job"]._relay_runs())
 
     wait_until(lambda: not runs(), seconds=60)
+    from odoo.addons.nameko_connector.job_store.relays import end_frozen_relays  # noqa: PLC0415
+
     with world.env() as env:
-        env["nameko.job"].end_frozen_relays()
+        end_frozen_relays(env.cr)
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
     wait_until(lambda: world.sql(sessions, name) == [(0,)])
     relay.signal(signal.SIGCONT)

@@ -13,7 +13,7 @@ AWAY = "UPDATE nameko_job SET deadline = now() AT TIME ZONE 'UTC' - interval '10
 
 def reply_queue(world: World) -> str:
     identity = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
-    ((name,),) = world.sql(identity, "nameko_compute.database_identity")
+    ((name,),) = world.sql(identity, "nameko_connector.database_identity")
     return f"rpc.reply-odoo-{name}"
 
 
@@ -55,7 +55,7 @@ def test_several_relays_were_away(answered: World):
 
 @pytest.mark.usefixtures("use_broker")
 def test_scheduled_action_reads_first(answered: World):
-    from odoo.addons.nameko_compute.relay.fallback import move_for  # noqa: PLC0415
+    from odoo.addons.nameko_connector.relay.fallback import move_for  # noqa: PLC0415
 
     move_for(answered.database, 30)
     assert_all_counted(answered)

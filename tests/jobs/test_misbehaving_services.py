@@ -15,7 +15,7 @@ def rogue(world: World) -> World:
 
 
 def dead_letters(world: World) -> int:
-    return world.messages(f"nameko_compute.dead-{world.identity}")
+    return world.messages(f"nameko_connector.dead-{world.identity}")
 
 
 @pytest.mark.parametrize("behaviour", ["twice", "twice_different", "tomorrow"])

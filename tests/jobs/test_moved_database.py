@@ -100,7 +100,7 @@ def test_jobs_of_a_copy_are_cancelled(asked: Page, address: str, world: World, r
     own = world.identity
     assert own != identity
     press(late, MOVED)
-    expect_told(late, "Somebody has answered before you: nothing was changed.")
+    expect_told(late, "Somebody else has already answered. Nothing was changed.")
     assert world.identity == own
     world.start_service()
     world.make(5)

@@ -151,7 +151,7 @@ def test_under_the_same_name(original: World, backup: Path, cancels: Witness, re
 
 def test_while_odoo_and_a_relay_go_on(original: World, beside: World, requests: Witness):
     """They notice that another database has the name of the one from which they might send."""
-    from odoo.addons.nameko_compute.exceptions import DatabaseNotConfirmed  # noqa: PLC0415
+    from odoo.addons.nameko_connector.exceptions import DatabaseNotConfirmed  # noqa: PLC0415
 
     before = rows(original)
     with original.env() as env:
@@ -242,6 +242,6 @@ def test_into_another_cluster(elsewhere: tuple[World, World], requests: Witness)
     moved.start_relay()
     assert moved.wait_until_finished() == {"done": 19, "cancelled": 1}
     assert moved.hits() == {1: 19, 0: 1}
-    assert moved.messages(f"nameko_compute.dead-{moved.identity}") == 5
+    assert moved.messages(f"nameko_connector.dead-{moved.identity}") == 5
     again = [message.headers["nameko.idempotency_id"] for message in requests.take()]
     assert sorted(again) == sorted(uuid for (uuid,) in moved.sql(UUIDS, "done"))

@@ -12,7 +12,7 @@ ERRORS = "SELECT error_type, attempts FROM nameko_job WHERE state = 'failed' ORD
 
 def make_texts(world: World, sizes: list[int], **options) -> list[int]:
     """Make a job for each size, which has a text of so many characters as its argument."""
-    from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
     with world.env(user=2) as env:
         records = env["nameko.job.probe"].create([{"number": size} for size in sizes])
@@ -35,7 +35,7 @@ def lengths(world: World) -> int:
 
 
 def test_a_request_that_is_too_large_is_refused_where_the_job_is_made(world: World):
-    from odoo.addons.nameko_compute.exceptions import MessageTooLarge  # noqa: PLC0415
+    from odoo.addons.nameko_connector.exceptions import MessageTooLarge  # noqa: PLC0415
 
     with pytest.raises(MessageTooLarge, match="16,000,028 bytes, and 15,000,000"):
         make_texts(world, [1, 16_000_000])
@@ -43,7 +43,7 @@ def test_a_request_that_is_too_large_is_refused_where_the_job_is_made(world: Wor
 
 
 def test_results_of_earlier_jobs_that_are_too_large_fail_their_job_alone(world: World):
-    from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest  # noqa: PLC0415
+    from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
     world.start_relay(**LIMIT)
     world.start_service()

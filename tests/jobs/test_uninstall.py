@@ -8,7 +8,7 @@ from tests.jobs.elsewhere import run_outside
 from tests.jobs.world import World, odoo_options
 
 DATABASE = "nameko_uninstall_test"
-QUEUES = ("rpc.reply-odoo-{}", "nameko_compute.dead-{}", "nameko_compute.progress-{}")
+QUEUES = ("rpc.reply-odoo-{}", "nameko_connector.dead-{}", "nameko_connector.progress-{}")
 LEFT = {
     "parameters": "SELECT key FROM ir_config_parameter WHERE key LIKE 'nameko_%%'",
     "server actions": "SELECT name FROM ir_act_server WHERE state = 'nameko'",
@@ -17,7 +17,7 @@ LEFT = {
     "columns": "SELECT table_name, column_name FROM information_schema.columns"
     " WHERE column_name LIKE 'nameko%%'",
     "models": "SELECT model FROM ir_model WHERE model LIKE 'nameko.%%'",
-    "names of records": "SELECT name FROM ir_model_data WHERE module = 'nameko_compute'",
+    "names of records": "SELECT name FROM ir_model_data WHERE module LIKE 'nameko_co%%'",
     "messages": "SELECT model, res_id FROM mail_message WHERE model LIKE 'nameko.%%'",
     "followers": "SELECT res_model, res_id FROM mail_followers WHERE res_model LIKE 'nameko.%%'",
 }
@@ -54,13 +54,13 @@ def use_everything(world: World) -> None:
             "interval_number": 1,
         }
         env["ir.cron"].create([schedule, {**schedule, "active": False}])
-        env["ir.config_parameter"].set_param("nameko_compute.job_timeout", "5")
+        env["ir.config_parameter"].set_param("nameko_connector.job_timeout", "5")
         env["nameko.service"].create({"name": "pricing"}).message_post(body="seen")
         env["nameko.compute"].create({"value": 1, "other": 2}).action_compute_later()
 
 
 def uninstall(world: World) -> None:
-    modules = "env['ir.module.module'].search([('name', '=', 'nameko_compute')])"
+    modules = "env['ir.module.module'].search([('name', '=', 'nameko_connector')])"
     command = (
         "import sys; from odoo.tools import config; config.parse_config(sys.argv[1:]);"
         "from odoo.modules.registry import Registry; from odoo.api import Environment\n"
@@ -75,7 +75,7 @@ def test_nothing_is_left(installed: World):
     use_everything(installed)
     relay = installed.start_relay()
     ((stored,),) = installed.sql(
-        "SELECT value FROM ir_config_parameter WHERE key = 'nameko_compute.database_identity'"
+        "SELECT value FROM ir_config_parameter WHERE key = 'nameko_connector.database_identity'"
     )
     queues = [name.format(stored.partition("@")[0]) for name in QUEUES]
     assert all(map(installed.queue, queues))

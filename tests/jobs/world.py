@@ -197,7 +197,7 @@ class World:
     def identity(self) -> str:
         """What stands in the names of this database's queues."""
         query = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
-        ((name,),) = self.sql(query, "nameko_compute.database_identity")
+        ((name,),) = self.sql(query, "nameko_connector.database_identity")
         return str(name)
 
     @property
@@ -272,7 +272,7 @@ class World:
         """Forget all jobs, records and services of an earlier test."""
         self.forget_jobs()
         self.sql("DELETE FROM nameko_route; DELETE FROM nameko_service")
-        self.sql("DELETE FROM ir_config_parameter WHERE key = 'nameko_compute.database_identity'")
+        self.sql("DELETE FROM ir_config_parameter WHERE key = 'nameko_connector.database_identity'")
 
     def forget_jobs(self) -> None:
         """Forget all jobs and their records."""
@@ -305,7 +305,7 @@ def _exists() -> bool:
 
 def _install() -> None:
     command = ["-m", "odoo", "server", *odoo_options(), "--stop-after-init", "--no-http"]
-    modules = ["-i", "nameko_job_probe", "-u", "nameko_compute"]
+    modules = ["-i", "nameko_job_probe", "-u", "nameko_connector"]
     program = Program("install", [*command, *modules], {})
     assert program.process.wait(INSTALL_SECONDS) == 0, program.log.read_text()[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:

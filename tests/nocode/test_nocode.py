@@ -48,7 +48,7 @@ def test_manager_types_a_method_and_runs_it_later(manager_page: Page, nocode: No
     page = manager_page
     new_action(page, nocode.address)
     type_quote(page, "2")
-    page.get_by_label("Later: a job").check()
+    page.get_by_label("Later: as a job").check()
     save(page)
     run_on_the_partners(page, nocode)
     expect(page.locator(".o_notification")).to_contain_text("3 queued, 0 failed")
@@ -98,10 +98,10 @@ def test_expression_is_checked_when_saved(manager_page: Page, nocode: NoCode):
     new_action(page, nocode.address)
     type_quote(page, "record.sudo(")
     page.click(".o_form_button_save")
-    expect(page.locator(".modal")).to_contain_text("“record.sudo(” is no expression")
+    expect(page.locator(".modal")).to_contain_text("“record.sudo(” is not a valid expression")
 
 
-@pytest.mark.parametrize("when", ["Now: wait", "Later: a job"])
+@pytest.mark.parametrize("when", ["Now: wait", "Later: as a job"])
 def test_automation_rule_on_write(admin_page: Page, nocode: NoCode, when: str):
     page = admin_page
     form = new_rule(page, nocode.address)

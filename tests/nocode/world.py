@@ -17,7 +17,7 @@ DATABASE = "nameko_nocode_test"
 MODULES = "nameko_compute,base_automation,contacts"
 MANAGER, PASSWORD = "nora", "nora-designs"
 NAMES = ("Ada", "Bea", "Cleo")
-GROUPS = ("base.group_user", "base.group_partner_manager", "nameko_compute.group_nameko_manager")
+GROUPS = ("base.group_user", "base.group_partner_manager", "nameko_connector.group_nameko_manager")
 
 
 @dataclass(frozen=True)

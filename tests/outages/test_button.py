@@ -31,7 +31,7 @@ def refusal(client: WebClient, computation: int) -> str:
     with pytest.raises(OdooRefused) as caught:
         client.click("nameko.compute", "action_suma", [computation])
     assert time.monotonic() - started < FREE_AGAIN
-    assert caught.value.name.startswith("odoo.addons.nameko_compute.exceptions.")
+    assert caught.value.name.startswith("odoo.addons.nameko_connector.exceptions.")
     assert read(client, computation) == {"id": computation, "state": "draft", "result": 0.0}
     return str(caught.value)
 
@@ -51,7 +51,7 @@ def works(client: WebClient, computation: int) -> bool:
 WITHDRAWN = "the service is stopped or busy, and the request has been withdrawn"
 NO_ANSWER = "did not answer within 5 seconds"
 NO_BROKER = "The message broker cannot be reached"
-UNDER_WAY = "An earlier click computes this already. Wait for it."
+UNDER_WAY = "This is already being computed, after an earlier click. Wait until it is done."
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ LIVE_BEATS = 30  # that may wait at a time: the relay writes them every few seco
 SETTLE_SECONDS = 1.0
 KEPT = (
     "mail.dead",
-    "nameko_compute.dead-",
+    "nameko_connector.dead-",
     "nameko.dead-",
     SINK,
 )  # where messages stay until a person comes
@@ -105,12 +105,12 @@ class Stage:
 
     def _client(self) -> Any:
         """What a user's call in Odoo goes through."""
-        from odoo.addons.nameko_compute.broker import BrokerConfig, Client  # noqa: PLC0415
+        from odoo.addons.nameko_connector.broker import BrokerConfig, Client  # noqa: PLC0415
 
         return Client(BrokerConfig(self.world.amqp_uri))
 
     def _call(self, service: str, method: str, *args: object) -> Any:
-        from odoo.addons.nameko_compute.broker import Request  # noqa: PLC0415
+        from odoo.addons.nameko_connector.broker import Request  # noqa: PLC0415
 
         return self.client.call(Request(service, method, args), timeout=60)
 
@@ -286,10 +286,10 @@ class Stage:
         replies = [f"{each}{attempt}" for each in self.sacrificed for attempt in ("", ":1", ":2")]
         for start, samples, ids in (
             ("rpc.reply-odoo-", REPLIES, replies),
-            ("nameko_compute.parked-", REPLIES, replies),
+            ("nameko_connector.parked-", REPLIES, replies),
             ("rpc.reply-", REPLIES, ()),
-            ("nameko_compute.progress-", self._progress(), ()),
-            ("nameko_compute.beats-", [self.beat], ()),
+            ("nameko_connector.progress-", self._progress(), ()),
+            ("nameko_connector.beats-", [self.beat], ()),
             ("mail.", [MAIL], ()),
             ("evt-", self._cancelled(), ()),
         ):

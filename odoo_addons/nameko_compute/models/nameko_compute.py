@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from odoo import api, fields, models
+from odoo.addons.nameko_connector.broker.amqp.request import Request
+from odoo.addons.nameko_connector.exceptions import NamekoError, RemoteError, UnusableResult
+from odoo.addons.nameko_connector.tools.client_actions import Kind, notification
+from odoo.addons.nameko_connector.tools.locks import is_under_way
+from odoo.addons.nameko_connector.tools.option_checks import are_saved
+from odoo.addons.nameko_connector.tools.texts import shorten
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import split_every
-
-from ..broker.request import Request
-from ..clicks import is_under_way
-from ..client_actions import Kind, notification
-from ..exceptions import NamekoError, RemoteError, UnusableResult
-from ..option_checks import are_saved
-from ..texts import shorten
 
 PAIRS_A_REQUEST = 1000
 
@@ -77,9 +76,9 @@ class NamekoCompute(models.Model):
         self._check_pressed()
         todo, skipped = self._ready_now(sums_only=True)
         if len(self) == 1:
-            todo._compute_one("method", todo._operands())
+            todo._have_one_computed("method", todo._operands())
             return None
-        return todo._compute_many(mailed=False, skipped=skipped)
+        return todo._have_many_computed(mailed=False, skipped=skipped)
 
     def action_compute(self) -> dict[str, Any] | None:
         """Have the service `compute` carry out the selected operations, as `action_suma` does."""
@@ -87,9 +86,9 @@ class NamekoCompute(models.Model):
         todo, skipped = self._ready_now(sums_only=False)
         if len(self) == 1:
             email = todo._mail_address()
-            todo._compute_one("compute", (todo.operation, *todo._operands(), email))
+            todo._have_one_computed("compute", (todo.operation, *todo._operands(), email))
             return None
-        return todo._compute_many(mailed=True, skipped=skipped)
+        return todo._have_many_computed(mailed=True, skipped=skipped)
 
     def _check_pressed(self) -> None:
         """See, before a service is asked, that each is saved and may be written."""
@@ -97,7 +96,11 @@ class NamekoCompute(models.Model):
         if not are_saved(self):
             raise UserError(self.env._("Save the record first."))
         if is_under_way(self, "compute"):
-            raise UserError(self.env._("An earlier click computes this already. Wait for it."))
+            raise UserError(
+                self.env._(
+                    "This is already being computed, after an earlier click. Wait until it is done."
+                )
+            )
 
     def _ready_now(self, *, sums_only: bool) -> tuple["NamekoCompute", list[str]]:
         """Return those that can be computed now, and of the others how many and why not.
@@ -119,15 +122,15 @@ class NamekoCompute(models.Model):
     def _not_now(self, *, sums_only: bool) -> list[tuple["NamekoCompute", str]]:
         """Return records that cannot be computed now, with the reason."""
         others = self.filtered(lambda record: sums_only and record.operation != "sum")
-        reason = self.env._("The operation is not Sum. Press “Compute”, or select Sum.")
+        reason = self.env._("The operation is not “Sum”. Press “Compute”, or select “Sum”.")
         return [(others, reason)]
 
-    def _compute_one(self, method: str, arguments: tuple[Any, ...]) -> None:
+    def _have_one_computed(self, method: str, arguments: tuple[Any, ...]) -> None:
         answer = self.env["nameko.rpc"].call("compute", method, *arguments)
         result = {"result": self._to_number(answer)}
         self.sudo().write({**self._fresh_values(), **self._done_values(), **result})
 
-    def _compute_many(self, *, mailed: bool, skipped: list[str]) -> dict[str, Any]:
+    def _have_many_computed(self, *, mailed: bool, skipped: list[str]) -> dict[str, Any]:
         """Compute in batches, and mail record by record where that is wanted."""
         to_mail = self.filtered("is_mailed") if mailed else self.browse()
         outcomes = {**(self - to_mail)._batch_outcomes(), **to_mail._single_outcomes()}

@@ -4,12 +4,11 @@ import logging
 from typing import Any
 
 from odoo import api, fields, models
+from odoo.addons.nameko_connector.exceptions import NamekoError
+from odoo.addons.nameko_connector.job_store.rows import LIVE
+from odoo.addons.nameko_connector.tools.client_actions import notification
+from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
 from odoo.exceptions import AccessError
-
-from ..client_actions import notification
-from ..exceptions import NamekoError
-from ..job_request import JobOptions, JobRequest
-from .nameko_job import LIVE
 
 _logger = logging.getLogger(__name__)
 LATER_ONLY = ("prime_count",)
@@ -35,7 +34,7 @@ class NamekoCompute(models.Model):
         copy=False,
         index="btree_not_null",
         ondelete="set null",
-        help="Whose answer is the result, if it comes.",
+        help="The job whose answer becomes the result.",
     )
     progress = fields.Float(compute="_compute_progress")
 
@@ -77,7 +76,7 @@ class NamekoCompute(models.Model):
         queued = self.filtered(lambda record: record.state == "queued")
         too_long = self.filtered(lambda record: record.operation in LATER_ONLY)
         return [
-            (queued, self.env._("A job computes it already. Wait for it, or cancel the job.")),
+            (queued, self.env._("A job already computes it. Wait for the job, or cancel it.")),
             (
                 too_long,
                 self.env._("Counting primes takes too long to wait for: press “Compute Later”."),
@@ -116,10 +115,10 @@ class NamekoCompute(models.Model):
             jobs._set_cancelled(self.env._("The operands were changed."))
 
     @api.model
-    def _cron_compute_pending(self) -> None:
+    def _cron_queue_drafts(self) -> None:
         """Queue the drafts, each as a job of whoever made it; those that cannot be have failed."""
         if not self.env.su:
-            raise AccessError(self.env._("Only the scheduler does this."))
+            raise AccessError(self.env._("Only a scheduled action may do this."))
         drafts = self.search([("state", "=", "draft")], limit=PENDING_AT_ONCE, order="id")
         for (user, company), records in drafts.grouped(
             lambda record: (record.create_uid, record.company_id)

@@ -1,10 +1,9 @@
 """Who may see and press what."""
 
+from odoo.addons.nameko_connector.tests.common import MANAGER, AccessCase
+from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
-
-from .common import MANAGER, AccessCase
-from .recorded_calls import answered_calls
 
 
 @tagged("post_install", "-at_install")

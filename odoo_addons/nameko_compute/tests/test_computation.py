@@ -1,9 +1,9 @@
 """The buttons of a computation, with the real service behind them."""
 
+from odoo.addons.nameko_connector.exceptions import RemoteError, UnusableResult
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged
 
-from ..exceptions import RemoteError, UnusableResult
 from .common import ComputationCase
 
 

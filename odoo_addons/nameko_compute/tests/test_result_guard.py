@@ -1,11 +1,10 @@
 """Computations: what only the code writes, and whose answer counts."""
 
+from odoo.addons.nameko_connector.broker.jobs.reply import Reply
+from odoo.addons.nameko_connector.tests.common import MANAGER, USER, AccessCase
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
-
-from ..broker.jobs_reply import Reply
-from .common import MANAGER, USER, AccessCase
 
 ONLY_THE_CODE = {
     "state": "done",
@@ -136,6 +135,6 @@ class TestWhoseAnswerCounts(AccessCase):
             for user in (bad, good)
         ]
         bad.group_ids = self.env.ref("base.group_user")
-        self.env["nameko.compute"]._cron_compute_pending()
+        self.env["nameko.compute"]._cron_queue_drafts()
         self.assertEqual([draft.state for draft in drafts], ["failed", "queued"])
         self.assertTrue(drafts[0].error)

@@ -5,7 +5,7 @@ import signal
 import time
 
 from odoo import api, fields, models
-from odoo.addons.nameko_compute.job_request import JobOptions, JobRequest
+from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
 from odoo.exceptions import UserError
 
 

@@ -1,0 +1,64 @@
+"""Why a connection cannot be opened, or is lost: in plain English."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+
+import amqp
+
+from . import errors
+from .config import BrokerConfig
+
+# What a broken connection raises. TimeoutError is an OSError too: catch it first.
+BROKER_LOST = (OSError, amqp.exceptions.AMQPError)
+LOGIN = (0, 0)  # the AMQP method that RabbitMQ names when it refuses a login
+# The first class that fits counts.
+UNREACHABLE: dict[type[Exception], type[errors.BrokerUnreachable]] = {
+    TimeoutError: errors.NoAnswer,
+    ConnectionRefusedError: errors.NothingListens,
+    socket.gaierror: errors.HostUnknown,
+    ssl.SSLCertVerificationError: errors.CertificateNotTrusted,
+    ssl.SSLError: errors.TlsFailed,
+    ConnectionError: errors.HandshakeFailed,
+    OSError: errors.BrokerUnreachable,
+    amqp.AMQPError: errors.HandshakeFailed,
+}
+
+
+@contextlib.contextmanager
+def explained(config: BrokerConfig) -> Iterator[None]:
+    """Turn what connecting raises into BrokerUnreachable or AccessRefused, or a subclass."""
+    try:
+        yield
+    except (amqp.AccessRefused, amqp.NotAllowed) as error:
+        text = f"The broker at {config.address} refuses access: {error.reply_text}"
+        raise _refused(error)(text) from None
+    except BROKER_LOST as error:
+        text = f"The broker at {config.address} cannot be reached: {reason(error)}"
+        kind = next(kind for cause, kind in UNREACHABLE.items() if isinstance(error, cause))
+        raise kind(text) from None
+
+
+def _refused(error: amqp.AMQPError) -> type[errors.AccessRefused]:
+    if isinstance(error, amqp.NotAllowed):
+        missing = "not found" in error.reply_text
+        return errors.VirtualHostMissing if missing else errors.VirtualHostRefused
+    return errors.LoginRefused if error.method_sig == LOGIN else errors.PermissionRefused
+
+
+def reason(error: Exception) -> str:
+    """What went wrong with a connection, as the end of a sentence."""
+    if isinstance(error, TimeoutError):
+        return "it does not answer."
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there. Is RabbitMQ running?"
+    if isinstance(error, socket.gaierror):
+        return "its host name is unknown."
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed ({error.reason or error})."
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}."
+    return f"{error}."

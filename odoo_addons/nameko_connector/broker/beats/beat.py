@@ -1,0 +1,182 @@
+"""Heartbeats as they come over the wire: who is running, with which services and methods.
+
+Whoever may publish on the broker may send anything as a beat. What is not one is dropped here; what
+is one holds bounded texts that PostgreSQL takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any, NoReturn, TypeVar
+
+from ..amqp.reading import UNREADABLE
+from ..jobs.reply import Delivery, text_of
+
+MOST_BYTES = 256 * 1024  # of a beat
+MOST_SERVICES = 100  # of an instance
+MOST_METHODS = 500  # of a service
+MOST_PARAMETERS = 100  # of a method
+LONGEST_NAME = 200
+LONGEST_TEXT = 10_000
+LONGEST_DEFAULT = 1_000
+INTERVALS = (0.05, 86_400.0)  # s between two beats of an instance
+NAME = re.compile(r"[\w-]+")
+KINDS = (
+    "POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL", "KEYWORD_ONLY", "VAR_KEYWORD",
+)  # fmt: skip
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an instance says of one of its services.
+
+    methods: {"name", "doc", "parameters"} each, by name; `parameters` as `inspect` says: a list of
+    {"name", "kind"} and, where there is one, "annotation" and "default".
+    """
+
+    name: str
+    doc: str
+    methods: tuple[dict[str, Any], ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for all instances that say the same of the service."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A sign of life.
+
+    started: UTC, without zone; interval: s until the next beat; stopping: whether it is the last
+    one, before an orderly stop; size: of the message, in bytes.
+    """
+
+    uuid: str
+    host: str
+    pid: int
+    version: str
+    started: datetime
+    interval: float
+    services: tuple[Service, ...]
+    stopping: bool = False
+    size: int = field(default=0, repr=False, compare=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The same for all beats that say the same."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+def read_beat(delivery: Delivery) -> Beat | None:
+    """Read a message; None if it is no beat."""
+    try:
+        if len(delivery.body) > MOST_BYTES:
+            return None
+        beat = _beat(json.loads(text_of(delivery), parse_constant=_refuse))
+        return replace(beat, size=len(delivery.body))
+    except UNREADABLE:
+        return None
+
+
+def _beat(told: Any) -> Beat:
+    return Beat(
+        uuid=str(uuid.UUID(told["id"])),
+        host=_text(told["host"], LONGEST_NAME),
+        pid=_integer(told["pid"]),
+        version=_text(told["version"], LONGEST_NAME),
+        started=_moment(told["started"]),
+        interval=min(max(_number(told["interval"]), INTERVALS[0]), INTERVALS[1]),
+        services=_several(_service, told["services"], MOST_SERVICES),
+        stopping=told.get("stopping") is True,
+    )
+
+
+def _service(told: Any) -> Service:
+    methods = _several(_method, told["methods"], MOST_METHODS)
+    return Service(_name(told["name"]), _text(told["doc"]), methods)
+
+
+def _method(told: Any) -> dict[str, Any]:
+    parameters = _several(_parameter, told["parameters"], MOST_PARAMETERS)
+    return {
+        "name": _name(told["name"]),
+        "doc": _text(told["doc"]),
+        "parameters": list(parameters),
+    }
+
+
+def _parameter(told: Any) -> dict[str, Any]:
+    parameter = {"name": _name(told["name"]), "kind": told["kind"]}
+    if parameter["kind"] not in KINDS:
+        raise ValueError("unknown kind of parameter")
+    if "annotation" in told:
+        parameter["annotation"] = _text(told["annotation"], LONGEST_NAME)
+    if "default" in told:
+        parameter["default"] = _default(told["default"])
+    return parameter
+
+
+def _several(read: Callable[[Any], T], told: Any, most: int) -> tuple[T, ...]:
+    """Read each of a list; of two with one name the last counts."""
+    if not isinstance(told, list) or len(told) > most:
+        raise ValueError(f"no list of at most {most}")
+    by_name = {each["name"]: read(each) for each in told}
+    return tuple(by_name.values())
+
+
+def _text(told: Any, most: int = LONGEST_TEXT) -> str:
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    told.encode()  # refuses halves of surrogate pairs
+    return told.replace("\0", "")[:most]
+
+
+def _name(told: Any) -> str:
+    if not NAME.fullmatch(told) or len(told) > LONGEST_NAME:
+        raise ValueError("no name")
+    return _text(told)
+
+
+def _integer(told: Any) -> int:
+    if type(told) is not int or not 0 <= told < 2**31:
+        raise ValueError("no process id")
+    return told
+
+
+def _number(told: Any) -> float:
+    if type(told) not in (int, float) or not math.isfinite(told):
+        raise ValueError("no number")
+    return float(told)
+
+
+def _moment(told: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(told, LONGEST_NAME))
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0)
+
+
+def _default(told: Any) -> Any:
+    """Give the default, or a text in its place where it is no JSON for a database, or long."""
+    text = json.dumps(told, allow_nan=False, ensure_ascii=False)
+    text.encode()
+    return text[:LONGEST_DEFAULT] if len(text) > LONGEST_DEFAULT or "\\u0000" in text else told
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def newest(beats: Iterable[Beat]) -> list[Beat]:
+    """Keep the last beat of each instance."""
+    return list({beat.uuid: beat for beat in beats}.values())

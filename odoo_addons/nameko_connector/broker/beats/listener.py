@@ -1,0 +1,85 @@
+"""The relay's ear for heartbeats: a connection of its own, so that no beat delays a job."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import amqp
+
+from ..amqp.config import BrokerConfig
+from ..amqp.link import Link
+from ..jobs.consumer import delivery_of
+from ..jobs.reply import Delivery
+from .beat import MOST_BYTES, Beat, read_beat
+
+EXCHANGE = "heartbeat.events"
+EVENT = "beat"
+PREFETCH = 100  # beats taken from the broker and not written yet, 25 MiB at most
+MOST_BEATS = 5_000  # that wait in the broker, the newest
+BEAT_SECONDS = 120  # after which a beat says nothing any more
+UNUSED_SECONDS = 7 * 86_400  # after which the queue of a database that nobody serves is deleted
+
+
+def beats_queue(identity: str) -> str:
+    """The queue in which beats wait for the relays of a database, or its scheduled action."""
+    return f"nameko_connector.beats-{identity}"
+
+
+class BeatsListener(Link):
+    """Takes the beats for one database; the relays of a database share them."""
+
+    def __init__(self, config: BrokerConfig, identity: str) -> None:
+        self._queue = beats_queue(identity)
+        self._deliveries: deque[Delivery] = deque()
+        self.unreadable = 0  # messages that were no beats
+        self._cancelled = False
+        super().__init__(replace(config, max_message_bytes=MOST_BYTES))  # of others: no body
+
+    def _set_up(self, channel: Any) -> None:
+        channel.queue_declare(
+            self._queue,
+            durable=True,
+            auto_delete=False,
+            arguments={
+                "x-max-length": MOST_BEATS,
+                "x-message-ttl": BEAT_SECONDS * 1000,
+                "x-expires": UNUSED_SECONDS * 1000,
+            },
+        )
+        self._declare_exchange()
+        channel.queue_bind(self._queue, EXCHANGE, EVENT)
+        channel.basic_qos(0, PREFETCH, False)
+        channel.basic_consume(self._queue, callback=self._on_beat, on_cancel=self._on_cancel)
+
+    def _declare_exchange(self) -> None:
+        """Declare it as Nameko does; the services may have been told to do it otherwise."""
+        channel = self._connection.channel()
+        try:
+            channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        except amqp.PreconditionFailed:
+            return  # it is there, which is enough; the channel is closed
+        channel.close()
+
+    def _on_beat(self, message: Any) -> None:
+        self._deliveries.append(delivery_of(message))
+
+    def _on_cancel(self, tag: str) -> None:
+        """Somebody deleted the queue: a new connection declares it again."""
+        self._cancelled = True
+
+    def check(self) -> None:
+        """Raise ConnectionError where nothing will come any more."""
+        if self._cancelled:
+            raise ConnectionError("the queue of the beats was deleted")
+
+    def take(self) -> list[Beat]:
+        """Take the beats that have arrived, and let the next ones come."""
+        taken, self._deliveries = self._deliveries, deque()
+        if taken:
+            self.allow()
+            self._channel.basic_ack(taken[-1].tag, multiple=True)
+        beats = [beat for beat in map(read_beat, taken) if beat is not None]
+        self.unreadable += len(taken) - len(beats)
+        return beats

@@ -1,0 +1,258 @@
+"""Replies and progress of jobs: from durable queues, acknowledged when they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import amqp
+
+from ..amqp.config import BrokerConfig
+from ..amqp.connecting import BROKER_LOST
+from ..amqp.link import Link
+from ..amqp.names import EXCHANGE, is_service
+from .ids import read_correlation_id
+from .parking import PARKED_SECONDS, Parking, parked_queue
+from .reply import Delivery, Reply, read_progress, read_reply
+from .unsettled import Unsettled
+
+PREFETCH = 400  # replies taken from the broker and not written yet
+MOST_BYTES = 64_000_000  # of them; one more message may be under way
+BYTES_AT_ONCE = 4_000_000  # given to be written together: as values they take much more room
+DEAD_LETTERS = 10_000  # kept at most, the newest
+PROGRESS_EVENTS = 1_000
+PROGRESS_SECONDS = 60
+LOOK_AGAIN = 60.0  # s until a service without events is looked at again
+
+
+def reply_key(identity: str) -> str:
+    """The routing key of the replies for one database."""
+    return f"odoo-{identity}"
+
+
+def reply_queue(identity: str) -> str:
+    return f"rpc.reply-odoo-{identity}"
+
+
+def dead_queue(identity: str) -> str:
+    """Where replies go that cannot be read or name no job."""
+    return f"nameko_connector.dead-{identity}"
+
+
+def progress_queue(identity: str) -> str:
+    return f"nameko_connector.progress-{identity}"
+
+
+class Consumer(Link):
+    """Takes the replies for one database; any number of these may do so at once."""
+
+    def __init__(self, config: BrokerConfig, identity: str) -> None:
+        self._identity = identity
+        self._replies: deque[Delivery] = deque()
+        self._kept: deque[tuple[float, Delivery]] = deque()  # and when they may be taken again
+        self._unsettled = Unsettled()
+        self._parking: Parking | None = None
+        self._progress: dict[str, float] = {}
+        self._watched: dict[str, float] = {}  # service: when to try to bind again
+        self.cancelled = False
+        self.received = 0  # replies, since it connected
+        super().__init__(config)
+
+    def _set_up(self, channel: Any) -> None:
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        self._declare_queues(channel)
+        channel.basic_qos(0, PREFETCH, False)
+        channel.basic_consume(
+            reply_queue(self._identity), callback=self._on_reply, on_cancel=self._on_cancel
+        )
+        channel.basic_consume(
+            progress_queue(self._identity), no_ack=True, callback=self._on_progress
+        )
+
+    def _declare_queues(self, channel: Any) -> None:
+        """Declare the queues, which are classic ones.
+
+        The broker refuses to declare a queue anew with another type, and every database that has
+        run has these. A delivery limit is not needed: what cannot be read is settled, whatever it
+        is (`frames`), and a reply that ends processes is counted in its job's row.
+        """
+        dead, replies = dead_queue(self._identity), reply_queue(self._identity)
+        newest = {"x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
+        channel.queue_declare(dead, durable=True, auto_delete=False, arguments=newest)
+        to_dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
+        channel.queue_declare(replies, durable=True, auto_delete=False, arguments=to_dead)
+        channel.queue_bind(replies, EXCHANGE, reply_key(self._identity))
+        channel.queue_declare(
+            progress_queue(self._identity),
+            durable=True,
+            auto_delete=False,
+            arguments={
+                "x-max-length": PROGRESS_EVENTS,
+                "x-message-ttl": PROGRESS_SECONDS * 1000,
+                "x-expires": 7 * 86400 * 1000,
+            },
+        )
+
+    def _on_reply(self, message: Any) -> None:
+        self.received += 1
+        delivery = delivery_of(message)
+        self._unsettled.add(delivery)
+        self._replies.append(delivery)
+
+    def _is_full(self) -> bool:
+        return self._unsettled.bytes > MOST_BYTES
+
+    def _on_progress(self, message: Any) -> None:
+        progress = read_progress(delivery_of(message))
+        if progress is not None:
+            self._progress[progress[0]] = progress[1]
+
+    def _on_cancel(self, tag: str) -> None:
+        """Somebody deleted the queue: a new connection declares it again."""
+        self.cancelled = True
+
+    def take(self, most: int) -> list[tuple[Delivery, Reply]]:
+        """Return the oldest replies that have arrived; those that can name no job are dead letters.
+
+        Each is settled later, in any order, by one of `ack`, `dead_letter` and `park`. One that
+        was settled already is left alone.
+        """
+        taken: list[tuple[Delivery, Reply]] = []
+        strange: list[Delivery] = []
+        room = BYTES_AT_ONCE
+        self._take_kept()
+        while self._replies and len(taken) < most and room > 0:
+            delivery = self._replies.popleft()
+            room -= delivery.size
+            reply = read_reply(delivery)
+            strange.append(delivery) if reply is None else taken.append((delivery, reply))
+        self.dead_letter(strange)
+        return taken
+
+    def take_progress(self) -> dict[str, float]:
+        """Return the newest progress by job's uuid."""
+        taken, self._progress = self._progress, {}
+        return taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more is read before some of what has arrived is settled."""
+        return self._is_full()
+
+    @property
+    def waiting(self) -> int:
+        """Replies that have arrived and were not taken."""
+        return len(self._replies)
+
+    def waiting_uuids(self) -> set[str]:
+        """Return the jobs of the replies that have arrived and were not taken."""
+        deliveries = [*self._replies, *(delivery for _, delivery in self._kept)]
+        known = (read_correlation_id(delivery.correlation_id) for delivery in deliveries)
+        return {each[0] for each in known if each}
+
+    def look(self) -> tuple[int, int]:
+        """Ask how many replies wait in the broker, and how many consumers take them."""
+        self.allow()
+        queue = self._channel.queue_declare(reply_queue(self._identity), passive=True)
+        return queue.message_count, queue.consumer_count
+
+    def ack(self, deliveries: Iterable[Delivery]) -> None:
+        """Have the broker forget these."""
+        acks = self._unsettled.acks(self._unsettled.open(deliveries))
+        self.allow()
+        with self._connection.transport.held():
+            for tag, multiple in acks:
+                self._channel.basic_ack(tag, multiple=multiple)
+
+    def dead_letter(self, deliveries: Iterable[Delivery]) -> None:
+        """Move replies to the queue of dead letters."""
+        tags = self._unsettled.open(deliveries)
+        self._unsettled.settle(tags)
+        self.allow()
+        with self._connection.transport.held():
+            for tag in tags:
+                self._channel.basic_reject(tag, requeue=False)
+
+    def park(self, deliveries: Iterable[Delivery]) -> None:
+        """Have replies come back after PARKED_SECONDS, meanwhile in a queue of their own."""
+        waiting = self._unsettled.open(deliveries)
+        self._unsettled.leave(waiting)
+        self.allow()
+        for delivery in waiting.values():
+            if delivery.body is None:  # too large to be read, and so to be published
+                self._keep(delivery)
+        movable = [each for each in waiting.values() if each.body is not None]
+        if movable:
+            self._get_parking().park(movable)
+
+    def _get_parking(self) -> Parking:
+        if self._parking is None:
+            self._parking = Parking(
+                self._connection.channel(),
+                parked_queue(self._identity),
+                reply_queue(self._identity),
+                parked=self._on_parked,
+                refused=self._keep,
+            )
+        return self._parking
+
+    def _on_parked(self, delivery: Delivery) -> None:
+        for tag, multiple in self._unsettled.acks([delivery.tag]):
+            self._channel.basic_ack(tag, multiple=multiple)
+
+    def _keep(self, delivery: Delivery) -> None:
+        """Have a reply taken again later that could not be parked."""
+        self._unsettled.stay(delivery)
+        self._kept.append((time.monotonic() + PARKED_SECONDS, delivery))
+
+    def _take_kept(self) -> None:
+        while self._kept and self._kept[0][0] <= time.monotonic():
+            self._replies.append(self._kept.popleft()[1])
+
+    def watch(self, services: Iterable[str]) -> None:
+        """Take the progress events of these services; one that has dispatched none yet waits."""
+        now = time.monotonic()
+        for service in services:
+            if self._watched.get(service, 0) <= now and is_service(service):
+                bound = self._bind(f"{service}.events")
+                self._watched[service] = math.inf if bound else now + LOOK_AGAIN
+
+    def _bind(self, exchange: str) -> bool:
+        self.allow()
+        channel = self._connection.channel()
+        bound = False
+        with contextlib.suppress(amqp.NotFound):
+            channel.queue_bind(progress_queue(self._identity), exchange, "progress")
+            bound = True
+        with contextlib.suppress(amqp.exceptions.ChannelError):
+            channel.close()
+        return bound
+
+
+def delivery_of(message: Any) -> Delivery:
+    """Return what is read of a message."""
+    properties = message.properties
+    return Delivery(
+        tag=message.delivery_info["delivery_tag"],
+        correlation_id=str(properties.get("correlation_id", "")),
+        content_type=str(properties.get("content_type", "")),
+        body=message.body,
+        redelivered=bool(message.delivery_info["redelivered"]),
+        size=message.body_size,
+    )
+
+
+__all__ = [
+    "BROKER_LOST",
+    "PARKED_SECONDS",
+    "Consumer",
+    "dead_queue",
+    "parked_queue",
+    "progress_queue",
+    "reply_key",
+    "reply_queue",
+]

@@ -1,0 +1,169 @@
+"""Requests that the broker has given up, answered with an error.
+
+For services in Nameko's own container, which count nothing. Their queues are quorum queues with a
+policy that has a delivery limit and dead-letters to the exchange `nameko.dead-requests`. It routes
+only what died of the limit, to two queues: one keeps the requests for people to look at, of the
+other each is answered here, so that its caller, or the job, fails with a reason. What expired goes
+nowhere: nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import amqp
+from amqp import spec
+
+from ..amqp.config import BrokerConfig
+from ..amqp.connecting import BROKER_LOST
+from ..amqp.errors import RpcError
+from ..amqp.link import Link
+from ..amqp.names import EXCHANGE
+
+_logger = logging.getLogger(__name__)
+DEAD_EXCHANGE = "nameko.dead-requests"
+KEPT = "nameko.dead-requests"
+UNANSWERED = "nameko.dead-requests.unanswered"
+OF_THE_LIMIT = {"x-match": "all-with-x", "x-first-death-reason": "delivery_limit"}
+MOST_KEPT = 10_000  # messages in each queue, the newest
+MOST_AT_ONCE = 50  # answered in one turn
+AGAIN_SECONDS = 30.0  # until the next attempt to connect
+PATIENCE = 2.0  # s that one turn may take
+TURN_SECONDS = 1.0  # between two turns
+
+
+class DeadRequestsLink(Link):
+    """Takes dead requests, and publishes replies."""
+
+    def _set_up(self, channel: Any) -> None:
+        self._waiting: deque[Any] = deque()
+        self._confirmed = True
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.exchange_declare(DEAD_EXCHANGE, "headers", durable=True, auto_delete=False)
+        arguments = {"x-max-length": MOST_KEPT, "x-overflow": "drop-head"}
+        for queue in (KEPT, UNANSWERED):
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_bind(queue, DEAD_EXCHANGE, arguments=OF_THE_LIMIT)
+        channel.events["basic_ack"].add(self._on_confirm)
+        channel.events["basic_nack"].add(self._on_confirm)
+        channel.confirm_select()
+        channel.basic_qos(0, MOST_AT_ONCE, False)
+        channel.basic_consume(UNANSWERED, callback=self._waiting.append)
+
+    def answer_all(self) -> None:
+        """Answer what has arrived."""
+        self.drain()
+        self.allow(PATIENCE)
+        while self._waiting:
+            self._settle(self._waiting.popleft())
+
+    def _settle(self, message: Any) -> None:
+        info = message.delivery_info
+        if info["redelivered"]:  # an answer that the broker refused is not tried again for ever
+            self._channel.basic_ack(info["delivery_tag"])
+            self._answer(message)
+        else:
+            self._answer(message)
+            self._channel.basic_ack(info["delivery_tag"])
+
+    def _answer(self, message: Any) -> None:
+        reply_to = message.properties.get("reply_to")
+        name = f"{info_of(message)} {message.properties.get('correlation_id', '')}".rstrip()
+        _logger.error("The broker has given up the request %s: it is in the queue %s", name, KEPT)
+        if reply_to:
+            try:
+                self._publish(reply_to, answer_to(message, name))
+            except ValueError as error:  # what its texts were cannot be written again
+                _logger.warning("The request %s cannot be answered: %s", name, error)
+
+    def _publish(self, reply_to: str, reply: amqp.Message) -> None:
+        texts = (reply_to, reply.properties["correlation_id"] or "")
+        if any(len(text.encode()) > 255 for text in texts):  # noqa: PLR2004 (AMQP's short text)
+            raise ValueError("its sender or its correlation id is no text")
+        self._confirmed = False
+        arguments = (0, EXCHANGE, reply_to, False, False)
+        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, reply)
+        while not self._confirmed:
+            self._connection.drain_events()
+
+    def _on_confirm(self, tag: int, multiple: bool) -> None:
+        self._confirmed = True
+
+
+def info_of(message: Any) -> str:
+    return str(message.delivery_info["routing_key"])
+
+
+def answer_to(message: Any, name: str) -> amqp.Message:
+    """Return Nameko's reply that says that a request was given up."""
+    text = (
+        f"The request {name} is given up: the process that ran it ended, as often as the broker's "
+        f"delivery limit allows. It is kept in the queue {KEPT}. Look for what ended the processes "
+        "in their logs, and mend that or ask for something else."
+    )
+    kind = "RequestGivenUp"
+    error = {"exc_type": kind, "exc_path": kind, "exc_args": [text], "value": text}
+    return amqp.Message(
+        json.dumps({"result": None, "error": error}),
+        content_type="application/json",
+        content_encoding="utf-8",
+        delivery_mode=2,
+        correlation_id=message.properties.get("correlation_id"),
+    )
+
+
+@contextlib.contextmanager
+def answering_dead_requests(config: BrokerConfig) -> Iterator[None]:
+    """Answer dead requests in a thread of its own, in nobody's way, while the block runs."""
+    over = threading.Event()
+    thread = threading.Thread(target=_answer, args=(config, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(2 * PATIENCE)
+
+
+def _answer(config: BrokerConfig, over: threading.Event) -> None:
+    dead_requests = DeadRequests(config)
+    try:
+        while not over.wait(TURN_SECONDS):
+            dead_requests.turn()
+    finally:
+        dead_requests.close()
+
+
+class DeadRequests:
+    """Answers dead requests over a connection of its own, which it opens again where it is lost."""
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self._config = config
+        self._link: DeadRequestsLink | None = None
+        self._connect_at = 0.0
+
+    def turn(self) -> None:
+        """Answer what has arrived; raises nothing that comes from the broker."""
+        try:
+            if self._link is None and time.monotonic() >= self._connect_at:
+                self._connect_at = time.monotonic() + AGAIN_SECONDS
+                self._link = DeadRequestsLink(self._config)
+            if self._link is not None:
+                self._link.answer_all()
+        except (RpcError, *BROKER_LOST, amqp.AMQPError) as error:
+            _logger.warning("Requests that the broker gave up are not answered: %s", error)
+            self.close()
+
+    def close(self) -> None:
+        """Take leave of the broker."""
+        link, self._link = self._link, None
+        if link is not None:
+            with contextlib.suppress(*BROKER_LOST):
+                link.close()

@@ -1,0 +1,273 @@
+"""Requests of jobs: persistent, mandatory, confirmed batch by batch."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import amqp
+from amqp import spec
+
+from ..amqp.config import BrokerConfig
+from ..amqp.connecting import BROKER_LOST
+from ..amqp.encoding import too_large
+from ..amqp.errors import MessageTooLarge, NotSendable, RpcError
+from ..amqp.link import PATIENCE, Link
+from ..amqp.names import EXCHANGE, are_names
+from ..amqp.request import Request
+from .cancelled import announce_cancelled
+from .ids import correlation_id, read_correlation_id
+
+_logger = logging.getLogger(__name__)
+BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
+OF_ONE_TOPIC = "access to topic"  # in a refusal for want of rights on some routing keys only
+MAX_EXPIRATION = 2**32 - 1  # ms, what RabbitMQ takes
+
+
+def expiration(seconds: float) -> str:
+    """Return the time that a request may wait as AMQP writes it, in ms; endless is the longest."""
+    return str(int(max(1, min(MAX_EXPIRATION, seconds * 1000))))
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """The request of one attempt of a job, counted from 1 on.
+
+    body: Nameko's JSON of the arguments; context: Nameko's worker context; seconds: how long it may
+    wait in a queue, before the broker drops it.
+    """
+
+    uuid: str
+    attempt: int
+    service: str
+    method: str
+    body: str
+    context: Mapping[str, Any]
+    seconds: float
+
+    @property
+    def names(self) -> str:
+        return f"{self.service}.{self.method}"
+
+    @property
+    def size(self) -> int:
+        """Of the body, in bytes."""
+        return len(self.body) if self.body.isascii() else len(self.body.encode())
+
+
+@dataclass
+class Sent:
+    """What the broker did with a batch.
+
+    By uuid: `unroutable`, that no queue took; `refused`, by a full queue; `unconfirmed`, of which
+    nothing is known; `unsendable`, that it takes from nobody, and why. All others are safe in a
+    queue. lost: what broke the connection meanwhile, which must then be discarded.
+    """
+
+    unroutable: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
+    unsendable: dict[str, RpcError] = field(default_factory=dict)
+    lost: Exception | None = None
+
+
+class Publisher(Link):
+    """Publishes requests whose replies go to the routing key `reply_to`.
+
+    most_bytes: that a request's body may have: the configured size, or the broker's own, once it
+    has said which that is.
+    """
+
+    def __init__(self, config: BrokerConfig, reply_to: str) -> None:
+        self._reply_to = reply_to
+        self._tags = itertools.count(1)
+        self._unconfirmed: dict[int, str] = {}
+        self._sent = Sent()
+        self._open: dict[str, JobRequest] = {}  # of the batch, in order: of what fate is not known
+        self.most_bytes = config.max_message_bytes
+        self.learned = False  # that it is the broker's own
+        super().__init__(config)
+
+    def _set_up(self, channel: Any) -> None:
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.events["basic_return"].add(self._on_return)
+        channel.events["basic_ack"].add(self._on_ack)
+        channel.events["basic_nack"].add(self._on_nack)
+        channel.confirm_select()
+        self._probe(channel)
+
+    def announce_cancelled(self, uuids: Iterable[str]) -> None:
+        """Tell the services that these jobs were cancelled; raise RequestRefused."""
+        self.allow(PATIENCE)
+        announce_cancelled(self._connection.channel(), uuids)
+
+    def check(self, request: JobRequest) -> None:
+        """Raise MessageTooLarge or NotSendable where a request may not be sent."""
+        if request.size > self.most_bytes:
+            raise self.too_large(request.service, request.method, request.size)
+        if not are_names(request.service, request.method):
+            raise NotSendable("The names of service and method are too long.")
+
+    def too_large(self, service: str, method: str, size: int) -> MessageTooLarge:
+        """Return the error of a request whose body has `size` bytes."""
+        names = Request(service, method)
+        return too_large(names, size, self.most_bytes, by_broker=self.learned)
+
+    def _probe(self, channel: Any) -> None:
+        """See that the broker takes messages at all: short of memory or disk, it says nothing.
+
+        What is published to it then would still be executed when it has recovered, however often
+        it was repeated meanwhile.
+        """
+        nowhere = str(uuid.uuid4())  # on the default exchange: no service could ever get it
+        arguments = (0, "", nowhere, False, False)
+        channel.send_method(spec.Basic.Publish, "Bssbb", arguments, amqp.Message(""))
+        self._unconfirmed[next(self._tags)] = ""
+        self._wait_for_confirms()
+
+    def send(self, requests: Sequence[JobRequest]) -> None:
+        """Send a batch, whose fate `confirmed` tells; raise nothing that comes from the broker."""
+        self._sent = Sent()
+        self._open = {request.uuid: request for request in requests}
+        try:
+            self._send_all(requests)
+        except BROKER_LOST as error:
+            self._sent.lost = error
+
+    def confirmed(self) -> Sent:
+        """Wait until the broker has taken responsibility for all of the batch.
+
+        It may take any time, as long as confirms come.
+        """
+        try:
+            if not self._sent.lost:
+                self._wait_or_send_again()
+        except BROKER_LOST as error:
+            self._sent.lost = error
+        self._sent.unconfirmed = set(self._open)
+        return self._sent
+
+    def _send_all(self, requests: Sequence[JobRequest]) -> None:
+        transport = self._connection.transport
+        self.allow(PATIENCE)
+        with transport.renewed(PATIENCE), transport.held():
+            for request in requests:
+                self._send(request.names, request.uuid, self._message(request))
+
+    def _wait_or_send_again(self) -> None:
+        try:
+            self._wait_for_confirms()
+        except amqp.exceptions.ChannelError as error:
+            self._open_again(error)
+            left = list(self._open.values())
+            limit = BROKERS_LIMIT.search(str(error))
+            if limit and any(request.size > int(limit[1]) for request in left):
+                self._learn_limit(int(limit[1]))
+                self._send_small(left)
+            else:
+                self._send_one_by_one(left)
+
+    def _open_again(self, error: amqp.exceptions.ChannelError) -> None:
+        """Go on with a channel that the broker has closed because of one request.
+
+        :raises ChannelError: where it did so for another reason
+        """
+        if not (isinstance(error, amqp.PreconditionFailed) or OF_ONE_TOPIC in str(error)):
+            raise error
+        _logger.warning("The broker refuses a request: %s", error)
+        self.allow(PATIENCE)
+        self._unconfirmed.clear()
+        self._tags = itertools.count(1)
+        self._channel.confirm_select()  # py-amqp has opened the channel again
+
+    def _learn_limit(self, most: int) -> None:
+        self.most_bytes, self.learned = most, True
+
+    def _send_small(self, left: Sequence[JobRequest]) -> None:
+        """Send those requests that are not too large, and that the broker does not have yet.
+
+        It handles them in their order: it has what stands before the first that is too large, and
+        has dropped what stands behind it.
+        """
+        is_behind = False
+        again = []
+        for request in left:
+            is_large = request.size > self.most_bytes
+            is_behind |= is_large
+            if is_large:
+                error = self.too_large(request.service, request.method, request.size)
+                self._refuse(request, error)
+            elif is_behind:
+                again.append(request)
+            else:
+                del self._open[request.uuid]
+        self._send_all(again)
+        self._wait_for_confirms()
+
+    def _send_one_by_one(self, left: Sequence[JobRequest]) -> None:
+        """Send each alone, so that the one at fault is: the broker does not say which it is."""
+        for request in left:
+            try:
+                self._send_all([request])
+                self._wait_for_confirms()
+            except amqp.exceptions.ChannelError as error:
+                self._open_again(error)
+                text = f"The message broker refuses the request for {request.names}: {error}"
+                refused = NotSendable(text, service=request.service, method=request.method)
+                self._refuse(request, refused)
+
+    def _refuse(self, request: JobRequest, error: RpcError) -> None:
+        self._sent.unsendable[request.uuid] = error
+        del self._open[request.uuid]
+
+    def _message(self, request: JobRequest) -> amqp.Message:
+        headers = {f"nameko.{k}": v for k, v in request.context.items() if v is not None}
+        headers["nameko.job"] = headers["nameko.idempotency_id"] = request.uuid
+        headers["nameko.call_id_stack"] = [f"odoo.job.{request.uuid}"]
+        return amqp.Message(
+            request.body,
+            application_headers=headers,
+            content_type="application/json",
+            content_encoding="utf-8",
+            delivery_mode=2,
+            correlation_id=correlation_id(request.uuid, request.attempt),
+            reply_to=self._reply_to,
+            expiration=expiration(request.seconds),
+            timestamp=int(time.time()),  # tells a job sent again from its cancelled request
+        )
+
+    def _send(self, key: str, uuid: str, message: amqp.Message) -> None:
+        arguments = (0, EXCHANGE, key, True, False)  # True: mandatory
+        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+        self._unconfirmed[next(self._tags)] = uuid
+
+    def _wait_for_confirms(self) -> None:
+        while self._unconfirmed:
+            self.allow(PATIENCE)
+            self._connection.drain_events()
+
+    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
+        known = read_correlation_id(message.properties.get("correlation_id", ""))
+        if known:
+            self._sent.unroutable.add(known[0])
+
+    def _on_ack(self, tag: int, multiple: bool) -> None:
+        self._settle(tag, multiple)
+
+    def _on_nack(self, tag: int, multiple: bool) -> None:
+        self._sent.refused.update(self._settle(tag, multiple))
+
+    def _settle(self, tag: int, multiple: bool) -> list[str]:
+        # Tags grow, and a dict keeps the order in which they came.
+        tags = itertools.takewhile(lambda each: each <= tag, self._unconfirmed)
+        settled = list(tags) if multiple else [tag]
+        uuids = [self._unconfirmed.pop(each) for each in settled if each in self._unconfirmed]
+        for each in uuids:
+            self._open.pop(each, None)
+        return uuids

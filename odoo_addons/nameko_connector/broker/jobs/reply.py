@@ -1,0 +1,101 @@
+"""Replies and progress events as the relay reads them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..amqp import errors
+from ..amqp.encoding import remote_error
+from ..amqp.reading import MOST_DEPTH, UNREADABLE, is_deep
+from ..amqp.request import Request
+from .body import decode
+from .ids import is_uuid, read_correlation_id
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message from a queue: `tag` settles it, once.
+
+    body: None where it is larger than the configuration allows; size: of the body, in bytes;
+    redelivered: whether it was delivered before, here or elsewhere, and not settled.
+    """
+
+    tag: int
+    correlation_id: str
+    content_type: str
+    body: Any
+    redelivered: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a service answered to the job `uuid`.
+
+    text: the result as JSON; result: the same as Python values; error: Nameko's description of an
+    exception, in place of a result; unreadable: why the message is no reply, in place of both;
+    attempt: which attempt it answers, from 1 on; None where the message does not tell.
+    """
+
+    uuid: str
+    text: str = "null"
+    result: Any = None
+    error: Mapping[str, Any] | None = None
+    unreadable: str = ""
+    attempt: int | None = None
+
+
+def read_reply(delivery: Delivery) -> Reply | None:
+    """Read a message; None where its id is not one of a job's.
+
+    One that is no reply of Nameko's in JSON becomes an `unreadable` Reply.
+    """
+    known = read_correlation_id(delivery.correlation_id)
+    return known and replace(_read(known[0], delivery), attempt=known[1])
+
+
+def _read(uuid: str, delivery: Delivery) -> Reply:
+    try:
+        content = json.loads(text_of(delivery))
+        if is_deep(content):
+            return Reply(uuid, unreadable=f"it is nested more than {MOST_DEPTH} deep")
+        error = content["error"]
+        if not isinstance(error, dict | None) or "result" not in content:
+            return Reply(uuid, unreadable="it has not the form of a reply of Nameko's")
+        text = json.dumps(content["result"])
+        return Reply(uuid, text, decode(text, content["result"]), error)
+    except UNREADABLE as problem:
+        return Reply(uuid, unreadable=f"it is no JSON of Nameko's ({type(problem).__name__})")
+
+
+def error_of(reply: Reply, service: str, method: str) -> errors.RpcError:
+    """The error that stands for a reply without result."""
+    request = Request(service, method)
+    if reply.unreadable:
+        text = f"{request} ran, but its answer cannot be used: {reply.unreadable}."
+        return errors.BadReply(text, service=service, method=method)
+    return remote_error(reply.error or {}, request)
+
+
+def read_progress(delivery: Delivery) -> tuple[str, float] | None:
+    """The job's uuid and its share done, from 0 to 1; None if it is no event `progress`."""
+    try:
+        event = json.loads(text_of(delivery))
+        share = float(event["progress"])
+        uuid = event["job"]
+    except UNREADABLE:
+        return None
+    if not is_uuid(uuid) or not math.isfinite(share):
+        return None
+    return uuid, min(1.0, max(0.0, share))
+
+
+def text_of(delivery: Delivery) -> str:
+    """Give the JSON of a message; raises one of UNREADABLE for anything else."""
+    if delivery.content_type != "application/json":
+        raise ValueError("not JSON")
+    return delivery.body if isinstance(delivery.body, str) else bytes(delivery.body).decode()

@@ -1,0 +1,256 @@
+"""What a user or an addon's developer gets when a call brings no result.
+
+Each is a `UserError`, so that whoever clicked reads what happened and what to do, and no traceback.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from odoo.exceptions import UserError
+
+from .broker.amqp import errors
+from .tools.texts import clean
+
+Translate = Callable[..., str]
+
+
+class NamekoError(UserError):
+    """A call brought no result.
+
+    `error` is what the broker's client raised, None where the configuration or the answer is at
+    fault: a `RemoteError` keeps the type and message of the exception in the service.
+    """
+
+    # Odoo's web client picks the dialog by this: the same as for any other UserError.
+    context: ClassVar[dict[str, str]] = {"exception_class": "odoo.exceptions.UserError"}
+
+    def __init__(self, message: str, error: errors.RpcError | None = None) -> None:
+        super().__init__(clean(message))  # it may be written into a field, and quotes a reply
+        self.error = error
+
+
+class NotConfigured(NamekoError):
+    """odoo.conf and the environment name no broker, or a setting is wrong."""
+
+
+class NotSendable(NamekoError):
+    """An argument has no form that could be sent: nothing was."""
+
+
+class MessageTooLarge(NotSendable):
+    """The request is larger than may be sent: nothing was."""
+
+
+class BrokerUnreachable(NamekoError):
+    """The broker does not take connections, or refuses this one: the request was not sent."""
+
+
+class UnknownService(NamekoError):
+    """No service of that name has a queue on this broker, and so none takes the request."""
+
+
+class ServiceNotAllowed(NamekoError):
+    """The settings do not allow that this service is called: nothing was sent."""
+
+
+class UnknownMethod(NamekoError):
+    """The service has no such method."""
+
+
+class WrongArguments(NamekoError):
+    """The method takes other arguments."""
+
+
+class RemoteError(NamekoError):
+    """The method raised; `error.exc_type` and `error.remote_message` say what."""
+
+
+class CallTimeout(NamekoError):
+    """No answer came in time."""
+
+
+class UncertainOutcome(NamekoError):
+    """The connection broke, or the answer was unreadable, after the request was sent."""
+
+
+class UnusableResult(NamekoError):
+    """The answer does not fit the field that should take it."""
+
+
+class UnusableExpression(NamekoError):
+    """An expression of a server action gives no value that could be sent."""
+
+
+class ResultNotWritten(NamekoError):
+    """The service answered, but Odoo does not take the result: nothing was written."""
+
+
+class InvalidCall(NamekoError):
+    """A call was asked for with values that cannot be: a mistake in the code that asks."""
+
+
+class InvalidJob(InvalidCall):
+    """A job was asked for with options that cannot be: a mistake in the code that asks."""
+
+
+class JobCancelled(NamekoError):
+    """Somebody cancelled the job; what the service may have done is not known."""
+
+
+class PredecessorFailed(NamekoError):
+    """A job that this one waited for has failed or was cancelled."""
+
+
+class SendingRefused(NamekoError):
+    """Nothing may leave this database, until somebody has decided something about it."""
+
+
+class DatabaseNeutralized(SendingRefused):
+    """The database is a neutralized copy, from which nothing may be sent."""
+
+
+class DatabaseNotConfirmed(SendingRefused):
+    """The database is not where it was, and nobody has said whether it was moved or copied."""
+
+
+def user_error(error: errors.RpcError, _: Translate) -> NamekoError:
+    """Say in the user's language what a client's error means and what to do.
+
+    :param _: the translation function of an environment
+    """
+    for kind, (user_kind, message) in _MEANINGS.items():
+        if isinstance(error, kind):
+            return user_kind(message(error, _), error)
+    return NamekoError(str(error), error)
+
+
+def _not_sendable(error: errors.NotSendable, _: Translate) -> str:
+    return _(
+        "Nothing was sent: %(reason)s Correct the value and try again.",
+        reason=str(error),
+    )
+
+
+def _message_too_large(error: errors.MessageTooLarge, _: Translate) -> str:
+    request = {
+        "service": error.service,
+        "method": error.method,
+        "size": f"{error.size:,}",
+        "most": f"{error.most:,}",
+    }
+    if error.by_broker:
+        return _(
+            "The request for %(service)s.%(method)s has %(size)s bytes, and the message broker "
+            "takes %(most)s at most. Send less at once, or a reference, such as the ID of an "
+            "attachment, and have the service fetch the content. Ask your administrator to set "
+            "NAMEKO_MAX_MESSAGE_BYTES to %(most)s, or to raise RabbitMQ's max_message_size.",
+            **request,
+        )
+    return _(
+        "The request for %(service)s.%(method)s has %(size)s bytes, and %(most)s may be sent at "
+        "most, so nothing was sent. Send less at once, or a reference, such as the ID of an "
+        "attachment, and have the service fetch the content.",
+        **request,
+    )
+
+
+def _access_refused(error: errors.AccessRefused, _: Translate) -> str:
+    return _(
+        "The message broker refuses Odoo's login, so nothing was sent. Ask your administrator to "
+        "check the broker's address and password in Odoo's configuration.",
+    )
+
+
+def _broker_unreachable(error: errors.BrokerUnreachable, _: Translate) -> str:
+    return _(
+        "The message broker cannot be reached, so nothing was sent. Try again in a moment. If "
+        "this goes on, ask your administrator whether RabbitMQ runs.",
+    )
+
+
+def _request_refused(error: errors.RequestRefused, _: Translate) -> str:
+    return _(
+        "The message broker did not take the request for %(service)s.%(method)s. Try again "
+        "later. If this goes on, ask your administrator to check RabbitMQ's queues.",
+        service=error.service,
+        method=error.method,
+    )
+
+
+def _unknown_service(error: errors.UnknownService, _: Translate) -> str:
+    return _(
+        "The service “%(service)s” is not known to the message broker, so nothing was sent. "
+        "Ask your administrator to start it.",
+        service=error.service,
+    )
+
+
+def _unknown_method(error: errors.UnknownMethod, _: Translate) -> str:
+    return _(
+        "The service “%(service)s” has no method “%(method)s”. "
+        "Ask your administrator whether the service and this addon belong together.",
+        service=error.service,
+        method=error.method,
+    )
+
+
+def _wrong_arguments(error: errors.WrongArguments, _: Translate) -> str:
+    return _(
+        "%(service)s.%(method)s was called with arguments that it does not take. "
+        "Ask your administrator whether the service and this addon belong together.\n\n%(reason)s",
+        service=error.service,
+        method=error.method,
+        reason=str(error),
+    )
+
+
+def _remote_error(error: errors.RemoteError, _: Translate) -> str:
+    return _(
+        "%(service)s.%(method)s answered with an error: %(message)s",
+        service=error.service,
+        method=error.method,
+        message=error.remote_message or error.exc_type,
+    )
+
+
+def _call_timeout(error: errors.CallTimeout, _: Translate) -> str:
+    call = {"service": error.service, "method": error.method, "seconds": f"{error.seconds:g}"}
+    if error.may_have_run:
+        return _(
+            "%(service)s.%(method)s did not answer within %(seconds)s seconds. It may still be "
+            "working, but its answer is ignored. Try again later. If this goes on, ask your "
+            "administrator to check the service.",
+            **call,
+        )
+    return _(
+        "%(service)s.%(method)s did not answer within %(seconds)s seconds: the service is "
+        "stopped or busy, and the request has been withdrawn. Try again later. If this goes on, "
+        "ask your administrator to check the service.",
+        **call,
+    )
+
+
+def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
+    return _(
+        "The request was sent to %(service)s.%(method)s, but no usable answer came back: it may or "
+        "may not have been executed. Check before you try again.",
+        service=error.service,
+        method=error.method,
+    )
+
+
+# The first class that fits counts: a subclass stands before its base.
+_MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., str]]] = {
+    errors.MessageTooLarge: (MessageTooLarge, _message_too_large),
+    errors.NotSendable: (NotSendable, _not_sendable),
+    errors.AccessRefused: (BrokerUnreachable, _access_refused),
+    errors.BrokerUnreachable: (BrokerUnreachable, _broker_unreachable),
+    errors.RequestRefused: (BrokerUnreachable, _request_refused),
+    errors.UnknownService: (UnknownService, _unknown_service),
+    errors.UnknownMethod: (UnknownMethod, _unknown_method),
+    errors.WrongArguments: (WrongArguments, _wrong_arguments),
+    errors.RemoteError: (RemoteError, _remote_error),
+    errors.CallTimeout: (CallTimeout, _call_timeout),
+    errors.UncertainOutcome: (UncertainOutcome, _uncertain_outcome),
+    errors.BadReply: (UncertainOutcome, _uncertain_outcome),
+}

@@ -1,0 +1,137 @@
+"""The rows of jobs that are answered: locked, finished, or put back as they were."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+
+from ..tools.texts import clean
+from .cursor import Cursor
+from .rows import COLUMNS, NOW, PUT_BACK, UUID, Finish, Row
+from .waiting import notify_finished
+
+LEASE_SECONDS = 60  # for which a job whose answer waits in Odoo does not expire
+
+
+def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], set[str]]:
+    """Lock the jobs that nobody else has locked; return them, and which are locked."""
+    wanted = [uuid for uuid in uuids if UUID.fullmatch(uuid)]
+    cr.execute(
+        f"SELECT {COLUMNS} FROM nameko_job job"  # noqa: S608  constants
+        " WHERE uuid = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+        [wanted],
+    )
+    rows = {row.uuid: row for row in (Row(*values) for values in cr.fetchall())}
+    missing = [uuid for uuid in wanted if uuid not in rows]
+    if not missing:
+        return rows, set()
+    cr.execute("SELECT uuid FROM nameko_job WHERE uuid = ANY(%s)", [missing])
+    return rows, {uuid for (uuid,) in cr.fetchall()}
+
+
+def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
+    """Write how these jobs ended; have those looked at that wait for them.
+
+    A result proves an attempt, also one that counted as not sent since the broker fell silent.
+    """
+    if not finished:
+        return
+    cr.execute(
+        """
+        UPDATE nameko_job job
+           SET state = told.state, is_ready = false, is_waiting = false, eta = NULL,
+               deadline = NULL, done_at = now() AT TIME ZONE 'UTC',
+               seconds = CASE WHEN job.state = 'sent' THEN
+                   extract(epoch FROM now() AT TIME ZONE 'UTC' - job.sent_at)
+                   ELSE job.seconds END,
+               progress = CASE WHEN told.state = 'done' THEN 100 ELSE job.progress END,
+               attempts = CASE WHEN told.result IS NOT NULL THEN greatest(job.attempts, 1)
+                               ELSE job.attempts END,
+               has_result = told.result IS NOT NULL, result = told.result,
+               error_type = told.error_type, error_message = told.error_message
+          FROM json_to_recordset(%s) AS told(
+                   id int, state text, result text, error_type text, error_message text)
+         WHERE job.id = told.id
+        RETURNING job.id,
+                  EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
+        """,
+        [json.dumps([each.values() for each in finished])],
+    )
+    awaited = [job_id for job_id, is_awaited in cr.fetchall() if is_awaited]
+    if awaited:
+        notify_finished(cr, awaited)
+
+
+def put_back(cr: Cursor, rows: Collection[Row]) -> None:
+    """Make jobs what they were before this transaction finished them: they are answered later.
+
+    Their answers wait in Odoo or in the broker, so they do not expire for a while.
+    """
+    if not rows:
+        return
+    values = [{name: getattr(row, name) for name in PUT_BACK} for row in rows]
+    cr.execute(
+        f"""
+        UPDATE nameko_job job
+           SET state = old.state, is_ready = old.is_ready, is_waiting = old.is_waiting,
+               eta = old.eta, progress = old.progress, attempts = old.attempts,
+               error_type = old.error_type,
+               error_message = old.error_message, done_at = NULL, seconds = NULL,
+               result = NULL, has_result = false, write_tries = 0,
+               deadline = CASE WHEN old.state = 'sent' THEN {NOW} + interval '1 second' * %s END
+          FROM json_to_recordset(%s) AS old(
+                   id int, state text, is_ready bool, is_waiting bool, eta timestamp,
+                   progress float, attempts int, error_type text, error_message text)
+         WHERE job.id = old.id
+        """,  # noqa: S608  constants
+        [LEASE_SECONDS, json.dumps(values, default=str)],
+    )
+
+
+def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
+    """Keep a result in a failed job, and say so."""
+    cr.execute(
+        "UPDATE nameko_job SET result = %s, has_result = true,"
+        " error_message = concat_ws(E'\\n', error_message, %s) WHERE id = %s",
+        [clean(text), note, row.id],
+    )
+
+
+def lease(cr: Cursor, uuids: Collection[str]) -> None:
+    """Let jobs whose answers wait in a relay's hands not expire for a while."""
+    cr.execute(
+        f"""
+        UPDATE nameko_job SET deadline = {NOW} + interval '1 second' * %s, write_tries = 0
+         WHERE id IN (SELECT id FROM nameko_job WHERE uuid = ANY(%s) AND state = 'sent'
+                         FOR NO KEY UPDATE SKIP LOCKED)
+        """,  # noqa: S608  constants
+        [LEASE_SECONDS, [uuid for uuid in uuids if UUID.fullmatch(uuid)]],
+    )
+
+
+def mark_first_try(cr: Cursor, uuids: Collection[str]) -> set[str]:
+    """Note that the answers of these jobs are written once more; return those noted before.
+
+    A process that dies of it leaves the note behind.
+    """
+    wanted = [uuid for uuid in uuids if UUID.fullmatch(uuid)]
+    query = "SELECT uuid FROM nameko_job WHERE uuid = ANY(%s) AND write_tries > 0"
+    cr.execute(query, [wanted])
+    noted = {uuid for (uuid,) in cr.fetchall()}
+    _add_try(cr, [uuid for uuid in wanted if uuid not in noted])
+    return noted
+
+
+def mark_try(cr: Cursor, uuid: str) -> int:
+    """Note that a job's answer is written on its own; return how often that was noted."""
+    _add_try(cr, [uuid])
+    return (cr.fetchone() or (0,))[0]
+
+
+def _add_try(cr: Cursor, uuids: Sequence[str]) -> None:
+    cr.execute(
+        "UPDATE nameko_job SET write_tries = coalesce(write_tries, 0) + 1"
+        " WHERE id IN (SELECT id FROM nameko_job WHERE uuid = ANY(%s) AND state <> 'done'"
+        " FOR NO KEY UPDATE SKIP LOCKED) RETURNING write_tries",
+        [list(uuids)],
+    )

@@ -1,0 +1,63 @@
+"""Jobs whose time to answer is over."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from .cursor import Cursor
+from .dispatch import retry_later
+from .rows import NOW, SENDINGS, Lost
+
+BATCH = 500  # jobs at a time
+
+
+def due_moment(cr: Cursor) -> datetime | None:
+    """Return the time, if there is a job whose time to answer is over."""
+    cr.execute(
+        f"SELECT {NOW}, EXISTS (SELECT FROM nameko_job"  # noqa: S608  constants
+        f" WHERE state = 'sent' AND deadline <= {NOW})"
+    )
+    moment, is_due = cr.fetchone()
+    return moment if is_due else None
+
+
+def retry_unknown(cr: Cursor) -> int:
+    """Send jobs again that found no service: no answer can wait for them."""
+    return _retry_due(cr, f"deadline <= {NOW} AND error_type = 'UnknownService'", {})
+
+
+def retry_due(cr: Cursor, moment: datetime, answered: Collection[str]) -> int:
+    """Send jobs again whose time to answer was over at this moment; return how many.
+
+    :param answered: uuids of those whose answers are in a relay's hands
+    """
+    values = {"moment": moment, "answered": list(answered)}
+    return _retry_due(cr, "deadline <= %(moment)s AND uuid <> ALL(%(answered)s)", values)
+
+
+def _retry_due(cr: Cursor, condition: str, values: dict[str, object]) -> int:
+    cr.execute(
+        f"SELECT id FROM nameko_job WHERE state = 'sent' AND {condition}"  # noqa: S608  constants
+        " AND attempts < max_attempts ORDER BY deadline LIMIT %(most)s"
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        {**values, "most": BATCH},
+    )
+    ids = [job_id for (job_id,) in cr.fetchall()]
+    retry_later(cr, ids)
+    return len(ids)
+
+
+def lost(cr: Cursor, moment: datetime, answered: Collection[str]) -> list[Lost]:
+    """Return jobs that failed because their last time to answer was over at this moment.
+
+    :param answered: uuids of those whose answers, or which themselves, are in a relay's hands
+    """
+    cr.execute(
+        f"SELECT uuid, {SENDINGS} FROM nameko_job"  # noqa: S608  constants
+        " WHERE state = 'sent' AND deadline <= %s"
+        " AND attempts >= max_attempts AND uuid <> ALL(%s) ORDER BY deadline LIMIT %s"
+        " FOR NO KEY UPDATE SKIP LOCKED",
+        [moment, list(answered), BATCH],
+    )
+    return [Lost(uuid, "timeout", attempt) for uuid, attempt in cr.fetchall()]

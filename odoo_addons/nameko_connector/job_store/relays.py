@@ -1,0 +1,61 @@
+"""The relays that work in a database, and how they hear that there is something to do."""
+
+from __future__ import annotations
+
+from ..tools import locks
+from .cancelled import has_cancelled
+from .cursor import Cursor
+
+CHANNEL = "nameko_job"  # NOTIFY: there is something to do
+RELAY_NAME = "nameko_relay-"  # and an id: what a relay calls its sessions
+FROZEN_SECONDS = 30  # without a sign of life, after which a relay counts as frozen
+RELAYS = """
+    SELECT activity.application_name, activity.state_change
+      FROM pg_locks lock JOIN pg_stat_activity activity ON activity.pid = lock.pid
+     WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+       AND (lock.classid::bigint << 32) + lock.objid::bigint = %s
+       AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+def notify(cr: Cursor) -> None:
+    """Wake the relays when this transaction is committed."""
+    cr.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+def running_relays(cr: Cursor, seconds: float) -> int:
+    """Return how many relays have shown within so many seconds that they work."""
+    cr.execute(
+        f"SELECT count(*) FROM ({RELAYS}) relay"  # noqa: S608  constants
+        " WHERE coalesce(state_change > now() - interval '1 second' * %s, true)",
+        [locks.RELAY, seconds],
+    )
+    return int(cr.fetchone()[0])
+
+
+def end_frozen_relays(cr: Cursor) -> int:
+    """End the sessions of relays that show nothing any more; return how many.
+
+    What they have locked becomes free; should one go on, it connects again.
+    """
+    cr.execute(
+        f"""
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()
+           AND application_name IN (
+               SELECT application_name FROM ({RELAYS}) relay
+                WHERE state_change < now() - interval '1 second' * %s
+                  AND starts_with(application_name, %s))
+        """,  # noqa: S608  constants
+        [locks.RELAY, FROZEN_SECONDS, RELAY_NAME],
+    )
+    return cr.rowcount
+
+
+def has_live_jobs(cr: Cursor) -> bool:
+    """Tell whether there is anything to do, now or later."""
+    cr.execute(
+        "SELECT EXISTS (SELECT 1 FROM nameko_job WHERE state = 'pending')"
+        " OR EXISTS (SELECT 1 FROM nameko_job WHERE state = 'sent')"
+    )
+    return bool(cr.fetchone()[0]) or has_cancelled(cr)

@@ -1,0 +1,60 @@
+"""Services that have had a queue on the broker, and those of them whose queue is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from .cursor import Cursor
+from .dispatch import LONGEST_TIMEOUT
+from .rows import NOW, READY, Lost
+
+LOOK_SECONDS = 5  # between two requests to a service that is away
+FRESH_SECONDS = 10  # for which it counts as known that it is away
+MOST_LOST = 500  # jobs at a time
+
+
+def note_there(cr: Cursor, services: Collection[str]) -> None:
+    """Note that the queues of these have taken requests."""
+    if services:
+        cr.execute(
+            """
+            INSERT INTO nameko_route (service) SELECT unnest(%s)
+                ON CONFLICT (service) DO UPDATE SET away_since = NULL, look_at = NULL
+            """,
+            [sorted(services)],
+        )
+
+
+def note_away(cr: Cursor, services: Collection[str]) -> None:
+    """Note that these have no queue now."""
+    if services:
+        cr.execute(
+            f"""
+            INSERT INTO nameko_route AS route (service, away_since, look_at)
+            SELECT unnest(%s), {NOW}, {NOW} + interval '1 second' * %s
+                ON CONFLICT (service) DO UPDATE
+               SET away_since = coalesce(route.away_since, excluded.away_since),
+                   look_at = excluded.look_at
+            """,  # noqa: S608  constants
+            [sorted(services), LOOK_SECONDS],
+        )
+
+
+def waited_too_long(cr: Cursor) -> list[Lost]:
+    """Return jobs for whose service nothing has come for as long as they may take.
+
+    The time counts from when the service was missed, or the job was ready, whichever is later.
+    """
+    cr.execute(
+        f"""
+        SELECT job.uuid FROM nameko_route route JOIN nameko_job job USING (service)
+         WHERE route.away_since IS NOT NULL
+           AND route.look_at > {NOW} - interval '1 second' * %s
+           AND {READY}
+           AND greatest(route.away_since, job.create_date, job.eta)
+               + make_interval(secs => least(job.timeout, {LONGEST_TIMEOUT})) <= {NOW}
+         LIMIT %s
+        """,  # noqa: S608  constants
+        [FRESH_SECONDS, MOST_LOST],
+    )
+    return [Lost(uuid, "away") for (uuid,) in cr.fetchall()]

@@ -1,0 +1,113 @@
+"""The rows of jobs: what the other modules need of one, and how one ends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from ..broker.amqp.errors import RpcError
+from ..exceptions import RemoteError
+from ..tools.texts import clean
+
+LIVE = ("pending", "sent")
+READY = "state = 'pending' AND is_ready"
+NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
+SENDINGS = "coalesce(sendings, attempts, 0)"  # rows of earlier versions have none
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PUT_BACK = (
+    "id", "state", "is_ready", "is_waiting", "eta", "progress", "attempts", "error_type",
+    "error_message",
+)  # fmt: skip
+# Another attempt ends the same way: no "*" asks for it.
+FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})
+Key = tuple[str, str]  # a model and the method or field of it that takes results
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is needed of a job to finish it, or to put it back."""
+
+    id: int
+    uuid: str
+    state: str
+    is_ready: bool | None
+    is_waiting: bool | None
+    service: str
+    method: str
+    res_model: str | None
+    res_id: int | None
+    result_field: str | None
+    on_result: str | None
+    on_error: str | None
+    user_id: int
+    company_id: int
+    language: str | None
+    eta: datetime | None
+    deadline: datetime | None
+    attempts: int
+    max_attempts: int
+    sendings: int | None
+    retry_on: str | None
+    progress: float | None
+    has_result: bool | None
+    error_type: str | None
+    error_message: str | None
+    write_tries: int | None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt was sent last, of all that there ever were."""
+        return self.attempts if self.sendings is None else self.sendings
+
+    def retries(self, error_type: str) -> bool:
+        """Tell whether it is tried again after this exception of the service's."""
+        wanted = (self.retry_on or "").split(",")
+        is_wanted = error_type in wanted or ("*" in wanted and error_type not in FINAL)
+        return self.attempts < self.max_attempts and is_wanted
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What ends a job that no reply will.
+
+    Its time is over, its service was away for as long, a job that it waits for failed, or it cannot
+    be sent because of `error`.
+    """
+
+    uuid: str
+    why: Literal["timeout", "predecessor", "away", "unsendable"]
+    attempt: int | None = None
+    error: RpcError | None = None
+
+
+COLUMNS = ", ".join(f"job.{column}" for column in Row.__annotations__)
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a job ends: with its `result` as JSON, an `error`, or both where it was not written."""
+
+    row: Row
+    result: str | None = None
+    error: Exception | None = None
+    state: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        error_type, message = describe(self.error) if self.error else (None, None)
+        return {
+            "id": self.row.id,
+            "state": self.state or ("failed" if self.error else "done"),
+            "result": self.result,
+            "error_type": error_type,
+            "error_message": message,
+        }
+
+
+def describe(error: Exception) -> tuple[str, str]:
+    """Return an error's type and message as a job keeps them: of a remote one, the service's."""
+    kind = type(error).__name__
+    if isinstance(error, RemoteError) and error.error is not None:
+        kind = str(getattr(error.error, "exc_type", "") or kind)
+    return clean(kind), clean(str(error)) or kind

@@ -1,0 +1,137 @@
+"""Jobs that wait for others.
+
+What the relay asks for here is bounded in number and passes over rows that others have locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from .cursor import Cursor
+from .relays import CHANNEL
+from .rows import NOW, SENDINGS, Lost
+
+BATCH = 500  # jobs at a time
+WINDOW = 2_000  # waiting jobs looked at in one step
+MOST_NAMED = 500  # ids in one notification, which holds 8,000 bytes
+FINISHED = "finished"
+IS_WAITING = """
+    EXISTS (SELECT 1 FROM nameko_job_predecessor link
+              JOIN nameko_job earlier ON earlier.id = link.predecessor_id
+             WHERE link.job_id = job.id AND earlier.state <> 'done')
+"""
+HAS_FAILED_PREDECESSOR = """
+    EXISTS (SELECT 1 FROM nameko_job_predecessor link
+              JOIN nameko_job earlier ON earlier.id = link.predecessor_id
+             WHERE link.job_id = job.id AND earlier.state IN ('failed', 'cancelled'))
+"""
+
+
+def notify_finished(cr: Cursor, job_ids: Sequence[int]) -> None:
+    """Have the relays look, after this commit, at the jobs that wait for these."""
+    named = ",".join(map(str, job_ids)) if len(job_ids) <= MOST_NAMED else ""
+    cr.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{FINISHED}:{named}"])
+
+
+def waiting_for(cr: Cursor, job_ids: Collection[int]) -> list[int]:
+    """Return ids of jobs that wait for these, some at most."""
+    cr.execute(
+        "SELECT DISTINCT job.id FROM nameko_job_predecessor link"
+        " JOIN nameko_job job ON job.id = link.job_id"
+        " WHERE link.predecessor_id = ANY(%s) AND job.state = 'pending' AND job.is_waiting"
+        " LIMIT %s",
+        [list(job_ids), WINDOW],
+    )
+    return [job_id for (job_id,) in cr.fetchall()]
+
+
+def waiting_after(cr: Cursor, job_id: int) -> list[int]:
+    """Return the next ids of jobs that wait for others, some at most."""
+    cr.execute(
+        "SELECT id FROM nameko_job WHERE state = 'pending' AND is_waiting AND id > %s"
+        " ORDER BY id LIMIT %s",
+        [job_id, WINDOW],
+    )
+    return [found for (found,) in cr.fetchall()]
+
+
+def release_waiting(cr: Cursor, job_ids: Collection[int]) -> int:
+    """Make those of these jobs ready that wait for nothing any more; return how many."""
+    cr.execute(
+        f"""
+        UPDATE nameko_job
+           SET is_waiting = false, is_ready = (eta IS NULL OR eta <= {NOW}),
+               eta = greatest(eta, {NOW})
+         WHERE id IN (SELECT id FROM nameko_job job
+                       WHERE id = ANY(%s) AND state = 'pending' AND is_waiting
+                         AND NOT {IS_WAITING}
+                         FOR NO KEY UPDATE SKIP LOCKED)
+        """,  # noqa: S608  constants
+        [list(job_ids)],
+    )
+    return cr.rowcount
+
+
+def after_failed(cr: Cursor, job_ids: Collection[int]) -> list[Lost]:
+    """Return those of these jobs that wait for one that failed, and some that wait for them.
+
+    A long row of jobs is taken in several steps, the first first.
+    """
+    cr.execute(
+        f"""
+        WITH RECURSIVE lost(id) AS (
+            SELECT id FROM nameko_job job
+             WHERE id = ANY(%s) AND state = 'pending' AND is_waiting
+               AND {HAS_FAILED_PREDECESSOR}
+            UNION
+            SELECT later.id FROM lost
+              JOIN nameko_job_predecessor link ON link.predecessor_id = lost.id
+              JOIN nameko_job later ON later.id = link.job_id
+             WHERE later.state = 'pending' AND later.is_waiting)
+        SELECT uuid FROM (SELECT id FROM lost LIMIT %s) found JOIN nameko_job USING (id)
+        """,  # noqa: S608  constants
+        [list(job_ids), BATCH],
+    )
+    return [Lost(uuid, "predecessor") for (uuid,) in cr.fetchall()]
+
+
+def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
+    """Make failed and cancelled jobs pending again; return which.
+
+    A job whose identity key another one has stays as it is.
+
+    :raises psycopg2.errors.UniqueViolation: another job with the same key has been made meanwhile
+    """
+    cr.execute(
+        f"""
+        UPDATE nameko_job job
+           SET state = 'pending', sendings = {SENDINGS}, attempts = 0, progress = 0,
+               eta = NULL, deadline = NULL, is_waiting = false, is_ready = false,
+               cancel_untold = false, sent_at = NULL, done_at = NULL, seconds = NULL,
+               result = NULL, write_tries = 0,
+               has_result = false, error_type = NULL, error_message = NULL
+         WHERE id = ANY(%(ids)s) AND state IN ('failed', 'cancelled')
+           AND NOT EXISTS (
+               SELECT FROM nameko_job other
+                WHERE other.identity_key = job.identity_key
+                  AND other.state IN ('pending', 'sent'))
+           AND NOT EXISTS (
+               SELECT FROM nameko_job newer
+                WHERE newer.id = ANY(%(ids)s) AND newer.identity_key = job.identity_key
+                  AND newer.id > job.id AND newer.state IN ('failed', 'cancelled'))
+        RETURNING id
+        """,  # noqa: S608  constants
+        {"ids": list(job_ids)},
+    )
+    again = [job_id for (job_id,) in cr.fetchall()]
+    cr.execute(
+        f"""
+        UPDATE nameko_job job
+           SET is_waiting = {IS_WAITING}, is_ready = NOT {IS_WAITING},
+               eta = CASE WHEN {IS_WAITING} THEN NULL ELSE {NOW} END
+         WHERE id = ANY(%s) AND state = 'pending' AND NOT is_ready AND NOT is_waiting
+           AND eta IS NULL
+        """,  # noqa: S608  constants
+        [again],
+    )
+    return again

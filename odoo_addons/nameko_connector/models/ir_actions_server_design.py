@@ -1,0 +1,198 @@
+"""The kind of server action “Call a Nameko service”: what is checked when one is saved."""
+
+from typing import Any
+
+from odoo import api, models
+from odoo.exceptions import AccessError, ValidationError
+from odoo.orm.fields import Field
+
+from ..broker.amqp.names import are_names
+from ..tools.fields import MOST
+from ..tools.results import FIELD_TYPES, is_path
+from .ir_actions_server import KIND, MANAGER
+
+NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
+ADMINISTRATOR = "base.group_system"
+
+
+class IrActionsServer(models.Model):
+    _inherit = "ir.actions.server"
+
+    # What it calls
+
+    @api.constrains("state", "nameko_method_id", "nameko_service", "nameko_method")
+    def _check_nameko_names(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND):
+            service, method = action.nameko_service or "", action.nameko_method or ""
+            if not are_names(service, method):
+                raise ValidationError(
+                    self.env._(
+                        "A service and a method need names, a method's without dots, and not "
+                        "longer than the message broker allows: 255 bytes."
+                    )
+                )
+            chosen = action.sudo().nameko_method_id
+            if chosen and (chosen.service, chosen.name) != (service, method):
+                raise ValidationError(
+                    self.env._(
+                        "%(chosen)s is selected in the catalogue, but %(typed)s is typed. To "
+                        "call what is typed, clear the selection.",
+                        chosen=chosen.display_name,
+                        typed=f"{service}.{method}",
+                    )
+                )
+
+    @api.constrains("state", "nameko_method_id", "nameko_parameter_ids")
+    def _check_nameko_parameters(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND and each.nameko_method_id):
+            method = action.sudo().nameko_method_id
+            if refusal := method._refusal(*action.sudo()._nameko_given()):
+                raise ValidationError(
+                    self.env._(
+                        "%(method)s%(signature)s cannot be called with these parameters: "
+                        "%(reason)s.",
+                        method=method.display_name,
+                        signature=method.signature,
+                        reason=refusal,
+                    )
+                )
+
+    def _nameko_given(self) -> tuple[list[str], list[str]]:
+        """Give the names of the parameters that have a value: by position, and by name."""
+        given = self.nameko_parameter_ids.filtered("value").sorted()
+        by_position = given.filtered(lambda row: row.kind == "positional")
+        return by_position.mapped("name"), (given - by_position).mapped("name")
+
+    @api.constrains("nameko_identity_key", "nameko_domain")
+    def _check_nameko_expressions(self) -> None:
+        for action in self:
+            for name in ("nameko_identity_key", "nameko_domain"):
+                label = action._fields[name]._description_string(self.env)
+                self.env["nameko.action.parameter"]._check_expression(label, action[name])
+
+    @api.constrains(*NUMBERS)
+    def _check_nameko_numbers(self) -> None:
+        for action in self:
+            for name in NUMBERS:
+                if not (0 if name != "nameko_priority" else -MOST) <= action[name] <= MOST:
+                    label = action._fields[name]._description_string(self.env)
+                    raise ValidationError(
+                        self.env._(
+                            "%(field)s cannot be %(value)s.", field=label, value=action[name]
+                        )
+                    )
+
+    # Where the result goes
+
+    @api.constrains("state", "model_id", "nameko_result_kind", "nameko_result_field_id")
+    def _check_nameko_result_field(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND):
+            chosen = action.sudo().nameko_result_field_id
+            if action.nameko_result_kind == "field" and not action._nameko_can_write(chosen):
+                raise ValidationError(
+                    self.env._(
+                        "The field “%(field)s” cannot take a result: choose a field of “%(model)s” "
+                        "that can be written, for a text, a number, a date or a yes or no.",
+                        field=chosen.field_description or "",
+                        model=action.sudo().model_id.name,
+                    )
+                )
+
+    def _nameko_can_write(self, chosen: models.BaseModel) -> bool:
+        model = self.env.get(self.sudo().model_id.model)
+        field = None if model is None else model._fields.get(chosen.name)
+        return chosen.model_id == self.sudo().model_id and field is not None and _takes(field)
+
+    @api.constrains("nameko_result_path")
+    def _check_nameko_result_path(self) -> None:
+        for action in self:
+            path = action.nameko_result_path
+            if path and not is_path(path):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” does not name a part of a result: write names and numbers with "
+                        "dots between them, such as quote.total or lines.0.price.",
+                        path,
+                    )
+                )
+
+    # Who may design
+
+    @api.model_create_multi
+    def create(self, vals_list: list[dict[str, Any]]) -> "IrActionsServer":
+        """Let managers alone make calls of services, and nothing else where they are no admins."""
+        actions = super().create(vals_list)
+        actions._check_nameko_designer()
+        return actions
+
+    def write(self, vals: dict[str, Any]) -> bool:
+        """Check before and after: neither may it have been another's, nor become something else."""
+        self._check_nameko_designer()
+        result = super().write(vals)
+        self._check_nameko_designer()
+        return result
+
+    def copy_data(self, default: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Let managers copy their actions: all but the code and the path, which are not theirs."""
+        if self.env.su or self.env.user.has_group(ADMINISTRATOR):
+            return super().copy_data(default)
+        self.check_access("read")
+        copies = super(IrActionsServer, self.sudo()).copy_data(default)
+        return [
+            {name: copy[name] for name in copy if name not in ("code", "path")} for copy in copies
+        ]
+
+    def unlink(self) -> bool:
+        """Let managers delete their actions, with what Odoo looks up meanwhile."""
+        if self.env.su or self.env.user.has_group(ADMINISTRATOR):
+            return super().unlink()
+        self.check_access("unlink")
+        self._check_nameko_designer()
+        return super(IrActionsServer, self.sudo()).unlink()
+
+    def _check_nameko_designer(self) -> None:
+        """Raise AccessError where this user may not have these actions be as they are.
+
+        An administrator may write any code in actions of other kinds, so only the managers who
+        are none are held to this kind, and to the “Action” menu: what is part of another action,
+        a rule or a schedule runs without anybody choosing it.
+        """
+        user = self.env.user
+        if self.env.su or not self:
+            return
+        calls = self.sudo().filtered(lambda action: action.state == KIND)
+        if calls and not user.has_group(MANAGER):
+            raise AccessError(
+                self.env._("Only Nameko managers may design actions that call services.")
+            )
+        if not user.has_group(ADMINISTRATOR):
+            self.check_access("write")
+            if calls != self.sudo() or any(action._nameko_runs_elsewhere() for action in calls):
+                raise AccessError(
+                    self.env._(
+                        "Only administrators change actions that are part of others, of automation "
+                        "rules or of scheduled actions."
+                    )
+                )
+            if any(action._nameko_runs_for_outsiders() for action in calls):
+                raise AccessError(
+                    self.env._("Only administrators may let portal or public users run actions.")
+                )
+            for action in calls:
+                action._nameko_check_reach(user)
+
+    def _nameko_runs_elsewhere(self) -> bool:
+        rule = "base_automation_id"  # of an addon that may not be installed
+        others = self.parent_id or self.child_ids or self.ir_cron_ids
+        return bool(others or (rule in self._fields and self[rule]))
+
+    def _nameko_runs_for_outsiders(self) -> bool:
+        internal = self.env.ref("base.group_user")
+        return any(internal not in group.all_implied_ids for group in self.group_ids)
+
+
+def _takes(field: Field) -> bool:
+    """Tell whether a result can be written into the field."""
+    writable = field.inverse or (field.store and not (field.compute and field.readonly))
+    by_odoo = field.name in models.MAGIC_COLUMNS
+    return bool(field.type in FIELD_TYPES and writable and not by_odoo)

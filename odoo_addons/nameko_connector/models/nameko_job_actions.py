@@ -1,0 +1,203 @@
+"""Jobs: what people do with them, one or many at once."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg2.errors
+
+from odoo import api, models
+from odoo.exceptions import AccessError, UserError
+
+from ..exceptions import JobCancelled, PredecessorFailed, ServiceNotAllowed
+from ..job_store.answers import lock_free_rows
+from ..job_store.cancelled import note_cancelled
+from ..job_store.rows import LIVE, Finish, Row
+from ..job_store.waiting import begin_anew
+from ..tools.client_actions import Kind, notification
+
+AGAIN = ("failed", "cancelled")
+LOCK_TRIES = 10
+LOCK_PAUSE = 0.2  # s between two tries to lock jobs that somebody else writes
+
+
+class NamekoJob(models.Model):
+    _inherit = "nameko.job"
+
+    def action_cancel(self) -> dict[str, Any]:
+        """Have these jobs not run, or their results not be written where they run already."""
+        mine, skipped = self._taken()
+        live = mine.filtered(lambda job: job.state in LIVE)
+        live._set_cancelled(self.env._("Cancelled by %s", self.env.user.name))
+        finished = self.env._("%s skipped: they are finished already.")
+        return self._counted(
+            self.env._("%s cancelled.", len(live)), [*skipped, (len(mine - live), finished)]
+        )
+
+    def action_retry(self) -> dict[str, Any]:
+        """Send failed and cancelled jobs again, from the first attempt on.
+
+        Jobs that failed because of one of these are sent again, too.
+        """
+        mine, skipped = self._taken()
+        finished = mine.filtered(lambda job: job.state in AGAIN)
+        wanted = finished._of_existing_records()
+        allowed = wanted._to_allowed_services()
+        again = allowed._set_pending_again()
+        return self._counted(
+            self.env._("%s jobs will run again.", len(again))
+            if len(again) != 1
+            else self.env._("1 job will run again."),
+            [
+                *skipped,
+                (len(mine - finished), self.env._("%s skipped: not failed and not cancelled.")),
+                (
+                    len(finished - wanted),
+                    self.env._("%s skipped: their record no longer exists."),
+                ),
+                (
+                    len(wanted - allowed),
+                    self.env._("%s skipped: their service may not be called any more."),
+                ),
+                (
+                    len(allowed - again),
+                    self.env._("%s skipped: another job has their identity key."),
+                ),
+            ],
+        )
+
+    def action_apply_again(self) -> dict[str, Any]:
+        """Write the results of failed jobs once more, without computing again."""
+        mine, skipped = self._taken()
+        kept = mine.filtered(lambda job: job.state == "failed" and job.has_result)
+        kept._apply_kept_results()
+        failed = kept.filtered(lambda job: job.state == "failed")
+        return self._counted(
+            self.env._("%s results written.", len(kept - failed)),
+            [
+                *skipped,
+                (len(mine - kept), self.env._("%s skipped: no result waits to be written.")),
+                (len(failed), self.env._("%s cannot be written: the jobs' errors say why.")),
+            ],
+        )
+
+    def action_open_record(self) -> dict[str, Any]:
+        """Show the record that the result is for."""
+        self.check_access("read")
+        self.ensure_one()
+        if not self.res_model or self.res_model not in self.env:
+            raise UserError(self.env._("This job belongs to no record."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def _taken(self) -> tuple["NamekoJob", list[tuple[int, str]]]:
+        """Lock the user's jobs, to be changed with all rights; of the others, say how many."""
+        self._check_mine()
+        locked = self.sudo()._locked_soon()
+        in_use = self.env._("%s skipped: they are being written right now. Try again.")
+        return locked, [(len(self) - len(locked), in_use)]
+
+    def _check_mine(self) -> None:
+        """Let users touch their own jobs, and managers those of their companies."""
+        self.check_access("read")
+        is_manager = self.env.user.has_group("nameko_connector.group_nameko_manager")
+        if not (self.env.su or is_manager or self.user_id <= self.env.user):
+            raise AccessError(self.env._("These jobs belong to somebody else."))
+
+    def _locked_soon(self) -> "NamekoJob":
+        """Lock these jobs, but for those that another transaction holds for seconds."""
+        locked = self.browse()
+        for _ in range(LOCK_TRIES):
+            locked |= (self - locked).try_lock_for_update(allow_referencing=True)
+            if locked == self:
+                break
+            time.sleep(LOCK_PAUSE)
+        locked.invalidate_recordset(flush=False)
+        return locked
+
+    def _to_allowed_services(self) -> "NamekoJob":
+        """Leave out the jobs whose services may not be called."""
+        rpc = self.env["nameko.rpc"]
+        return self.browse().union(
+            *(jobs for service, jobs in self.grouped("service").items() if _allowed(rpc, service))
+        )
+
+    def _of_existing_records(self) -> "NamekoJob":
+        """Leave out the jobs whose record is gone: nothing could take their results."""
+        there = {
+            (model, res_id)
+            for model, jobs in self.filtered("res_model").grouped("res_model").items()
+            if model in self.env and not self.env[model]._abstract
+            for res_id in self.env[model].sudo().browse(jobs.mapped("res_id")).exists()._ids
+        }
+        return self.filtered(lambda job: not job.res_model or (job.res_model, job.res_id) in there)
+
+    def _counted(self, done: str, skipped: Iterable[tuple[int, str]]) -> dict[str, Any]:
+        """Tell how many were done, and how many were not and why."""
+        lines: Sequence[str] = [text % count for count, text in skipped if count]
+        kind: Kind = "warning" if lines else "success"
+        return notification("\n".join([done, *lines]), kind, reload=True)
+
+    # What is done to the rows, with all rights
+
+    def _set_cancelled(self, reason: str) -> None:
+        self._finish_with(self._rows_to_cancel(), JobCancelled(reason), "cancelled")
+        self._wake()
+
+    @api.model
+    def _unfinished_of(self, records: models.BaseModel) -> "NamekoJob":
+        domain = [("res_model", "=", records._name), ("res_id", "in", records.ids)]
+        return self.search([*domain, ("state", "in", LIVE)])
+
+    def _cancel_of_deleted(self) -> None:
+        """Cancel jobs whose records have been deleted: there is no `on_error` to call."""
+        error = JobCancelled(self.env._("The record was deleted."))
+        rows = self._locked_soon()._rows_to_cancel()
+        self._write_finished([Finish(row, error=error, state="cancelled") for row in rows])
+        self._wake()
+
+    def _rows_to_cancel(self) -> list[Row]:
+        """Lock the unfinished ones, and have the services told."""
+        rows, _ = lock_free_rows(self.env.cr, self.mapped("uuid"))
+        live = [row for row in rows.values() if row.state in LIVE]
+        note_cancelled(self.env.cr, [row.id for row in live if row.state == "sent"])
+        return live
+
+    def _set_pending_again(self) -> "NamekoJob":
+        """Begin finished jobs anew, with those that failed because of them; return which.
+
+        A job whose identity key another one has stays as it is.
+        """
+        jobs = self._with_successors()
+        try:
+            with self.env.cr.savepoint():
+                again = self.browse(begin_anew(self.env.cr, jobs.ids))
+        except psycopg2.errors.UniqueViolation as error:
+            message = self.env._("Another job with the same identity key has been made meanwhile.")
+            raise UserError(message) from error
+        jobs.invalidate_recordset(flush=False)
+        self._wake()
+        return again
+
+    def _with_successors(self) -> "NamekoJob":
+        """Add the jobs that failed because one of these did, theirs, and so on."""
+        found = frontier = self
+        while frontier:
+            frontier = frontier.successor_ids.filtered(
+                lambda job: job.error_type == PredecessorFailed.__name__
+            )
+            frontier = (frontier - found)._of_existing_records()
+            found |= frontier
+        return found
+
+
+def _allowed(rpc: models.BaseModel, service: str) -> bool:
+    try:
+        rpc._check_allowed(service)
+    except ServiceNotAllowed:
+        return False
+    return True

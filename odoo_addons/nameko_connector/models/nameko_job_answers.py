@@ -1,0 +1,396 @@
+"""Replies become results: written as the user who asked, each exactly once."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import psycopg2.errors
+
+from odoo import api, models
+from odoo.exceptions import MissingError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
+from odoo.tools import groupby
+
+from ..exceptions import (
+    CallTimeout,
+    InvalidJob,
+    NamekoError,
+    PredecessorFailed,
+    ResultNotWritten,
+    UnknownService,
+    user_error,
+)
+from ..job_store import answers as store
+from ..job_store.dispatch import retry_later
+from ..job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
+from ..job_store.records import locked_records
+from ..job_store.rows import LIVE, Finish, Lost, Row, describe
+from ..tools.results import field_value
+from ..tools.texts import clean
+from .nameko_rpc_delay import check_callback
+
+if TYPE_CHECKING:
+    from ..broker.jobs.reply import Reply
+
+_logger = logging.getLogger(__name__)
+TOGETHER = 50  # results of a field that are written at once
+
+
+class NamekoJob(models.Model):
+    _inherit = "nameko.job"
+
+    @api.model
+    @api.private
+    def apply_replies(self, events: Sequence[Event], pace: Pace | None = None) -> Applied:
+        """Finish the jobs that these replies answer, in the current transaction.
+
+        A reply to a job that has finished already is dropped. Whoever calls this commits, and then
+        acknowledges the replies.
+
+        :raises psycopg2.Error: one of PG_CONCURRENCY_EXCEPTIONS_TO_RETRY: roll back and do it again
+        """
+        pace = pace or Pace()
+        rows, locked = store.lock_free_rows(
+            self.env.cr, dict.fromkeys(event.uuid for event in events)
+        )
+        applied = Applied(busy=locked)
+        applied.unknown = {e.uuid for e in events if not isinstance(e, Lost)} - rows.keys() - locked
+        answers = self._admitted(self._answers(rows, events), pace, applied)
+        answers = self._free(answers, applied)
+        again = {a.row.id for a in answers if a.error and a.row.retries(describe(a.error)[0])}
+        retry_later(self.env.cr, list(again))
+        self._apply([answer for answer in answers if answer.row.id not in again], pace, applied)
+        return applied
+
+    @api.model
+    @api.private
+    def fail_reply(self, event: Event, problem: Exception | GivenUp) -> set[str]:
+        """Finish a job whose answer cannot be written; a result is kept.
+
+        :return: its uuid where somebody else has it locked
+        """
+        rows, locked = store.lock_free_rows(self.env.cr, [event.uuid])
+        text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
+        live = [row for row in rows.values() if row.state in LIVE]
+        finished = [Finish(row, text, self._given_up(row, problem)) for row in live]
+        self._write_finished(finished)
+        self._tell_finished(finished)
+        return locked
+
+    def _given_up(self, row: Row, problem: Exception | GivenUp) -> Exception:
+        if isinstance(problem, Exception):
+            return problem
+        env = self._env_of(row)
+        values = {
+            "target": f"{row.res_model}.{row.result_field or row.on_result or row.on_error}",
+            "number": f"{problem.number:g}",
+        }
+        if problem.why == "deadly":
+            text = env._(
+                "%(number)s processes ended while they ran %(target)s for this job, so it does "
+                "not run again. Check what it does, then press “Write Result Again”.",
+                **values,
+            )
+        else:
+            text = env._(
+                "%(target)s did not return within %(number)s seconds, so nothing was written. "
+                "Have it do less, then press “Write Result Again”.",
+                **values,
+            )
+        return ResultNotWritten(text)
+
+    # What each job gets
+
+    def _answers(self, rows: dict[str, Row], events: Sequence[Event]) -> list[Answer]:
+        """Return the answer of each job that waits for one: the first that counts."""
+        answers: dict[str, Answer] = {}
+        for event in events:
+            row = rows.get(event.uuid)
+            if row is not None and event.uuid not in answers:
+                answer = self._answer(row, event)
+                if answer is not None:
+                    answers[event.uuid] = answer
+        return list(answers.values())
+
+    def _answer(self, row: Row, event: Event) -> Answer | None:
+        if isinstance(event, Lost):
+            return self._lost_answer(row, event)
+        if not (event.error or event.unreadable):
+            return self._result_answer(row, event)
+        attempt = getattr(event, "attempt", None)
+        if row.state != "sent" or (attempt is not None and attempt != row.attempt):
+            # It is sent again, or was: only the error of the attempt that runs says how it ended.
+            _logger.info("Job %s: an error of attempt %s counts no more", row.uuid, attempt)
+            return None
+        return Answer(row, event, self._reply_error(row, event))
+
+    def _result_answer(self, row: Row, reply: "Reply") -> Answer | None:
+        """Keep a result that comes after its job has failed, for Write Result Again."""
+        if row.state in LIVE:
+            return Answer(row, reply)
+        if row.state == "failed" and not row.has_result and row.error_type != "PredecessorFailed":
+            env = self._env_of(row)
+            note = env._("The result came later. Write Result Again writes it.")
+            store.keep_result(self.env.cr, row, reply.text, note)
+            self._forget_rows([row])
+        return None
+
+    def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
+        if lost.why == "predecessor":
+            is_waiting = row.state == "pending" and row.is_waiting
+            text = self._env_of(row)._("A job that it waited for has failed or was cancelled.")
+            return Answer(row, None, PredecessorFailed(text)) if is_waiting else None
+        if lost.error:
+            is_held = row.state == "pending" and not row.is_ready
+            error = user_error(lost.error, self._env_of(row)._)
+            return Answer(row, None, error) if is_held else None
+        if lost.why == "away":
+            is_ready = row.state == "pending" and row.is_ready
+            return Answer(row, None, self._why_away(row)) if is_ready else None
+        is_lost = row.state == "sent" and row.attempt == lost.attempt
+        return Answer(row, None, self._why_lost(row)) if is_lost else None
+
+    def _why_lost(self, row: Row) -> NamekoError:
+        env, attempts = self._env_of(row), row.attempts
+        if row.error_type == "UnknownService":
+            return UnknownService(
+                env._(
+                    "The message broker did not know the service “%(service)s” at any of "
+                    "%(attempts)s attempts. Start the service, then retry the job.",
+                    service=row.service,
+                    attempts=attempts,
+                )
+            )
+        return CallTimeout(
+            env._(
+                "%(service)s.%(method)s did not answer any of %(attempts)s attempts in time. It "
+                "may have been executed. Check the service, then retry the job.",
+                service=row.service,
+                method=row.method,
+                attempts=attempts,
+            )
+        )
+
+    def _why_away(self, row: Row) -> NamekoError:
+        return UnknownService(
+            self._env_of(row)._(
+                "The service “%(service)s” has run before, but its queue was gone from the "
+                "message broker for as long as the job may take. Start the service, then retry "
+                "the job.",
+                service=row.service,
+            )
+        )
+
+    def _reply_error(self, row: Row, reply: "Reply") -> NamekoError:
+        from ..broker.jobs.reply import error_of  # noqa: PLC0415  loads kombu
+
+        reply = replace(reply, error=clean(reply.error))
+        return user_error(error_of(reply, row.service, row.method), self._env_of(row)._)
+
+    def _env_of(self, row: Row) -> api.Environment:
+        """The user who asked, in the company and language of that moment."""
+        context = {"allowed_company_ids": [row.company_id], "nameko_job": row.uuid}
+        if row.language and self.env["res.lang"]._get_data(code=row.language):
+            context["lang"] = row.language
+        return self.env(user=row.user_id, su=False, context=context)
+
+    # Which of them now
+
+    def _admitted(self, answers: Iterable[Answer], pace: Pace, applied: Applied) -> list[Answer]:
+        admitted = []
+        for answer in answers:
+            if pace.admits(answer.row, answer.key):
+                admitted.append(answer)
+            else:
+                applied.later[answer.row.uuid] = answer.key
+        return admitted
+
+    def _free(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
+        """Return those whose record is not locked by somebody else, with the records locked."""
+        locked = locked_records(self.env, {a.target for a in answers if a.key and a.row.res_id})
+        if not locked:
+            return list(answers)
+        busy = {a.row.uuid for a in answers if a.key and a.target in locked}
+        store.lease(self.env.cr, busy)
+        applied.busy |= busy
+        return [answer for answer in answers if answer.row.uuid not in busy]
+
+    # Writing
+
+    def _apply(self, answers: Sequence[Answer], pace: Pace, applied: Applied) -> None:
+        """Finish the jobs, then run what their answers run; put back those that must wait.
+
+        A callback finds its job finished: it may make another one with the same identity key.
+        """
+        ends = {answer.row.id: answer.finish() for answer in answers}
+        self._write_finished(ends.values())
+        failed: list[Finish] = []
+        back: list[Row] = []
+        for answer, problem in self._run_all(answers, pace):
+            if isinstance(problem, (Postponed, *CONFLICTS)):
+                back.append(answer.row)
+                is_locked = isinstance(problem, psycopg2.errors.LockNotAvailable)
+                (applied.busy if is_locked else applied.again).add(answer.row.uuid)
+            elif problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._put_back(back)
+        ends |= {finish.row.id: finish for finish in failed}
+        put_back = {row.id for row in back}
+        self._tell_finished([end for job_id, end in ends.items() if job_id not in put_back])
+
+    def _run_all(
+        self, answers: Iterable[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        group_key = attrgetter("row.user_id", "row.company_id", "row.language", "key")
+        for _, group in groupby((a for a in answers if a.key), key=group_key):
+            yield from self._run_group(group, pace)
+
+    def _run_group(
+        self, group: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        """Write answers of one user and kind: results of a field together where that works."""
+        together = TOGETHER if group[0].field else 1
+        for start in range(0, len(group), together):
+            yield from self._run_some(group[start : start + together], pace)
+
+    def _run_some(
+        self, some: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        if pace.is_over():
+            yield from ((answer, Postponed()) for answer in some)
+            return
+        pace.begins(some[0].row.uuid, some[0].key, len(some))
+        problem = self._in_savepoint(partial(self._run, some))
+        pace.ends()
+        if problem is None or len(some) == 1:
+            yield some[0], problem
+        else:
+            for answer in some:
+                yield from self._run_some([answer], pace)
+
+    def _run(self, some: Sequence[Answer]) -> None:
+        if some[0].field:
+            self._write_fields(some)
+            return
+        for answer in some:
+            self._call(answer.row, answer.callback, answer.error or answer.reply.result)
+
+    def _write_fields(self, group: Sequence[Answer]) -> None:
+        first = group[0].row
+        model = self._target_model(first).with_context(nameko_job=False)
+        target = model._fields.get(first.result_field)
+        if target is None:
+            text = self.env._("%(model)s has no field %(field)s any more.",
+                              model=first.res_model, field=first.result_field)  # fmt: skip
+            raise InvalidJob(text)
+        records = model.browse(answer.row.res_id for answer in group)
+        if missing := records - records.exists():
+            raise _gone(missing[0])
+        for record, answer in zip(records, group, strict=True):
+            record.write({target.name: field_value(target, answer.reply.result)})
+
+    def _call(self, row: Row, method: str | None, argument: Any) -> None:
+        record = self._target_model(row).browse(row.res_id)
+        if not record.exists():
+            raise _gone(record)
+        getattr(record, check_callback(record, method or ""))(argument)
+
+    def _target_model(self, row: Row) -> models.BaseModel:
+        if row.res_model not in self.env:
+            text = self.env._("The model %s is not installed any more.", row.res_model)
+            raise MissingError(text)
+        return self._env_of(row)[row.res_model]
+
+    def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
+        """Run it and return the error that undid it."""
+        try:
+            with self.env.cr.savepoint():
+                action()
+        except CONFLICTS as error:
+            return error
+        except Exception as error:  # whatever it is, it is this job's alone
+            if self.env.cr.connection.closed:
+                raise
+            is_odd = not isinstance(error, UserError)  # which says itself what is wrong
+            _logger.info("A job's answer could not be written: %s", error, exc_info=is_odd)
+            return error
+        return None
+
+    def _failed(self, answer: Answer, problem: Exception) -> Finish:
+        if not answer.error:
+            return answer.finish(problem)
+        return Finish(answer.row, error=self._with_problem(answer.row, answer.error, problem))
+
+    def _with_problem(self, row: Row, error: Exception, problem: Exception) -> Exception:
+        """Say of a job's error that its `on_error` failed, too."""
+        text = self.env._("%(error)s\n%(method)s failed, too: %(problem)s",
+                          error=error, method=row.on_error, problem=problem)  # fmt: skip
+        if isinstance(error, NamekoError):
+            return type(error)(text, error.error)
+        return RuntimeError(text)
+
+    def _write_finished(self, finished: Collection[Finish]) -> None:
+        """Write how these jobs ended; have those looked at that wait for them."""
+        store.write_finished(self.env.cr, finished)
+        self._forget_rows(each.row for each in finished)
+
+    def _put_back(self, rows: Collection[Row]) -> None:
+        """Make jobs what they were before this transaction finished them."""
+        store.put_back(self.env.cr, rows)
+        self._forget_rows(rows)
+
+    def _forget_rows(self, rows: Iterable[Row]) -> None:
+        self.browse(row.id for row in rows).invalidate_recordset(flush=False)
+
+    def _tell_finished(self, finished: Collection[Finish]) -> None:
+        """Tell those concerned how jobs ended, once nothing of it will be put back."""
+
+    # By hand
+
+    def _finish_with(self, rows: Collection[Row], error: NamekoError, state: str) -> None:
+        """End jobs for a reason of a person's, and call their `on_error`."""
+        ends = {row.id: Finish(row, error=error, state=state) for row in rows}
+        self._write_finished(ends.values())
+        for row in rows:
+            if row.on_error:
+                problem = self._in_savepoint(partial(self._call, row, row.on_error, error))
+                if isinstance(problem, CONFLICTS):
+                    raise problem
+                if problem:
+                    both = self._with_problem(row, error, problem)
+                    ends[row.id] = Finish(row, error=both, state=state)
+        self._write_finished([end for end in ends.values() if end.error is not error])
+        self._tell_finished(ends.values())
+
+    def _apply_kept_results(self) -> None:
+        """Write the results of failed jobs that have one."""
+        from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
+        from ..broker.jobs.reply import Reply  # noqa: PLC0415
+
+        rows, _ = store.lock_free_rows(self.env.cr, self.filtered("has_result").mapped("uuid"))
+        kept = {job.uuid: job.result for job in self if job.uuid in rows}
+        answers = [
+            Answer(row, Reply(uuid, kept[uuid], decode(kept[uuid])))
+            for uuid, row in rows.items()
+            if row.state == "failed"
+        ]
+        self._write_finished([answer.finish() for answer in answers])
+        failed = []
+        for answer, problem in self._run_all(answers, Pace()):
+            if isinstance(problem, CONFLICTS):
+                raise problem
+            if problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._tell_finished(failed)
+
+
+def _gone(record: models.BaseModel) -> MissingError:
+    model = record.env["ir.model"].sudo()._get(record._name).name
+    text = record.env._("The record (%(model)s, ID %(id)s) no longer exists.",
+                        model=model, id=record.id)  # fmt: skip
+    return MissingError(text)

@@ -1,0 +1,186 @@
+"""The relay keeps the catalogue of services in a thread of its own, beside its work.
+
+The thread has its own session in PostgreSQL and its own connection to the broker. It repeats this:
+
+1. **Listen**: take the beats that have arrived. What is no beat is counted and dropped.
+2. **Write** every 5 s what the beats say that is new, for 2 s at most, and who is missed.
+3. **Ask** RabbitMQ's management API once a minute, where there is one, for queues of services that
+   do not beat.
+
+Whatever fails is logged and tried again: a beat that was not kept comes again. A locked row, a slow
+statement or a flood of beats delays the catalogue and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import threading
+import time
+from collections.abc import Iterator
+from itertools import accumulate, takewhile
+
+from ..broker.amqp.config import BrokerConfig
+from ..broker.amqp.connecting import BROKER_LOST
+from ..broker.amqp.errors import RpcError
+from ..broker.beats.beat import Beat, newest
+from ..broker.beats.listener import BeatsListener
+from ..broker.beats.management import ManagementError, service_names
+from ..exceptions import NamekoError, SendingRefused
+from ..tools.configuration import broker_config, management_uri
+from .database import DATABASE_LOST, Database
+from .identity import identity_of
+
+_logger = logging.getLogger(__name__)
+TURN_SECONDS = 0.5  # between two looks at the broker
+STOP_SECONDS = 5.0  # that the relay waits for the thread when it stops
+WRITE_SECONDS = 5.0  # between two writes of beats
+ASK_SECONDS = 60.0  # between two questions to RabbitMQ's management API
+AGAIN_SECONDS = 30.0  # until the next attempt to listen
+TELL_SECONDS = 600.0  # between two log lines on messages that are no beats
+MOST_WAITING = 1_000  # beats
+MOST_WAITING_BYTES = 16_000_000
+QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
+LISTEN_SECONDS = 3.0  # of a scheduled run, however many beat
+
+
+@contextlib.contextmanager
+def keeping_catalogue(database: str, broker: BrokerConfig, identity: str) -> Iterator[None]:
+    """Keep the catalogue in a thread of its own while the block runs."""
+    over = threading.Event()
+    thread = threading.Thread(target=_keep, args=(database, broker, identity, over), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(STOP_SECONDS)
+
+
+def _keep(name: str, broker: BrokerConfig, identity: str, over: threading.Event) -> None:
+    database = Database(name)
+    catalogue = Catalogue(database, broker, identity)
+    try:
+        while not over.wait(TURN_SECONDS):
+            catalogue.turn()
+    finally:
+        catalogue.close()
+        database.close()
+
+
+class Catalogue:
+    """Listens for beats, and writes them from time to time."""
+
+    def __init__(self, database: Database, broker: BrokerConfig, identity: str) -> None:
+        self._database = database
+        self._broker, self._identity = broker, identity
+        self._listener: BeatsListener | None = None
+        self._listen_at = 0.0
+        self._write_at = 0.0
+        self._tell_at = self._ask_at = 0.0
+        self._management = management_uri()
+        self._waiting: list[Beat] = []  # to be written
+
+    def turn(self) -> None:
+        """Take what has arrived, and write it where it is time; raise nothing."""
+        try:
+            self._turn()
+        except Exception as error:
+            unexpected = not isinstance(error, (RpcError, *BROKER_LOST, *DATABASE_LOST))
+            _logger.warning("The catalogue of services waits: %s", error, exc_info=unexpected)
+            self.close()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        if self._listener is None and now >= self._listen_at:
+            self._listen_at = now + AGAIN_SECONDS
+            self._write_at = now + WRITE_SECONDS  # those who beat are heard before they are missed
+            self._listener = BeatsListener(self._broker, self._identity)
+        if self._listener is not None:
+            self.take(self._listener)
+            if now >= self._write_at:
+                self._write_at = now + WRITE_SECONDS
+                self.write()
+
+        if self._management and now >= self._ask_at:
+            self._ask_at = now + ASK_SECONDS
+            self._list_queues()
+
+    def _list_queues(self) -> None:
+        """List the services that have a queue, whether they beat or not."""
+        try:
+            names = service_names(self._management, self._broker.virtual_host)
+        except ManagementError as error:
+            _logger.info("Services that do not beat are not looked for: %s", error)
+            return
+        with self._database.jobs(read_committed=True) as jobs:
+            jobs.env["nameko.service"].list_unheard(names)
+
+    def take(self, listener: BeatsListener) -> None:
+        """Take what has arrived from the broker."""
+        listener.drain()
+        listener.check()
+        waiting = newest([*self._waiting, *listener.take()])
+        self._waiting = within(waiting[-MOST_WAITING:], MOST_WAITING_BYTES)
+        self._tell_of_others(listener)
+
+    def write(self) -> None:
+        """Write what was taken."""
+        if self._keep(self._waiting):
+            self._waiting = []
+
+    def _tell_of_others(self, listener: BeatsListener) -> None:
+        now = time.monotonic()
+        if listener.unreadable and now >= self._tell_at:
+            self._tell_at = now + TELL_SECONDS
+            _logger.warning("%s events “beat” that are none are left out", listener.unreadable)
+            listener.unreadable = 0
+
+    def _keep(self, beats: list[Beat]) -> bool:
+        """Tell whether they need not be written any more."""
+        try:
+            with self._database.jobs(read_committed=True) as jobs:
+                return bool(jobs.env["nameko.instance"].keep(beats))
+        except DATABASE_LOST as error:
+            _logger.warning("%s beats wait for the database: %s", len(beats), error)
+            return False
+        except Exception:
+            _logger.warning("%s beats were not kept; others will come", len(beats), exc_info=True)
+            return True
+
+    def close(self) -> None:
+        """Stop listening; beats wait in the broker for a while."""
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
+
+
+def keep_once(database_name: str) -> None:
+    """Write the beats that wait in the broker, and who is missed."""
+    database = Database(database_name)
+    try:
+        with contextlib.closing(database):
+            identity = identity_of(database)
+            catalogue = Catalogue(database, broker_config(), identity)
+            with BeatsListener(broker_config(), identity) as listener:
+                _take_waiting(catalogue, listener)
+            catalogue.write()
+    except SendingRefused as refusal:
+        _logger.info("The catalogue of services is not kept: %s", refusal)
+    except (RpcError, NamekoError, *BROKER_LOST) as error:
+        _logger.warning("The catalogue of services waits for the broker: %s", error)
+
+
+def _take_waiting(catalogue: Catalogue, listener: BeatsListener) -> None:
+    until = time.monotonic() + LISTEN_SECONDS
+    catalogue.take(listener)
+    while time.monotonic() < until and select.select([listener], [], [], QUIET_SECONDS)[0]:
+        catalogue.take(listener)
+
+
+def within(beats: list[Beat], most_bytes: int) -> list[Beat]:
+    """Return the newest beats, as many as came in so many bytes."""
+    sizes = accumulate(beat.size for beat in reversed(beats))
+    count = sum(1 for _ in takewhile(lambda size: size <= most_bytes, sizes))
+    return beats[len(beats) - count :]

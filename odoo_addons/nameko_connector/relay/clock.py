@@ -1,0 +1,162 @@
+"""What a relay does by the clock: each step on its own, so that none of them stops the others."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
+
+from ..broker.amqp.connecting import BROKER_LOST
+from ..broker.jobs.consumer import Consumer
+from ..job_store import answers, dispatch, relays, routes
+from ..job_store import waiting as store
+from ..job_store.waiting import FINISHED
+from .cancelled import Cancelled
+from .database import Database, is_lost
+from .lateness import Lateness
+from .replies import Replies
+
+_logger = logging.getLogger(__name__)
+SECONDS = 1.0  # between two runs of a step
+WAITING_SECONDS = 30.0  # between two looks at all jobs that wait for others
+AWAY_SECONDS = 10.0  # between two looks at jobs whose services are away
+FROZEN_SECONDS = 10.0  # between two looks for frozen relays
+LONGEST_PAUSE = 60.0  # s, after a step has failed several times
+MOST_PROGRESS = 1_000  # jobs whose progress is written at a time
+
+
+@dataclass
+class Step:
+    """Something done every so many seconds; after an error, less and less often."""
+
+    name: str
+    action: Callable[[], None]
+    seconds: float = SECONDS
+    next_at: float = 0.0
+    pause: float = 0.0
+
+    def run(self, now: float) -> None:
+        """Do it if it is time.
+
+        :raises Exception: the database or the broker is lost
+        """
+        if now < self.next_at:
+            return
+        self.next_at = now + self.seconds
+        try:
+            self.action()
+            self.pause = 0.0
+        except CONFLICTS as error:
+            _logger.info("%s waits: %s", self.name, error)
+        except Exception as error:
+            if is_lost(error) or isinstance(error, BROKER_LOST):
+                raise
+            self.pause = min(LONGEST_PAUSE, max(self.seconds, 2 * self.pause))
+            self.next_at = now + self.pause
+            _logger.warning("%s failed, and waits %g s", self.name, self.pause, exc_info=True)
+
+
+class Waiting:
+    """Makes jobs ready whose predecessors are done, and fails those whose predecessors failed."""
+
+    def __init__(self, database: Database, replies: Replies) -> None:
+        self._database, self._replies = database, replies
+        self._finished: set[int] = set()
+        self._after = 0  # where the look at all goes on
+        self._all_at = 0.0
+
+    def hear(self, payloads: set[str]) -> None:
+        """Take the notifications of jobs that have finished."""
+        for payload in payloads:
+            kind, _, ids = payload.partition(":")
+            if kind == FINISHED:
+                self._finished.update(int(each) for each in ids.split(",") if each)
+                if not ids:  # too many to name
+                    self._all_at = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        """Whether jobs have finished for which others may wait."""
+        return bool(self._finished)
+
+    def turn(self) -> None:
+        """Look at those that wait for what has finished, and at some of all."""
+        finished, self._finished = self._finished, set()
+        with self._database.rows() as cr:
+            waiting = set(store.waiting_for(cr, finished)) if finished else set()
+            if time.monotonic() > self._all_at:
+                found = store.waiting_after(cr, self._after)
+                waiting.update(found)
+                self._after = found[-1] if found else 0
+                if not found:
+                    self._all_at = time.monotonic() + WAITING_SECONDS
+            lost = []
+            if waiting:
+                store.release_waiting(cr, waiting)
+                lost = store.after_failed(cr, waiting)
+        self._replies.give_lost(lost)
+
+
+class Clock:
+    """The steps of a relay, or of a scheduled run, in their order."""
+
+    def __init__(
+        self,
+        database: Database,
+        consumer: Consumer,
+        replies: Replies,
+        lateness: Lateness,
+        cancelled: Cancelled,
+    ) -> None:
+        self._database, self._consumer, self._replies = database, consumer, replies
+        self.waiting = Waiting(database, replies)
+        self._progress: dict[str, float] = {}
+        self._waiting_step = Step("The look at jobs that wait for others", self.waiting.turn)
+        self._steps = [
+            Step("The lease of answers in hand", self._lease),
+            Step("The look for jobs whose time has come", self._wake),
+            Step("The look for jobs that are late", lateness.turn),
+            Step("The news of cancelled jobs", cancelled.turn),
+            Step("The look for services that are away", self._fail_away, AWAY_SECONDS),
+            Step("The look for frozen relays", self._end_frozen, FROZEN_SECONDS),
+            Step("The note of progress", self._note_progress),
+            self._waiting_step,
+        ]
+
+    def turn(self) -> None:
+        """Run the steps whose time has come."""
+        now = time.monotonic()
+        if self.waiting.is_due and not self._waiting_step.pause:
+            self._waiting_step.next_at = now
+        for step in self._steps:
+            step.run(now)
+
+    def _lease(self) -> None:
+        uuids = self._replies.to_lease()
+        if uuids:
+            with self._database.rows() as cr:
+                answers.lease(cr, uuids)
+            self._replies.leased(uuids)
+
+    def _wake(self) -> None:
+        with self._database.rows() as cr:
+            dispatch.wake_due(cr)
+
+    def _fail_away(self) -> None:
+        with self._database.rows() as cr:
+            lost = routes.waited_too_long(cr)
+        self._replies.give_lost(lost)
+
+    def _end_frozen(self) -> None:
+        with self._database.rows() as cr:
+            relays.end_frozen_relays(cr)
+
+    def _note_progress(self) -> None:
+        """Write how far jobs are; what meets a lock is left to the next event."""
+        shares = dict(list(self._consumer.take_progress().items())[-MOST_PROGRESS:])
+        if shares:
+            with self._database.rows() as cr:
+                dispatch.note_progress(cr, shares)

@@ -1,0 +1,91 @@
+"""The relay's work inside an Odoo process, for a bounded time."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ..broker.amqp.connecting import BROKER_LOST
+from ..broker.amqp.errors import RpcError
+from ..broker.jobs.consumer import Consumer, reply_key
+from ..broker.jobs.publisher import Publisher
+from ..exceptions import SendingRefused
+from ..tools.configuration import broker_config
+from .cancelled import Cancelled
+from .clock import Clock
+from .database import Database
+from .identity import identity_of
+from .lateness import Lateness
+from .mover import Mover
+from .replies import Replies
+from .writers import TooManyStuck, Writers
+
+_logger = logging.getLogger(__name__)
+MAX_SENT = 1000
+STOP_SECONDS = 2.0  # for callbacks that still run
+QUIET_SECONDS = 2.0  # without a reply, after which the rest is left to the next run
+
+
+def move_for(database_name: str, seconds: float) -> None:
+    """Send what is ready and write what is answered, until nothing more comes or time is up."""
+    until = time.monotonic() + seconds
+    database = Database(database_name)
+    with contextlib.closing(database):
+        try:
+            _move(database, identity_of(database), until)
+        except SendingRefused as refusal:
+            _logger.info("Jobs wait: %s", refusal)
+
+
+def _move(database: Database, identity: str, until: float) -> None:
+    writers = Writers(database.name, limit_seconds=until - time.monotonic())
+    try:
+        with (
+            Consumer(broker_config(), identity) as consumer,
+            Publisher(broker_config(), reply_key(identity)) as publisher,
+        ):
+            replies = Replies(consumer, writers)
+            lateness = Lateness(database, consumer, replies, own=0)
+            run = Run(
+                publisher,
+                consumer,
+                Mover(database, publisher, consumer, replies, MAX_SENT),
+                replies,
+                Clock(database, consumer, replies, lateness, Cancelled(database, publisher)),
+            )
+            run.until(until, writers)
+    except (RpcError, TooManyStuck, *BROKER_LOST) as error:
+        _logger.warning("Jobs wait for the broker: %s", error)
+    finally:
+        writers.stop(STOP_SECONDS)
+
+
+@dataclass
+class Run:
+    """One run of the scheduled action."""
+
+    publisher: Publisher
+    consumer: Consumer
+    mover: Mover
+    replies: Replies
+    clock: Clock
+
+    def until(self, until: float, writers: Writers) -> None:
+        """Work until nothing has come for a while, or until this time."""
+        quiet_at = time.monotonic() + QUIET_SECONDS
+        while time.monotonic() < min(until, quiet_at):
+            self.publisher.drain()
+            self.consumer.drain()
+            settled = self.replies.turn()
+            self.clock.turn()
+            writers.watch()
+            more = self.mover.dispatch() if not self.publisher.blocked else False
+            if settled or more or self.replies.uuids():
+                quiet_at = time.monotonic() + QUIET_SECONDS
+            if not (settled or more):
+                sources: list[Any] = [self.publisher, self.consumer, writers]
+                select.select(sources, [], [], 0.1)

@@ -1,0 +1,245 @@
+"""The relay's process: moves the jobs of one database between PostgreSQL and the broker.
+
+It connects to both, and repeats this, without ever waiting for long (`Rounds.turn`):
+
+1. **Hear** what PostgreSQL notifies: new jobs, finished jobs. The session shows others that this
+   process works; one that is frozen for 30 s is taken for gone, and its sessions are ended.
+2. **Drain** the broker: confirms, replies, progress.
+3. **Replies** go to the writers, threads with sessions of their own (`writers`, `writing`). Each
+   reply comes back as written (acknowledged), dead (it names no job: a dead letter) or busy (what
+   it needs is locked: parked in the broker for 5 s). Nothing is acknowledged before its commit.
+4. **The clock** runs, once a second, each step in a guard of its own (`clock`): leases for the
+   answers that wait here, jobs whose time has come, jobs that are late (`lateness`), events
+   for cancelled jobs, services whose queue is gone (`nameko_route`), frozen relays, progress, jobs
+   that wait for others.
+5. **Dispatch** claims ready jobs, publishes them and marks them sent, in one transaction (`mover`).
+6. Where there is nothing to do, it **waits** for any of these, a second at most.
+
+The catalogue of services is kept in a thread beside this loop (`catalogue`).
+
+What happens when a step fails:
+
+- A connection is lost: all are closed, and it connects again for ever, with growing pauses. Replies
+  that were not acknowledged come again, and are dropped where they were written.
+- The database is neutralized, or was restored, copied or moved: it logs that once and waits until
+  somebody has decided (`models/nameko_database`).
+- A row, record or callback is at fault: its job fails, is parked or has a transaction of its own;
+  the others go on (`models/nameko_job_answers`).
+- A callback is slow or does not return: `writers` says what becomes of it.
+- A callback ends this process: its reply comes again; such a one is tried alone, after that was
+  noted in its row, and its job fails after five tries.
+- A step of the clock fails: it is logged and tried again, less and less often.
+- So many callbacks do not return that threads run out: the process exits with 1.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import select
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from ..broker.amqp.config import BrokerConfig
+from ..broker.jobs.consumer import Consumer, reply_key
+from ..broker.jobs.dead_requests import answering_dead_requests
+from ..broker.jobs.publisher import Publisher
+from ..exceptions import SendingRefused
+from . import watchdog
+from .cancelled import Cancelled
+from .catalogue import keeping_catalogue
+from .clock import Clock
+from .database import Database, Listener
+from .identity import identity_of
+from .lateness import Lateness
+from .mover import Mover
+from .replies import Replies
+from .writers import CALLBACK_SECONDS, Writers
+
+_logger = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0  # between two looks at the clock
+LONGEST_PAUSE = 30.0  # s between two attempts to connect
+DRAIN_SECONDS = 20.0
+REFUSED_SECONDS = 3.0  # between two looks whether somebody has said that it may send
+STOP_SECONDS = 5.0  # after that, for callbacks that still run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a relay is told.
+
+    alive_file: touched every second while it works, else it holds why it may not work;
+    callback_seconds: that a callback may take.
+    """
+
+    database: str
+    broker: BrokerConfig
+    max_sent: int
+    alive_file: Path
+    callback_seconds: float = CALLBACK_SECONDS
+
+
+class Relay:
+    """Moves the jobs of one database until it is asked to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = False
+        self._pause = 0.0
+        self._refusal = ""  # why nothing may leave the database
+        self._writers = Writers(settings.database, settings.callback_seconds)
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        watchdog.install()
+        while not self._stopping:
+            try:
+                self._serve()
+            except SendingRefused as refusal:
+                self._wait_for_somebody(str(refusal))
+            except Exception as error:
+                _logger.warning("The relay connects again: %s", error, exc_info=not expected(error))
+                self._wait_before_next()
+        self._writers.stop(STOP_SECONDS)
+        _logger.info("The relay has stopped")
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _wait_for_somebody(self, refusal: str) -> None:
+        """Say once why nothing may be sent, also to `--check`, and look again soon."""
+        if refusal != self._refusal:
+            _logger.warning("The relay waits: %s", refusal)
+        self._refusal = refusal
+        self._settings.alive_file.write_text(refusal)
+        self._wait(REFUSED_SECONDS)
+
+    def _wait_before_next(self) -> None:
+        self._pause = min(LONGEST_PAUSE, max(0.2, 2 * self._pause))
+        self._wait(self._pause * random.uniform(0.5, 1))  # noqa: S311
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def _serve(self) -> None:
+        with connections(self._settings, self._writers) as connected:
+            self._pause = 0.0
+            self._refusal = ""
+            self._settings.alive_file.write_text("")
+            _logger.info("The relay serves the database %s", self._settings.database)
+            rounds = Rounds(connected, self._writers, self._settings.alive_file)
+            while not self._stopping:
+                rounds.turn()
+            rounds.drain()
+
+
+class Connected(NamedTuple):
+    """What a relay works with while its connections hold."""
+
+    listener: Listener
+    publisher: Publisher
+    consumer: Consumer
+    mover: Mover
+    replies: Replies
+    clock: Clock
+
+
+class Rounds:
+    """The relay's loop over its connections."""
+
+    def __init__(self, connected: Connected, writers: Writers, alive_file: Path) -> None:
+        self._connected = connected
+        self._writers = writers
+        self._alive_file = alive_file
+        self._dispatch = True  # whatever happened while no relay ran
+        self._tick_at = 0.0
+
+    def turn(self) -> None:
+        """Do what there is to do, or wait for something."""
+        connected = self._connected
+        heard = connected.listener.heard()
+        self._dispatch |= bool(heard)
+        connected.clock.waiting.hear(heard)
+        self._exchange()
+        self._dispatch |= connected.replies.turn() > 0  # there is room for more
+        self._look_at_the_clock()
+        if self._dispatch and not connected.publisher.blocked:
+            self._dispatch = connected.mover.dispatch()
+        else:
+            self._wait()
+
+    def _exchange(self) -> None:
+        self._connected.publisher.drain()
+        self._connected.consumer.drain()
+        if self._connected.consumer.cancelled:
+            raise ConnectionError("the queue of the replies was deleted")
+
+    def _look_at_the_clock(self) -> None:
+        now = time.monotonic()
+        if now > self._tick_at or self._connected.clock.waiting.is_due:
+            self._tick_at = now + IDLE_SECONDS
+            self._alive_file.touch()
+            self._connected.clock.turn()
+            self._writers.watch()
+            self._dispatch = True
+
+    def _wait(self) -> None:
+        listener, publisher, consumer, *_ = self._connected
+        sources: list[Any] = [listener, publisher, self._writers]
+        if not consumer.is_full:
+            sources.append(consumer)
+        if not (consumer.waiting and self._writers.has_room):
+            select.select(sources, [], [], IDLE_SECONDS)
+
+    def drain(self) -> None:
+        """Write the replies that were taken from the broker."""
+        until = time.monotonic() + DRAIN_SECONDS
+        replies = self._connected.replies
+        while replies.uuids() and time.monotonic() < until:
+            self._connected.consumer.drain()
+            self._writers.watch()
+            if not replies.turn():
+                select.select([self._writers], [], [], 0.1)
+
+
+@contextmanager
+def connections(settings: Settings, writers: Writers) -> Iterator[Connected]:
+    """Open everything a relay needs, and close it."""
+    database = Database(settings.database)
+    with ExitStack() as stack:
+        stack.callback(database.close)
+        identity = identity_of(database)
+        listener = Listener(settings.database)
+        stack.callback(listener.close)
+        consumer = Consumer(settings.broker, identity)
+        stack.callback(consumer.close)
+        publisher = Publisher(settings.broker, reply_key(identity))
+        stack.callback(publisher.close)
+        stack.enter_context(keeping_catalogue(settings.database, settings.broker, identity))
+        stack.enter_context(answering_dead_requests(settings.broker))
+        replies = Replies(consumer, writers)
+        mover = Mover(database, publisher, consumer, replies, settings.max_sent)
+        lateness = Lateness(database, consumer, replies)
+        cancelled = Cancelled(database, publisher)
+        clock = Clock(database, consumer, replies, lateness, cancelled)
+        yield Connected(listener, publisher, consumer, mover, replies, clock)
+
+
+def expected(error: Exception) -> bool:
+    """Tell whether an error is one of the outages that a relay lives with."""
+    from ..broker.amqp.connecting import BROKER_LOST  # noqa: PLC0415
+    from ..broker.amqp.errors import RpcError  # noqa: PLC0415
+    from ..exceptions import NamekoError  # noqa: PLC0415
+    from .database import DATABASE_LOST  # noqa: PLC0415
+
+    return isinstance(error, (RpcError, NamekoError, *BROKER_LOST, *DATABASE_LOST))

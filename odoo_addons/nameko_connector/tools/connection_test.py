@@ -1,0 +1,161 @@
+"""Whether the broker can be used, and if not, why: in words for who sets it up."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ..broker.amqp import errors
+from ..broker.amqp.config import BrokerConfig
+
+Translate = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a test; `is_good`: calls would find a service."""
+
+    is_good: bool
+    text: str
+
+
+def try_broker(config: BrokerConfig, services: Iterable[str], _: Translate) -> Verdict:
+    """Connect and send as a call does, and see which of these services run."""
+    from ..broker.rpc.trying import running_services  # noqa: PLC0415  loads amqp
+
+    try:
+        found = running_services(config, services)
+    except errors.RpcError as error:
+        return Verdict(False, f"{_reason(error, config, _)}\n{error}")
+    running = ", ".join(f"{name} ({count})" for name, count in found.items() if count)
+    if not running:
+        return Verdict(False, _no_service(config, _))
+    return Verdict(
+        True,
+        _(
+            "The broker at %(address)s takes requests. Running services, with their number of "
+            "instances: %(services)s.",
+            address=config.address,
+            services=running,
+        ),
+    )
+
+
+def _reason(error: errors.RpcError, config: BrokerConfig, _: Translate) -> str:
+    for kind, reason in _REASONS.items():
+        if isinstance(error, kind):
+            return reason(config, _)
+    return _("The broker takes connections, but not requests.")
+
+
+def _no_service(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The broker at %(address)s takes requests, but none of the known services is running. "
+        "Start the services, with this broker's address.",
+        address=config.address,
+    )
+
+
+def _host_unknown(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The host “%(host)s” is not known. Is the name right, and does this machine's name "
+        "server know it?",
+        host=config.host,
+    )
+
+
+def _nothing_listens(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The host “%(host)s” takes no connections on port %(port)s. Does RabbitMQ run there, "
+        "and is the port right?",
+        host=config.host,
+        port=config.port,
+    )
+
+
+def _no_answer(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "Host “%(host)s”, port %(port)s does not answer in time. Is a firewall between, the "
+        "address wrong, or the broker overloaded?",
+        host=config.host,
+        port=config.port,
+    )
+
+
+def _handshake_failed(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "What listens on “%(host)s”, port %(port)s does not speak as RabbitMQ without TLS does. "
+        "Is it the port of another program, or the one for TLS (then amqps:// is needed)?",
+        host=config.host,
+        port=config.port,
+    )
+
+
+def _tls_failed(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "TLS with “%(host)s”, port %(port)s fails. Is it the port for TLS, and does the broker "
+        "ask for a client certificate (cert_file, key_file)?",
+        host=config.host,
+        port=config.port,
+    )
+
+
+def _not_trusted(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The certificate of “%(host)s” is not trusted: it has expired, is for another name, or "
+        "signed by an authority that this machine does not know (ca_file).",
+        host=config.host,
+    )
+
+
+def _login_refused(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The broker refuses the login of the user “%(user)s”. Are user and password right?",
+        user=config.user,
+    )
+
+
+def _host_missing(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The broker has no virtual host “%(virtual_host)s”. Create it, or correct the end of "
+        "the address.",
+        virtual_host=config.virtual_host,
+    )
+
+
+def _host_refused(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The user “%(user)s” may not use the virtual host “%(virtual_host)s”. Give it "
+        "permissions there.",
+        user=config.user,
+        virtual_host=config.virtual_host,
+    )
+
+
+def _permission_refused(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "The user “%(user)s” lacks permissions in the virtual host “%(virtual_host)s”: it must "
+        "configure, write and read exchanges and queues.",
+        user=config.user,
+        virtual_host=config.virtual_host,
+    )
+
+
+def _unreachable(config: BrokerConfig, _: Translate) -> str:
+    return _(
+        "Host “%(host)s”, port %(port)s cannot be reached.", host=config.host, port=config.port
+    )
+
+
+# The first class that fits counts: a subclass stands before its base.
+_REASONS: dict[type[errors.RpcError], Callable[[BrokerConfig, Translate], str]] = {
+    errors.HostUnknown: _host_unknown,
+    errors.NothingListens: _nothing_listens,
+    errors.NoAnswer: _no_answer,
+    errors.HandshakeFailed: _handshake_failed,
+    errors.CertificateNotTrusted: _not_trusted,
+    errors.TlsFailed: _tls_failed,
+    errors.LoginRefused: _login_refused,
+    errors.VirtualHostMissing: _host_missing,
+    errors.VirtualHostRefused: _host_refused,
+    errors.PermissionRefused: _permission_refused,
+    errors.BrokerUnreachable: _unreachable,
+}

@@ -1,0 +1,90 @@
+"""What expressions may use of the modules datetime, dateutil and time."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dateutil import parser, relativedelta  # type: ignore[import-untyped]
+
+from .budget import TEXTS, TooMuch, check_widths
+
+Function = Callable[..., Any]
+MOST_FORMAT = 200  # characters of a format of dates, or of a date that is read
+DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+
+class Names:
+    """A module or a class: what of it may be used, and how it is called."""
+
+    def __init__(self, names: Mapping[str, Any], call: Function | None = None) -> None:
+        self.names = names
+        self._call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._call is None:
+            raise TypeError("a module cannot be called")
+        return self._call(*args, **kwargs)
+
+
+def short(function: Function) -> Function:
+    """Limit the texts that go into a function: reading dates, and formats of dates."""
+
+    def limited(*args: Any, **kwargs: Any) -> Any:
+        for text in (*args, *kwargs.values()):
+            if isinstance(text, TEXTS) and len(text) > MOST_FORMAT:
+                raise TooMuch(f"a format or date has more than {MOST_FORMAT} characters")
+            if isinstance(text, str) and "%" in text:
+                check_widths(text)
+        return function(*args, **kwargs)
+
+    return limited
+
+
+def _class(kind: type, *names: str) -> Names:
+    found = {name: getattr(kind, name) for name in names}
+    limited = {name: short(each) if callable(each) else each for name, each in found.items()}
+    return Names(limited, kind)
+
+
+MODULES: dict[str, Names] = {
+    "datetime": Names(
+        {
+            "datetime": _class(
+                datetime.datetime, "now", "today", "utcnow", "combine", "strptime",
+                "fromisoformat", "fromtimestamp", "utcfromtimestamp", "min", "max",
+            ),
+            "date": _class(
+                datetime.date,
+                "today",
+                "fromisoformat",
+                "fromtimestamp",
+                "fromordinal",
+                "min",
+                "max",
+            ),
+            "time": _class(datetime.time, "fromisoformat", "min", "max"),
+            "timedelta": _class(datetime.timedelta),
+            "timezone": _class(datetime.timezone, "utc"),
+        }
+    ),
+    "dateutil": Names(
+        {
+            "relativedelta": Names(
+                {
+                    "relativedelta": _class(relativedelta.relativedelta),
+                    **{day: getattr(relativedelta, day) for day in DAYS},
+                }
+            ),
+            "parser": Names(
+                {
+                    "parse": short(parser.parse),
+                    "isoparse": short(parser.isoparse),
+                }
+            ),
+        }
+    ),
+    "time": Names({"time": time.time, "strftime": short(time.strftime)}),
+}  # fmt: skip

@@ -1,0 +1,237 @@
+"""What `call`, `call_many` and `delay` are given: each value is checked here, and nowhere else.
+
+A wrong one is a mistake in the code that asks. Its developer reads the name, the value and what to
+give instead. None and False, which Odoo's empty fields hold, count as not given; a text where
+several are meant counts as the one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from datetime import datetime, timezone
+from typing import Any, TypeVar, get_args
+
+from odoo import models
+
+from ..broker.amqp.request import Request
+from ..exceptions import InvalidCall, InvalidJob
+from .fields import MOST
+from .job_request import JobOptions, JobRequest, ResultsAs
+from .parameters import MOST_DELAY
+from .texts import clean, shorten
+
+MOST_CALL = 1_000_000  # s that a call may wait: RabbitMQ and sockets take milliseconds of 32 bits
+MOST_KEY = 500  # characters of an identity key: an entry of an index has 2,700 bytes at most
+TEXTS = ("result_field", "on_result", "on_error", "identity_key", "retry_on")  # "": not given
+
+Asked = TypeVar("Asked", Request, JobRequest)
+
+
+class _Wrong(Exception):
+    """A value that cannot be; the message names it and says what to give."""
+
+
+def checked_timeout(request: Request | None, timeout: Any) -> float | None:
+    """Return the seconds of a call, None where none are given; raise InvalidCall."""
+    with _refusing(InvalidCall, request):
+        return None if _is_empty(timeout) else _seconds("timeout", timeout, MOST_CALL)
+
+
+def checked_call(request: Any) -> Request:
+    """Return a call that can be encoded; raise InvalidCall."""
+    with _refusing(InvalidCall, request):
+        return _with_arguments(_instance("the request", request, Request))
+
+
+def checked_job(request: Any) -> JobRequest:
+    """Return a job's request whose options can be kept; raise InvalidJob."""
+    with _refusing(InvalidJob, request):
+        request = _with_arguments(_instance("the request", request, JobRequest))
+        options = _instance("options", request.options, JobOptions)
+        return replace(request, options=_checked_options(options))
+
+
+def checked_list(requests: Any, kind: type[Request] | type[JobRequest]) -> list[Any]:
+    """Return requests as a list, each still to be checked; raise InvalidCall or InvalidJob."""
+    if isinstance(requests, str | Mapping) or not isinstance(requests, Iterable):
+        wrong = InvalidJob if kind is JobRequest else InvalidCall
+        raise wrong(f"requests is {shorten(requests)}; give a list of {kind.__name__} objects.")
+    return list(requests)
+
+
+@contextmanager
+def _refusing(kind: type[InvalidCall], request: object) -> Iterator[None]:
+    try:
+        yield
+    except _Wrong as wrong:
+        named = f"{request}: " if isinstance(request, Request | JobRequest) else ""
+        raise kind(f"{named}{wrong}") from None
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False
+
+
+def _instance(name: str, value: Any, kind: type[Any]) -> Any:
+    if not isinstance(value, kind):
+        raise _Wrong(f"{name} is {shorten(value)}; give a {kind.__name__}.")
+    return value
+
+
+def _with_arguments(request: Asked) -> Asked:
+    _text("service", request.service)
+    _text("method", request.method)
+    args, kwargs = request.args, request.kwargs
+    if isinstance(args, str):
+        args = (args,)
+    if not isinstance(args, list | tuple):
+        raise _Wrong(f"args is {shorten(args)}; give a list or a tuple.")
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise _Wrong(f"kwargs is {shorten(kwargs)}; give a dictionary whose keys are texts.")
+    return request if args is request.args else replace(request, args=args)
+
+
+def _checked_options(options: JobOptions) -> JobOptions:
+    given = {field.name: getattr(options, field.name) for field in fields(JobOptions)}
+    return JobOptions(
+        **{
+            name: CHECKS[name](name, value)
+            for name, value in given.items()
+            if not _is_empty(value) and not (name in TEXTS and value == "")
+        }
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Wrong(f"{name} is {shorten(value)}; give a text.")
+    if clean(value) != value:
+        raise _Wrong(
+            f"{name} is {shorten(value)}, with characters that PostgreSQL's texts cannot hold; "
+            "leave them out."
+        )
+    return value
+
+
+def _key(name: str, value: Any) -> str:
+    if len(_text(name, value)) > MOST_KEY:
+        raise _Wrong(
+            f"{name} has {len(value):,} characters; give {MOST_KEY} at most, such as a hash."
+        )
+    return str(value)
+
+
+def _seconds(name: str, value: Any, most: float = MOST) -> float:
+    if not _is_number(value) or not 0 < value <= most:
+        raise _Wrong(
+            f"{name} is {shorten(value)}; give a number of seconds above 0 and at most {most:,}."
+        )
+    return float(value)
+
+
+def _whole(least: int) -> Callable[[str, Any], int]:
+    def check(name: str, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
+            raise _Wrong(
+                f"{name} is {shorten(value)}; give a whole number from {least:,} to {MOST:,}."
+            )
+        return value
+
+    return check
+
+
+def _moment(name: str, value: Any) -> datetime:
+    """Take a time without zone as UTC, as Odoo's are."""
+    if not isinstance(value, datetime):
+        raise _Wrong(f"{name} is {shorten(value)}; give a datetime in UTC.")
+    if value.tzinfo is None:
+        return value
+    try:
+        return value.astimezone(timezone.utc).replace(tzinfo=None)
+    except OverflowError:
+        raise _Wrong(f"{name} is {shorten(value)}, which is not in the years of UTC.") from None
+
+
+def _delays(name: str, value: Any) -> list[float]:
+    if not isinstance(value, list | tuple) or not all(
+        _is_number(delay) and 0 <= delay <= MOST_DELAY for delay in value
+    ):
+        raise _Wrong(
+            f"{name} is {shorten(value)}; give a list of seconds, each from 0 to {MOST_DELAY:,}."
+        )
+    return list(value)
+
+
+def _names(name: str, value: Any) -> list[str]:
+    """Take the names of exceptions; a text is one of them."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple | set | frozenset) or not all(map(_is_name, names)):
+        raise _Wrong(
+            f"{name} is {shorten(value)}; give a list of names of exceptions as texts, such as "
+            '["ValueError"], or "*".'
+        )
+    return [_text(name, each) for each in names]
+
+
+def _results_as(name: str, value: Any) -> Any:
+    if value not in get_args(ResultsAs):
+        raise _Wrong(f"{name} is {shorten(value)}; give one of {', '.join(get_args(ResultsAs))}.")
+    return value
+
+
+def _record(name: str, value: Any) -> models.BaseModel | None:
+    if not isinstance(value, models.BaseModel) or len(value) > 1:
+        raise _Wrong(f"{name} is {shorten(value)}; give one record.")
+    return _saved(name, value) or None
+
+
+def _jobs(name: str, value: Any) -> models.BaseModel:
+    if not isinstance(value, models.BaseModel) or value._name != "nameko.job":
+        raise _Wrong(f"{name} is {shorten(value)}; give records of nameko.job.")
+    return _saved(name, value)
+
+
+def _saved(name: str, records: models.BaseModel) -> models.BaseModel:
+    if not are_saved(records):
+        raise _Wrong(f"{name} is {shorten(records)}, which is not saved; save it first.")
+    return records
+
+
+def are_saved(records: models.BaseModel) -> bool:
+    """Tell whether each can be a row of a table: one that is being entered has no number yet."""
+    return all(type(each) is int and 0 < each <= MOST for each in records._ids)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and "," not in value and value == value.strip()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
+
+
+CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "record": _record,
+    "result_field": _text,
+    "on_result": _text,
+    "on_error": _text,
+    "priority": _whole(-MOST),
+    "eta": _moment,
+    "identity_key": _key,
+    "timeout": _seconds,
+    "max_attempts": _whole(1),
+    "retry_delays": _delays,
+    "retry_on": _names,
+    "after": _jobs,
+    "results_as": _results_as,
+}

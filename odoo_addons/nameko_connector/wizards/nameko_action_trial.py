@@ -1,0 +1,113 @@
+"""Trying a server action on a record: the service is really called, and nothing is written."""
+
+import time
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..broker.amqp.request import Request
+from ..models.ir_actions_server_run import shown
+from ..tools.texts import clean
+
+
+class NamekoActionTrial(models.TransientModel):
+    _name = "nameko.action.trial"
+    _description = "Try a Nameko Call"
+
+    action_id = fields.Many2one(
+        "ir.actions.server", required=True, readonly=True, ondelete="cascade"
+    )
+    model_id = fields.Many2one(related="action_id.model_id")
+    record_ref = fields.Reference(
+        selection="_selection_model",
+        string="Record",
+        help="Empty: a call without a record.",
+    )
+    request = fields.Text(readonly=True)
+    answer = fields.Text(readonly=True)
+    written = fields.Text("Would Be Written", readonly=True)
+    error = fields.Text(readonly=True)
+    milliseconds = fields.Float("Time (ms)", digits=(16, 2), readonly=True)
+
+    @api.model
+    def _selection_model(self) -> list[tuple[str, str]]:
+        models_ = self.env["ir.model"].sudo().search([("transient", "=", False)])
+        return [(model.model, model.name) for model in models_]
+
+    def action_try(self) -> dict[str, Any]:
+        """Call the service now, whenever the action would, and show what came of it."""
+        self.ensure_one()
+        self.write(dict.fromkeys(("request", "answer", "written", "error", "milliseconds"), False))
+        try:
+            self._try()
+        except UserError as error:
+            self.error = clean(str(error))
+        return self._shown_again()
+
+    def _try(self) -> None:
+        self.action_id.check_access("read")
+        action, target = self.action_id.sudo(), self._target()
+        action._nameko_check_access(target)
+        (request,) = action._nameko_requests([target]).values()
+        if isinstance(request, Exception):
+            raise request
+        self.request = clean(_shown_request(request))
+        answer = self._timed_answer(request)
+        self.answer = clean(shown(answer))
+        self.written = clean(self._would_be_written(action._nameko_value(target, answer)))
+
+    def _target(self) -> models.BaseModel:
+        """Give the record with this user's rights, as the action has it when it runs."""
+        model = self.env[self.sudo().model_id.model]
+        if not self.record_ref:
+            return model
+        if self.record_ref._name != model._name:
+            raise UserError(self.env._("Choose a record of the action's model."))
+        return self.record_ref
+
+    def _timed_answer(self, request: Request) -> Any:
+        started = time.perf_counter()
+        rpc, timeout = self.env["nameko.rpc"], self.sudo().action_id.nameko_timeout or None
+        (answer,) = rpc.call_many([request], timeout=timeout)
+        self.milliseconds = (time.perf_counter() - started) * 1000
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _would_be_written(self, value: Any) -> str:
+        action = self.sudo().action_id
+        if action.nameko_result_kind == "field":
+            return f"{action.nameko_result_field_id.field_description}: {value}"
+        kind = action._fields["nameko_result_kind"]
+        label = dict(kind._description_selection(self.env))[action.nameko_result_kind]
+        return f"{label}: {shown(value)}" if action.nameko_result_kind == "chatter" else label
+
+    def _shown_again(self) -> dict[str, Any]:
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Try It"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+            "target": "new",
+        }
+
+
+class IrActionsServer(models.Model):
+    _inherit = "ir.actions.server"
+
+    def action_nameko_try(self) -> dict[str, Any]:
+        """Open the trial, on some record of the model."""
+        self.ensure_one()
+        self.check_access("read")
+        record = self.env[self.sudo().model_id.model].search([], limit=1)
+        trial = self.env["nameko.action.trial"].create(
+            {"action_id": self.id, "record_ref": record and f"{record._name},{record.id}"}
+        )
+        return trial._shown_again()
+
+
+def _shown_request(request: Request) -> str:
+    arguments = {"args": list(request.args), "kwargs": dict(request.kwargs)}
+    return f"{request}\n{shown(arguments)}"

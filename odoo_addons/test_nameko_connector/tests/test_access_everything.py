@@ -1,0 +1,282 @@
+"""Each model, method, button, action and route of the addon, tried as each kind of user.
+
+What exists is found by introspection, what is expected stands in access_table.py: whatever is new
+must be put there first.
+"""
+
+import inspect
+from unittest.mock import patch
+
+from lxml import etree
+
+from odoo import http
+from odoo.addons.nameko_compute.tests.common import ComputationCase
+from odoo.addons.nameko_connector.models.nameko_job import NamekoJob
+from odoo.addons.nameko_connector.tests.common import MANAGER, USER
+from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
+from odoo.exceptions import AccessError, UserError
+from odoo.service.model import call_kw, get_public_method
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from . import access_table as table
+
+ADDONS = ("nameko_connector", "nameko_compute")
+PACKAGES = tuple(
+    f"odoo.addons.{addon}.{room}" for addon in ADDONS for room in ("models", "wizards")
+)
+GROUPS = {
+    table.PUBLIC: ("base.group_public",),
+    table.PORTAL: ("base.group_portal",),
+    table.INTERNAL: ("base.group_user",),
+    table.USER: (USER,),
+    table.OWNER: (USER,),
+    table.MANAGER: (MANAGER,),
+    table.STRANGER: (MANAGER,),
+}
+ANSWERS = {"compute.method": 3, "compute.compute": 3, "compute.map": [3]}
+
+
+def is_ours(something):
+    return something.__module__.startswith(PACKAGES)
+
+
+class EverythingCase(ComputationCase):
+    def setUp(self):
+        super().setUp()
+        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
+        self.users = {
+            role: self.new_user(
+                f"everything_{role}", *groups, company=elsewhere if role == "stranger" else None
+            )
+            for role, groups in GROUPS.items()
+        }
+        self.records = self.everything()
+        self.env.flush_all()
+
+    def everything(self):
+        """One record of each model, with what it needs."""
+        computation = self.of("nameko.compute", "owner").create({"value": 1, "other": 2})
+        job = computation.env["nameko.rpc"].delay("compute", "method", 1, 2, record=computation)
+        service = self.env["nameko.service"].create({"name": "everything"})
+        action = self.action()
+        return {
+            "nameko.compute": computation,
+            "nameko.job": job,
+            "nameko.job.reschedule": self.of("nameko.job.reschedule", "manager").create(
+                {"job_ids": [(6, 0, job.ids)]}
+            ),
+            "nameko.service": service,
+            "nameko.instance": self.env["nameko.instance"].create({"uuid": "x", "host": "x"}),
+            "nameko.route": self.env["nameko.route"].create({"service": "everything"}),
+            "nameko.method": self.env["nameko.method"].create(
+                {"service": service.name, "service_id": service.id, "name": "quote"}
+            ),
+            "nameko.action.parameter": action.nameko_parameter_ids,
+            "nameko.action.trial": self.of("nameko.action.trial", "manager").create(
+                {"action_id": action.id}
+            ),
+            "ir.actions.server": action,
+            "ir.cron": self.env["ir.cron"].create(
+                {"ir_actions_server_id": self.action().id, "interval_number": 1}
+            ),
+            "res.config.settings": self.env["res.config.settings"].create({}),
+        }
+
+    def action(self):
+        return self.env["ir.actions.server"].create(
+            {
+                "name": "Everything",
+                "model_id": self.env["ir.model"]._get_id("nameko.compute"),
+                "state": "nameko",
+                "nameko_service": "compute",
+                "nameko_method": "method",
+                "nameko_result_kind": "nothing",
+                "nameko_parameter_ids": [(0, 0, {"name": "value", "value": "1"})],
+            }
+        )
+
+    def of(self, model, role):
+        return self.env[model].with_user(self.users[role])
+
+    def is_allowed(self, attempt):
+        """Try; what is refused asks no service. Whatever it did is undone."""
+        savepoint = self.env.cr.savepoint()
+        self.env.invalidate_all()  # the cache knows no rights
+        try:
+            with answered_calls(ANSWERS) as requests, mute_logger("odoo.addons.base.models"):
+                attempt()
+                self.env.flush_all()
+        except AccessError:
+            self.assertEqual(requests, [])
+            return False
+        except UserError:
+            return True  # it was let in, and told what is wrong
+        finally:
+            savepoint.close(rollback=True)
+            self.env.invalidate_all()
+        return True
+
+    def check(self, allowed, what, attempt_as):
+        for role in table.ROLES:
+            with self.subTest(role=role, what=what):
+                self.assertEqual(self.is_allowed(lambda: attempt_as(role)), role in allowed)  # noqa: B023
+
+    def call(self, role, model, method, *args):
+        """Call as /web/dataset/call_kw and /json/2 do."""
+        records = self.of(model, role)
+        is_of_the_model = getattr(getattr(type(records), method), "_api_model", False)
+        ids = () if is_of_the_model else (self.records[model].ids,)
+        return call_kw(records, method, [*ids, *args], {})
+
+
+@tagged("post_install", "-at_install")
+class TestEverythingIsInTheTable(EverythingCase):
+    def models(self):
+        return {
+            name
+            for name in self.env.registry
+            if self.env[name]._original_module in ADDONS and not name.startswith("nameko_c")
+        }
+
+    def methods(self):
+        """Every method of the addons that can be called over the web, on each of its models."""
+        found = set()
+        for model in self.env.registry:
+            records = self.env[model]
+            if records._abstract and model not in self.models():
+                continue
+            for definition in filter(is_ours, type(records).__mro__):
+                for name, value in vars(definition).items():
+                    if inspect.isfunction(value) and self.is_public(records, name):
+                        found.add((model, name))
+        return found
+
+    def is_public(self, records, name):
+        try:
+            get_public_method(records, name)
+        except AccessError:
+            return False
+        return True
+
+    def data(self, model):
+        return self.env["ir.model.data"].search([("module", "in", ADDONS), ("model", "=", model)])
+
+    def test_models(self):
+        self.assertEqual(self.models(), {*table.MODELS, *table.ABSTRACT})
+
+    def test_methods(self):
+        known = {(model, name) for model, name in self.methods() if name in table.OVERRIDES}
+        expected = {key for key in table.METHODS if key != ("ir.actions.server", "run")}
+        abstract = {("nameko.job.mixin", "action_nameko_jobs")}
+        self.assertEqual(self.methods() - known, expected | abstract)
+
+    def test_new_method_is_noticed(self):
+        before = self.methods()
+        with patch.object(NamekoJob, "action_new", lambda self: None, create=True):
+            self.assertEqual(self.methods() - before, {("nameko.job", "action_new")})
+
+    def test_buttons(self):
+        """Of type object; the others open or run an action, which the next test knows."""
+        found = set()
+        for view in self.env["ir.ui.view"].browse(self.data("ir.ui.view").mapped("res_id")):
+            for button in etree.fromstring(view.arch).iter("button"):
+                if button.get("type") == "object":
+                    found.add((view.model, button.get("name")))
+        self.assertEqual(found - {*table.METHODS}, table.BUTTONS_OF_ODOO & found)
+
+    def test_actions(self):
+        names = set(self.data("ir.actions.server").mapped("name"))
+        crons = set(self.data("ir.cron").mapped("name"))
+        of_crons = {f"{name}_ir_actions_server" for name in crons}
+        self.assertEqual(names - of_crons, set(table.SERVER_ACTIONS))
+        self.assertEqual(crons, set(table.SCHEDULED_ACTIONS))
+        windows = self.data("ir.actions.act_window").mapped("res_id")
+        shown = set(self.env["ir.actions.act_window"].browse(windows).mapped("res_model"))
+        self.assertLessEqual(shown, {*table.MODELS, "ir.actions.server", "res.config.settings"})
+        self.assertFalse(self.data("ir.actions.client") + self.data("ir.actions.report"))
+
+    def test_controllers(self):
+        ours = [
+            each for addon in ADDONS for each in http.Controller.children_classes.get(addon, ())
+        ]
+        self.assertEqual({controller.__name__ for controller in ours}, table.CONTROLLERS)
+
+
+@tagged("post_install", "-at_install")
+class TestEverythingIsTried(EverythingCase):
+    def test_records(self):
+        for model, rights in table.MODELS.items():
+            written = dict(rights.written)
+            for name, allowed, args in (
+                ("read", rights.read, (["display_name"],)),
+                ("write", rights.write, (written,)),
+                ("unlink", rights.unlink, ()),
+            ):
+                self.check(
+                    allowed,
+                    f"{model}.{name}",
+                    lambda role: self.call(role, model, name, *args),  # noqa: B023
+                )
+
+    def test_creation(self):
+        action = self.records["ir.actions.server"].id
+        for model, rights in table.MODELS.items():
+            values = {**rights.created}
+            if "action_id" in values:
+                values["action_id"] = action
+            self.check(
+                rights.create,
+                f"{model}.create",
+                lambda role: call_kw(self.of(model, role), "create", [[values]], {}),  # noqa: B023
+            )
+
+    def test_actions_of_services_are_designed_by_managers(self):
+        values = {"name": "Mine", "model_id": self.records["ir.actions.server"].model_id.id,
+                  "state": "nameko", "nameko_service": "compute", "nameko_method": "method",
+                  "nameko_result_kind": "nothing"}  # fmt: skip
+        for name, args in (("write", ({"name": "Mine"},)), ("unlink", ())):
+            self.check(
+                table.MANAGERS,
+                name,
+                lambda role: self.call(role, "ir.actions.server", name, *args),  # noqa: B023
+            )
+        self.check(
+            table.MANAGERS,
+            "create",
+            lambda role: call_kw(self.of("ir.actions.server", role), "create", [[values]], {}),
+        )
+
+    def test_methods(self):
+        for (model, name), allowed in table.METHODS.items():
+            args = table.ARGUMENTS.get((model, name), ())
+            self.check(
+                allowed,
+                f"{model}.{name}",
+                lambda role: self.call(role, model, name, *args),  # noqa: B023
+            )
+
+    def ref_of(self, name):
+        """Return the record that one of the addons calls so."""
+        found = (self.env.ref(f"{addon}.{name}", raise_if_not_found=False) for addon in ADDONS)
+        return next(filter(None, found))
+
+    def run_action(self, role, name, **context):
+        action = self.ref_of(name).with_user(self.users[role]).sudo(False)
+        server_action = self.env["ir.actions.server"].browse(
+            action.sudo().ir_actions_server_id.id if action._name == "ir.cron" else action.id
+        )
+        return call_kw(
+            server_action.with_user(self.users[role]), "run", [server_action.ids],
+            {"context": context},
+        )  # fmt: skip
+
+    def test_server_actions(self):
+        for name, allowed in table.SERVER_ACTIONS.items():
+            model = self.ref_of(name).model_id.model
+            context = {"active_model": model, "active_ids": self.records[model].ids}
+            self.check(allowed, name, lambda role: self.run_action(role, name, **context))  # noqa: B023
+
+    def test_scheduled_actions(self):
+        for name, allowed in table.SCHEDULED_ACTIONS.items():
+            self.check(allowed, name, lambda role: self.run_action(role, name))  # noqa: B023
