@@ -28,7 +28,7 @@ class NamekoJob(models.Model):
         readonly=True,
         ondelete="set null",
         index="btree_not_null",
-        help="Sees to the result.",
+        help="The server action that asked for this job and takes its result.",
     )
 
     def _failed(self, answer: Answer, problem: Exception) -> Finish:
