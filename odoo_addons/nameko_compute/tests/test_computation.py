@@ -25,7 +25,7 @@ class TestButtons(ComputationCase):
 
     def test_sum_button_leaves_other_operations_alone(self):
         computation = self.computation(10, 5, operation="div")
-        with self.assertRaisesRegex(UserError, "not Sum"):
+        with self.assertRaisesRegex(UserError, "not “Sum”"):
             computation.action_suma()
         self.assertEqual((computation.operation, computation.state), ("div", "draft"))
 
@@ -37,7 +37,7 @@ class TestButtons(ComputationCase):
         message = (sums + quotient + queued).action_suma()["params"]["message"]
         self.assertEqual(sums.mapped("result"), [3, 7])
         self.assertEqual((quotient.state, queued.state), ("draft", "queued"))
-        self.assertRegex(message, "2 computed, 0 failed.\n1 skipped: .*\n1 skipped: .*not Sum")
+        self.assertRegex(message, "2 computed, 0 failed.\n1 skipped: .*\n1 skipped: .*not “Sum”")
 
     def test_result_of_other_operands_is_dropped(self):
         for change in ({"value": 50}, {"other": 0}, {"operation": "mul"}):

@@ -6,6 +6,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
+from .common import WithComputations
+
 ONLY_THE_CODE = {
     "state": "done",
     "result": 42,
@@ -69,7 +71,7 @@ class TestOnlyTheCodeWrites(AccessCase):
 
 
 @tagged("post_install", "-at_install")
-class TestWhoseAnswerCounts(AccessCase):
+class TestWhoseAnswerCounts(WithComputations, AccessCase):
     def setUp(self):
         super().setUp()
         self.record = self.computation(40, 2)

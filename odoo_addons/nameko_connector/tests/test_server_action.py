@@ -110,7 +110,7 @@ class TestDesign(ActionCase):
 
     def test_typed_names_must_be_those_chosen(self):
         parameters = {"name": ("'a'", "positional"), "currency": ("'EUR'", "keyword")}
-        with self.assertRaisesRegex(ValidationError, "pricing.other was typed"):
+        with self.assertRaisesRegex(ValidationError, "pricing.other is typed"):
             self.chosen(parameters, nameko_method="other")
 
     def test_what_cannot_be_is_refused_when_saved(self):

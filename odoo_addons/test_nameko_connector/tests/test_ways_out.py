@@ -80,7 +80,7 @@ class TestWaysOut(WaysOutCase):
         self.assertEqual(found, DOORS)
 
     def test_every_way_out_is_refused(self):
-        rpc, jobs = self.env["nameko.rpc"], self.env["nameko.job"]
+        rpc, database = self.env["nameko.rpc"], self.env["nameko.database"]
         action = self.new_action()
         trial = self.env["nameko.action.trial"].create(
             {"action_id": action.id, "record_ref": f"res.partner,{self.partner.id}"}
@@ -92,7 +92,7 @@ class TestWaysOut(WaysOutCase):
             "many records": (self.computation(1, 2) + self.computation(3, 4)).action_suma,
             "a server action": lambda: self.run_on(action, self.partner),
             "Try It": trial._try,
-            "the relay and scheduled actions": jobs.database_identity,
+            "the relay and scheduled actions": database.database_identity,
         }
         for error, parameters in STATES.items():
             for name, way in ways.items():
