@@ -3,6 +3,6 @@
     "version": "19.0.1.0.0",
     "author": "Nameko Compute contributors",
     "license": "LGPL-3",
-    "depends": ["nameko_connector"],
+    "depends": ["nameko_compute"],
     "installable": True,
 }

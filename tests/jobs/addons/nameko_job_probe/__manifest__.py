@@ -5,6 +5,6 @@
     "author": "Nameko Compute contributors",
     "website": "https://github.com/nameko-compute/nameko-compute",
     "license": "LGPL-3",
-    "depends": ["nameko_connector"],
+    "depends": ["nameko_compute"],
     "data": ["security/ir.model.access.csv"],
 }
