@@ -70,7 +70,7 @@ class AsyncRpcProxy(DependencyProvider):
 
 
 class AfterReply(DependencyProvider):
-    """Gives a service `after_reply(function, *args)`, for what its caller need not wait for.
+    """Provide `after_reply(function, *args)`, for what its caller need not wait for.
 
     The function is called when the reply is out, and before the request is acknowledged: a process
     that dies in between leaves the request to another one, so nothing is forgotten.
@@ -111,7 +111,7 @@ class CurrentJob(str):
 
 
 class RequestId(DependencyProvider):
-    """Gives a service the id by which a request that is sent or delivered again is known.
+    """Provide the id by which a request that is sent or delivered again is known.
 
     See `request_id`.
     """
@@ -127,7 +127,7 @@ def request_id(worker_ctx: Any) -> str:
 
 
 class Job(DependencyProvider):
-    """Gives a service its `CurrentJob`: `self.job` is the id, `self.job.cancelled` may be asked."""
+    """Provide the `CurrentJob`: `self.job` is the id, `self.job.cancelled` may be asked."""
 
     def get_dependency(self, worker_ctx: Any) -> CurrentJob:
         return CurrentJob(str(worker_ctx.data.get("job") or worker_ctx.call_id))

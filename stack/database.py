@@ -101,7 +101,7 @@ def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def digest_of(folder: Path) -> str:
-    """Give a digest of the folder's files and their names."""
+    """Return a digest of the folder's files and their names."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if _matters(path)):
         digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())

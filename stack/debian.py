@@ -124,7 +124,7 @@ class _Apt:
         run_logged(["apt-get", *self.options, "update"], "apt-update.log")
 
     def mirror(self) -> str:
-        """Give the address from which the machine takes its own release."""
+        """Return the address from which the machine takes its own release."""
         form = ["--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
         listing = subprocess.run(
             ["apt-get", *self.options, "indextargets", *form],

@@ -38,7 +38,7 @@ FIND_ODOO = (
 
 
 def find_odoo() -> Path:
-    """Give the folder that holds Odoo's `odoo` package and make this environment import it.
+    """Return the folder that holds Odoo's `odoo` package and make this environment import it.
 
     Raises StackError where none of the four places has it.
     """

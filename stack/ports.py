@@ -17,7 +17,7 @@ _held: list[TextIO] = []
 
 
 def reserve(preferred: int | None = None) -> int:
-    """Give a port that nothing listens on and that no other stack has reserved."""
+    """Return a port that nothing listens on and that no other stack has reserved."""
     for port in _candidates(preferred):
         if _lock(port) and _is_free(port):
             return port

@@ -64,6 +64,6 @@ def run_logged(
 
 
 def log_tail(path: Path, lines: int = 15) -> str:
-    """Give the end of a log file and its name, for an error message."""
+    """Return the end of a log file and its name, for an error message."""
     text = path.read_text(errors="replace").splitlines() if path.exists() else []
     return "\n".join([*(f"    | {line}" for line in text[-lines:]), f"    (all of it: {path})"])

@@ -59,7 +59,7 @@ class Control:
         self._rpc.signalProcess(name, signal_name)
 
     def pid(self, name: str) -> int:
-        """Give a program's process id, 0 where it does not run."""
+        """Return a program's process id, 0 where it does not run."""
         return int(self._rpc.getProcessInfo(name)["pid"])
 
     def is_alive(self, name: str) -> bool:

@@ -41,7 +41,7 @@ class WebClient:
         return self._session.cookies["session_id"]
 
     def session_info(self) -> dict[str, Any]:
-        """Give what Odoo tells its web client at the start."""
+        """Return what Odoo tells its web client at the start."""
         return dict(self._post("/web/session/get_session_info", {}))
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ class WebClient:
         )
 
     def click(self, model: str, method: str, ids: Sequence[int]) -> Any:
-        """Press a button of a form or list; gives the action that it returns, or False."""
+        """Press a button of a form or list; return the action that it returns, or False."""
         body = self._body(model, method, [list(ids)], {})
         return self._post(f"/web/dataset/call_button/{model}/{method}", body)
 

@@ -74,7 +74,7 @@ def running_odoo(
 
 
 def odoo_command(database: str, addons: Sequence[Path] = ()) -> list[str]:
-    """Give the start of a command that runs Odoo on a database, with more addons than ours."""
+    """Return the start of a command that runs Odoo on a database, with more addons than ours."""
     configuration = Path(os.environ["ODOO_RC"]).read_text()
     (paths,) = (line for line in configuration.splitlines() if line.startswith("addons_path"))
     every = [paths.partition("=")[2].strip(), *map(str, addons)]

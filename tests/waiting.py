@@ -9,7 +9,7 @@ POLL_SECONDS = 0.05
 
 
 def wait_until(condition: Callable[[], T], *, seconds: float = 90, what: str = "") -> T:
-    """Give the first true value of `condition`; raises TimeoutError after so many seconds."""
+    """Return the first true value of `condition`; raises TimeoutError after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > deadline:

@@ -96,7 +96,7 @@ class Interruptible:
 
 
 class ProcessPool(DependencyProvider):
-    """Gives a service `pool.run(function, *args, report=...)`.
+    """Provide `pool.run(function, *args, report=...)`.
 
     Configuration: COMPUTE_PROCESSES (0: one a processor), and COMPUTE_STOP_SECONDS that a running
     operation gets at shutdown before it is stopped and its request goes back to the queue.

@@ -36,7 +36,7 @@ class ProgressReport:
 
 
 class ProgressDispatcher(EventDispatcher):
-    """Gives a service `report_progress(job, share)`."""
+    """Provide `report_progress(job, share)`."""
 
     def get_dependency(self, worker_ctx: Any) -> ProgressReport:
         return ProgressReport(super().get_dependency(worker_ctx))

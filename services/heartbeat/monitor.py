@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Monitor(DependencyProvider):
-    """Gives a service `monitor.ping(problem)`.
+    """Provide `monitor.ping(problem)`.
 
     Configuration: HEARTBEAT_URL (empty: no pings), a secret that is never logged, and
     HEARTBEAT_TIMEOUT, in seconds for a whole ping, at most the interval between two.

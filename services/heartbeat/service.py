@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Instance(DependencyProvider):
-    """Gives a service its `instance`: who this process is, and its last problem, if any."""
+    """Provide `instance`: who this process is, and its last problem, if any."""
 
     def setup(self) -> None:
         self.id = str(uuid.uuid4())

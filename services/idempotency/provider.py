@@ -23,7 +23,7 @@ LONGEST_PAUSE = 0.5  # s between two looks
 
 
 class Idempotent(DependencyProvider):
-    """Gives a service `once(function, *args)`, which calls it once for each request.
+    """Provide `once(function, *args)`, which calls it once for each request.
 
     A request is known by its idempotency id, its service and method, and its arguments; see
     docs/services.md. Configuration: IDEMPOTENCY_URL, the database that all instances of the

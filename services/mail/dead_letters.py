@@ -18,7 +18,7 @@ LOCK = "mail.dead.lock"
 
 
 class DeadLetters(DependencyProvider):
-    """Gives a service `dead_letters`, to one admin at a time."""
+    """Provide `dead_letters`, to one admin at a time."""
 
     def get_dependency(self, worker_ctx: Any) -> "DeadLetters":
         return self

@@ -56,7 +56,7 @@ def wait_queue(seconds: float) -> Queue:
 
 
 class MailQueues(DependencyProvider):
-    """Gives a service `queues`: every method returns when the broker has confirmed.
+    """Provide `queues`: every method returns when the broker has confirmed.
 
     Configuration: MAIL_RETRY_DELAYS, the seconds before the second try, the third and so on.
     """

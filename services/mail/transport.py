@@ -27,7 +27,7 @@ class RefusedError(Exception):
 
 
 class MailTransport(DependencyProvider):
-    """Gives a service `transport.send(mail)`.
+    """Provide `transport.send(mail)`.
 
     Configuration: SMTP_HOST, SMTP_PORT, SMTP_TLS ("none", "starttls" or "tls"; the certificate is
     always verified), SMTP_CA_FILE, SMTP_USER, SMTP_PASSWORD or SMTP_PASSWORD_FILE, SMTP_TIMEOUT

@@ -51,7 +51,7 @@ def verdict(name: str, value: float) -> str:
 
 
 def page(figures: dict[str, float]) -> str:
-    """Give the page of docs/ that shows the figures, the machine and how to repeat."""
+    """Return the page of docs/ that shows the figures, the machine and how to repeat."""
     rows = [
         f"| `{name}` | {aim.what} | {aim.text} | {shown(figures, name, aim)} |"
         for name, aim in AIMS.items()
@@ -83,7 +83,7 @@ def page(figures: dict[str, float]) -> str:
 
 
 def shown(figures: dict[str, float], name: str, aim: Aim) -> str:
-    """Give a figure for the page, marked where it misses its aim."""
+    """Return a figure for the page, marked where it misses its aim."""
     if name not in figures:
         return "not measured"
     value = f"{figures[name]:.2f}"

@@ -103,7 +103,7 @@ def _check(client: WebClient, ids: list[int]) -> None:
 
 
 def time_in_turn(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Give each way's times in ms; the first round warms up and does not count.
+    """Return each way's times in ms; the first round warms up and does not count.
 
     What a way leaves for the broker and the services to do slows the next one down, so the order
     is another one each round.

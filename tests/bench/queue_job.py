@@ -94,7 +94,7 @@ def _server() -> Iterator[None]:
 
 
 def _make(count: int) -> float:
-    """Create records and their jobs; gives when that began."""
+    """Create records and their jobs; return when that began."""
     command = [sys.executable, "-m", "odoo", "shell", *_options(), "--no-http"]
     shell = subprocess.run(
         command,

@@ -167,7 +167,7 @@ class Vhost:
         return sum(channel["connection_details"]["name"] in mine for channel in found)
 
     def close_client_connections(self) -> int:
-        """As a broker does that is being shut down; gives their number."""
+        """As a broker does that is being shut down; return their number."""
         names = [each["name"] for each in wait_until(self.client_connections)]
         for name in names:
             self.rabbitmq.api("DELETE", f"connections/{name}")

@@ -14,7 +14,7 @@ HEADERS = {"X-API-Key": os.environ.get("STACK_API_KEY", "")}
 
 
 def mails_to(address: str) -> list[str]:
-    """Give the mails that the stack's catcher printed for an address."""
+    """Return the mails that the stack's catcher printed for an address."""
     mails = (LOGS / "mail_catcher.log").read_text().split("MESSAGE FOLLOWS")
     return [mail for mail in mails if f"To: {address}" in mail]
 

@@ -13,7 +13,7 @@ NOWHERE = "amqp://guest:guest@127.0.0.1:1/"
 
 
 def run(world: World) -> dict[int, str]:
-    """Run the scheduled action; gives the state of each instance by its process id."""
+    """Run the scheduled action; return the state of each instance by its process id."""
     with world.env() as env:
         env["nameko.instance"]._cron_keep()
     return dict(world.sql("SELECT pid, state FROM nameko_instance"))

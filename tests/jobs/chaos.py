@@ -137,7 +137,7 @@ def by_runs(ran: Counter[str]) -> dict[int, int]:
 
 
 def run(jobs: int, seed: int, longest_freeze: float) -> int:
-    """Make and finish so many jobs amid faults; gives the exit code."""
+    """Make and finish so many jobs amid faults; return the exit code."""
     random.seed(seed)
     install()
     config.parse_config(odoo_options())

@@ -59,7 +59,7 @@ class ProbeService:
 
     @rpc
     def deep(self, value, other):
-        """Give a result that nothing can serialize."""
+        """Return a result that nothing can serialize."""
         result = []
         for _ in range(5_000):
             result = [result]

@@ -261,7 +261,7 @@ class World:
     def make(
         self, count: int, method: str = "add", service: str = "probe", **options: Any
     ) -> list[int]:
-        """Records with a job each, committed; gives the ids of the records."""
+        """Records with a job each, committed; return the ids of the records."""
         with self.env(user=2) as env:
             records = env["nameko.job.probe"].create([{"number": n} for n in range(count)])
             requests_ = [r._request(service, method, **options) for r in records]

@@ -27,7 +27,7 @@ def type_into(form: Page | Locator, field: str, text: str) -> None:
 
 
 def set_values(form: Page | Locator, values: Mapping[str, str]) -> None:
-    """Give the rows of the parameters their expressions."""
+    """Return the rows of the parameters their expressions."""
     rows = form.locator(".o_field_widget[name=nameko_parameter_ids]")
     for name, value in values.items():
         cell = rows.page.locator("td[name=name]").get_by_text(name, exact=True)
@@ -101,7 +101,7 @@ def type_quote(form: Page | Locator, letter: str) -> None:
 
 
 def new_rule(page: Page, address: str) -> Locator:
-    """Begin an automation rule for written contacts; gives the form of its action."""
+    """Begin an automation rule for written contacts; return the form of its action."""
     page.goto(f"{address}/odoo/automations/new")
     type_into(page, "name", "Quote each contact")
     choose(page, "model_id", "Contact")

@@ -36,7 +36,7 @@ class NoCode:
         return self.odoo.web_client()
 
     def refs(self) -> list[str]:
-        """Give the references of the three partners, as they are committed."""
+        """Return the references of the three partners, as they are committed."""
         rows = self.world.sql("SELECT ref FROM res_partner WHERE name IN %s ORDER BY name", NAMES)
         return [ref or "" for (ref,) in rows]
 

@@ -184,7 +184,7 @@ def odd_properties(target: Target) -> dict[str, st.SearchStrategy[bytes]]:
 
 
 def real_properties(target: Target, correlation_id: str) -> dict[str, bytes]:
-    """Give the properties of a message that a client or service of Nameko's sends."""
+    """Return the properties of a message that a client or service of Nameko's sends."""
     stack = b"A" + long(b"S" + long(b"odoo.call.1"))
     found = {
         "content_type": short(JSON),

@@ -282,7 +282,7 @@ class Stage:
         return found
 
     def _target(self, exchange: str, key: str, queue: str) -> Target:
-        """Give what is sent to a queue; requests to one that is addressed by its name."""
+        """Return what is sent to a queue; requests to one that is addressed by its name."""
         replies = [f"{each}{attempt}" for each in self.sacrificed for attempt in ("", ":1", ":2")]
         for start, samples, ids in (
             ("rpc.reply-odoo-", REPLIES, replies),

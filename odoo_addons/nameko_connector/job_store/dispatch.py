@@ -91,7 +91,7 @@ def read_committed(cr: Cursor) -> None:
 
 
 def capacities(cr: Cursor, most: int) -> dict[str, Capacity]:
-    """Give each service with ready jobs the number of jobs that may be sent to it now."""
+    """Return each service with ready jobs the number of jobs that may be sent to it now."""
     cr.execute(
         f"""
         WITH RECURSIVE ready(service) AS (

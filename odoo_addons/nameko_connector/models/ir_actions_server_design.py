@@ -58,7 +58,7 @@ class IrActionsServer(models.Model):
                 )
 
     def _nameko_given(self) -> tuple[list[str], list[str]]:
-        """Give the names of the parameters that have a value: by position, and by name."""
+        """Return the names of the parameters that have a value: by position, and by name."""
         given = self.nameko_parameter_ids.filtered("value").sorted()
         by_position = given.filtered(lambda row: row.kind == "positional")
         return by_position.mapped("name"), (given - by_position).mapped("name")

@@ -42,7 +42,7 @@ class IrActionsServer(models.Model):
     _inherit = "ir.actions.server"
 
     def _nameko_delay(self, requests: Outcomes) -> Outcomes:
-        """Make a job for each request; gives the jobs, and the errors there were."""
+        """Make a job for each request; return the jobs, and the errors there were."""
         outcomes = {
             target: self._nameko_job_or_error(target, request)
             for target, request in requests.items()
@@ -84,7 +84,7 @@ class IrActionsServer(models.Model):
         )
 
     def _nameko_identity(self, target: models.BaseModel) -> str | None:
-        """Give the key: of this action alone, whatever others have as their values."""
+        """Return the key: of this action alone, whatever others have as their values."""
         expression = self.nameko_identity_key
         if not expression:
             return None

@@ -91,7 +91,7 @@ class IrActionsServer(models.Model):
     # On what
 
     def _nameko_targets(self, eval_context: Mapping[str, Any]) -> models.BaseModel:
-        """Give the selected records, or those of the action's domain, with the user's rights."""
+        """Return the selected records, or those of the action's domain, with the user's rights."""
         selected = eval_context.get("records") or eval_context.get("record")
         if selected:
             return selected.sudo(False)
@@ -109,7 +109,7 @@ class IrActionsServer(models.Model):
         return model
 
     def _nameko_matching(self, model: models.BaseModel) -> models.BaseModel:
-        """Give the records of the action's domain."""
+        """Return the records of the action's domain."""
         expression, limit = self.nameko_domain or "[]", self._nameko_limit
         domain = self._nameko_evaluated(expression, context_of(model.env, limit), "domain", model)
         try:
@@ -164,7 +164,7 @@ class IrActionsServer(models.Model):
     # What is asked
 
     def _nameko_requests(self, targets: list[models.BaseModel]) -> Outcomes:
-        """Give the request of each target, or the error of an expression."""
+        """Return the request of each target, or the error of an expression."""
         limit = self._nameko_limit
         names = context_of(targets[0].env, limit)
         return {
@@ -198,7 +198,7 @@ class IrActionsServer(models.Model):
     def _nameko_argument(
         self, row: models.BaseModel, context: Mapping[str, Any], target: models.BaseModel
     ) -> Any:
-        """Give the value of a parameter, which can be sent."""
+        """Return the value of a parameter, which can be sent."""
         from ..broker.amqp.errors import NotSendable  # noqa: PLC0415  as the next
         from ..broker.jobs.body import encode_body  # noqa: PLC0415  loads kombu
 
@@ -241,7 +241,7 @@ class IrActionsServer(models.Model):
     # Now
 
     def _nameko_call(self, requests: Outcomes) -> Outcomes:
-        """Give the answer to each request, or the error that it met."""
+        """Return the answer to each request, or the error that it met."""
         wanted = {t: each for t, each in requests.items() if isinstance(each, Request)}
         if not wanted:
             return requests
@@ -271,7 +271,7 @@ class IrActionsServer(models.Model):
             return error
 
     def _nameko_value(self, target: models.BaseModel, answer: Any) -> Any:
-        """Give what is to be written for an answer; raises UnusableResult where it does not fit."""
+        """Return what is written for an answer; raises UnusableResult where it does not fit."""
         try:
             part = part_of(answer, self.nameko_result_path or "")
         except NotThere as error:
@@ -298,7 +298,7 @@ class IrActionsServer(models.Model):
         return value
 
     def _nameko_write_error(self, values: Outcomes) -> Exception | None:
-        """Write all of these or none; gives the error that undid it."""
+        """Write all of these or none; return the error that undid it."""
         return self.env["nameko.job"]._in_savepoint(lambda: self._nameko_write(values))
 
     def _nameko_write(self, values: Outcomes) -> None:
@@ -390,7 +390,7 @@ def _named(target: models.BaseModel) -> str:
 
 
 def _first_lines(texts: Iterator[str] | list[str]) -> str:
-    """Give the first few different ones."""
+    """Return the first few different ones."""
     return "\n".join(list(dict.fromkeys(texts))[: 1 + ERRORS_SHOWN])
 
 

@@ -138,7 +138,7 @@ class NamekoJob(models.Model):
 
     @api.private
     def get_result(self) -> Any:
-        """Give what the service returned, None where nothing has come yet."""
+        """Return what the service returned, None where nothing has come yet."""
         self.ensure_one()
         from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
 

@@ -25,7 +25,7 @@ class NamekoMethod(models.Model):
         return domain | (Domain("service", operator, service) & Domain("name", operator, name))
 
     def _offered_parameters(self) -> dict[str, str]:
-        """Give the names of the parameters, each with how it is passed in the table."""
+        """Return the names of the parameters, each with how it is passed in the table."""
         return {
             each["name"]: PASSED[each["kind"]]
             for each in self.parameters or []
@@ -33,7 +33,7 @@ class NamekoMethod(models.Model):
         }
 
     def _shown_parameter(self, name: str) -> str:
-        """Give a parameter as the signature shows it, "" for one that is not in it."""
+        """Return a parameter as the signature shows it, "" for one that is not in it."""
         named = (each for each in self.parameters or [] if each["name"] == name)
         return next(map(_shown, named), "")
 

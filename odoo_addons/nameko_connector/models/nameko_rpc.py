@@ -72,7 +72,7 @@ class NamekoRpc(models.AbstractModel):
         return [next(results) if isinstance(r, Request) else r for r in each_one]
 
     def _refused(self, services: Collection[str]) -> dict[str, NamekoError]:
-        """Give the error of each service that may not be called."""
+        """Return the error of each service that may not be called."""
         refused = {}
         for service in services:
             try:

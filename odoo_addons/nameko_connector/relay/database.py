@@ -69,7 +69,7 @@ class Database:
     def jobs(
         self, *, read_committed: bool = False, lock_timeout: str = ""
     ) -> Iterator[models.BaseModel]:
-        """Give the jobs in a transaction, which is committed unless an error leaves it."""
+        """Return the jobs in a transaction, which is committed unless an error leaves it."""
         try:
             cr = self._cursor()
             jobs = api.Environment(cr, SUPERUSER_ID, {})["nameko.job"]
@@ -85,7 +85,7 @@ class Database:
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
-        """Give a cursor for `job_store`, in a transaction of level READ COMMITTED."""
+        """Return a cursor for `job_store`, in a transaction of level READ COMMITTED."""
         with self.jobs(read_committed=True) as jobs:
             yield jobs.env.cr
 

@@ -17,7 +17,7 @@ LEASE_AGAIN = 20.0  # s
 
 
 class Replies:
-    """Gives replies to the writers and settles them. For the thread that has the consumer."""
+    """Hands replies to the writers and settles them. For the thread that has the consumer."""
 
     def __init__(self, consumer: Consumer, writers: Writers) -> None:
         self._consumer = consumer
@@ -26,7 +26,7 @@ class Replies:
         writers.forget()
 
     def turn(self) -> int:
-        """Give what has arrived, settle what is written; return how many were settled.
+        """Hand over what has arrived, settle what is written; return how many were settled.
 
         :raises Exception: the database is lost
         """

@@ -65,7 +65,7 @@ class ActionCase(ConnectorCase):
         return action.with_user(user or self.env.user).with_context(**context).run()
 
     def run_answered(self, action, records, answer, user=None):
-        """Run it with this answer; gives what it returned and the requests."""
+        """Run it with this answer; return what it returned and the requests."""
         with answered_calls({"pricing.quote": answer}) as requests:
             returned = self.run_on(action, records, user)
         return returned, requests

@@ -31,7 +31,7 @@ from ..tools.configuration import broker_config
 
 @contextmanager
 def answered_calls(answers: Mapping[str, Any]) -> Iterator[list[Request]]:
-    """Answer calls by hand; gives the list that collects the requests.
+    """Answer calls by hand; return the list that collects the requests.
 
     :param answers: per "service.method" a value, or an `RpcError` to meet; a call of anything else
         meets `UnknownService`

@@ -22,7 +22,7 @@ HELP = "Set AMQP_URI in the environment, or amqp_uri in the section [nameko] of 
 
 @lru_cache
 def broker_config() -> BrokerConfig:
-    """Give the settings of the broker, read once per process.
+    """Return the settings of the broker, read once per process.
 
     :raises InvalidBrokerConfig: where no broker is named or a value is wrong
     """
@@ -42,7 +42,7 @@ def max_message_bytes() -> int:
 
 
 def management_uri() -> str:
-    """Give the address of RabbitMQ's management API with its login; "" if there is none."""
+    """Return the address of RabbitMQ's management API with its login; "" if there is none."""
     return _settings().get("management_uri", "")
 
 

@@ -58,7 +58,7 @@ def _kind(part: Any) -> str:
 
 
 def field_value(field: Field, value: Any) -> Any:
-    """Give the value to write for a result; raises UnusableResult where it does not fit."""
+    """Return the value to write for a result; raises UnusableResult where it does not fit."""
     if value is None:
         return False
     if field.type in NUMBERS:

@@ -58,7 +58,7 @@ class NamekoActionTrial(models.TransientModel):
         self.written = clean(self._would_be_written(action._nameko_value(target, answer)))
 
     def _target(self) -> models.BaseModel:
-        """Give the record with this user's rights, as the action has it when it runs."""
+        """Return the record with this user's rights, as the action has it when it runs."""
         model = self.env[self.sudo().model_id.model]
         if not self.record_ref:
             return model

@@ -251,7 +251,7 @@ class TestAnswers(WithComputations, ActionCase):
 @tagged("post_install", "-at_install")
 class TestDesigns(WithComputations, ActionCase):
     def saved(self, **values):
-        """Save an action; gives None where it is refused, clearly."""
+        """Save an action; return None where it is refused, clearly."""
         try:
             with self.env.cr.savepoint():
                 return self.new_action({}, nameko_result_kind="nothing", **values)
@@ -260,7 +260,7 @@ class TestDesigns(WithComputations, ActionCase):
             return None
 
     def sent(self, action):
-        """Run it; gives the request, or None where nothing could be sent."""
+        """Run it; return the request, or None where nothing could be sent."""
         with answered_calls({"pricing.quote": 1}) as requests:
             try:
                 with self.env.cr.savepoint():

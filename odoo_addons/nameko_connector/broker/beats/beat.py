@@ -167,7 +167,7 @@ def _moment(told: Any) -> datetime:
 
 
 def _default(told: Any) -> Any:
-    """Give the default, or a text in its place where it is no JSON for a database, or long."""
+    """Return the default, or a text in its place where it is no JSON for a database, or long."""
     text = json.dumps(told, allow_nan=False, ensure_ascii=False)
     text.encode()
     return text[:LONGEST_DEFAULT] if len(text) > LONGEST_DEFAULT or "\\u0000" in text else told

@@ -95,7 +95,7 @@ def read_progress(delivery: Delivery) -> tuple[str, float] | None:
 
 
 def text_of(delivery: Delivery) -> str:
-    """Give the JSON of a message; raises one of UNREADABLE for anything else."""
+    """Return the JSON of a message; raises one of UNREADABLE for anything else."""
     if delivery.content_type != "application/json":
         raise ValueError("not JSON")
     return delivery.body if isinstance(delivery.body, str) else bytes(delivery.body).decode()

@@ -65,7 +65,7 @@ def fault(expression: str) -> str:
 
 
 def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
-    """Give the value of an expression.
+    """Return the value of an expression.
 
     :param context: what `context_of` gives
     :raises InvalidExpression: saying why there is no value, as that it would cost too much
@@ -130,7 +130,7 @@ def _forbidden(parts: list[ast.AST]) -> Iterator[str]:
 
 
 def _bound(parts: list[ast.AST]) -> Iterator[str]:
-    """Give the names that comprehensions and lambdas make."""
+    """Return the names that comprehensions and lambdas make."""
     for part in parts:
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
             yield part.id

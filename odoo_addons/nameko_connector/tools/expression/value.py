@@ -140,7 +140,7 @@ class Evaluation:
         return self._functions.dictionary(pairs)
 
     def _scopes(self, loops: list[ast.comprehension], names: dict[str, Any]) -> Iterator[Names]:
-        """Give the names of each turn of the loops."""
+        """Return the names of each turn of the loops."""
         if not loops:
             yield names
             return
