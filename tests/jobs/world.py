@@ -269,10 +269,11 @@ class World:
             return list(records.ids)
 
     def empty(self) -> None:
-        """Forget all jobs, records and services of an earlier test."""
+        """Forget all jobs, records, services and settings of an earlier test."""
         self.forget_jobs()
         self.sql("DELETE FROM nameko_route; DELETE FROM nameko_service")
-        self.sql("DELETE FROM ir_config_parameter WHERE key = 'nameko_connector.database_identity'")
+        with self.env() as env:
+            env["ir.config_parameter"].search([("key", "=like", "nameko_connector.%")]).unlink()
 
     def forget_jobs(self) -> None:
         """Forget all jobs and their records."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar, get_args
 
 from odoo import models
@@ -144,13 +144,12 @@ def _whole(least: int) -> Callable[[str, Any], int]:
 
 
 def _moment(name: str, value: Any) -> datetime:
-    """Take a time without zone as UTC, as Odoo's are."""
+    """Take a time without zone as UTC, as Odoo's are, in whole seconds and no earlier."""
     if not isinstance(value, datetime):
         raise _Wrong(f"{name} is {shorten(value)}; give a datetime in UTC.")
-    if value.tzinfo is None:
-        return value
     try:
-        return value.astimezone(timezone.utc).replace(tzinfo=None)
+        moment = value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+        return moment.replace(microsecond=0) + timedelta(seconds=bool(moment.microsecond))
     except OverflowError:
         raise _Wrong(f"{name} is {shorten(value)}, which is not in the years of UTC.") from None
 

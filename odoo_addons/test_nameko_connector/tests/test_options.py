@@ -78,6 +78,13 @@ class TestOptions(ComputationCase):
         eta = datetime(2030, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
         self.assertEqual(self.delay(eta=eta).eta, datetime(2030, 1, 1, 10))
 
+    def test_a_time_is_kept_in_whole_seconds_and_no_earlier(self):
+        self.assertEqual(
+            self.delay(eta=datetime(2030, 1, 1, 10, 0, 0, 1)).eta, datetime(2030, 1, 1, 10, 0, 1)
+        )
+        with self.assertRaisesRegex(InvalidJob, "years of UTC"):
+            self.delay(eta=datetime.max)
+
     def test_record_must_be_one_and_saved(self):
         records = self.env["nameko.compute"]
         two = self.computation(1, 2) + self.computation(3, 4)
