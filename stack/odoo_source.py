@@ -30,7 +30,8 @@ PACKAGE = PackageSet(
 )
 # Odoo starts some of its processes as it was started itself: by a file, not by `python -m odoo`.
 ODOO = Path(sys.executable).with_name("odoo")
-LAUNCHER = f"#!{sys.executable}\nfrom odoo.cli.command import main\n\nmain()\n"
+PYTHON = Path(sys.prefix).resolve() / "bin" / "python"  # also where checkouts share it by links
+LAUNCHER = f"#!{PYTHON}\nfrom odoo.cli.command import main\n\nmain()\n"
 FIND_ODOO = (
     "import odoo, odoo.release as r, os; "
     "print(os.path.dirname(list(odoo.__path__)[0])) if r.version_info[0] == 19 else None"
