@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -14,6 +15,10 @@ from stack.web import WebClient
 from tests.browser.chromium import chromium
 from tests.browser.odoo_page import log_in
 from tests.waiting import wait_until
+
+# A slow machine fails no example.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
