@@ -153,7 +153,7 @@ def test_what_is_private_is_called_by_nobody(intruders: dict[str, Intruder]):
             ("nameko.rpc", "call"),
             ("nameko.rpc", "delay"),
             ("nameko.job", "apply_replies"),
-            ("nameko.job", "database_identity"),
+            ("nameko.database", "database_identity"),
             ("nameko.compute", "_on_computed"),
         ):
             assert intruder.is_refused(model, method, []), (role, model, method)
