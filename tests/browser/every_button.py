@@ -102,7 +102,7 @@ class Database:
 
 
 def buttons(database: Database) -> set[Key]:
-    """Find all buttons of the addons' views, and all items that it puts into lists' menus."""
+    """Find all buttons of the addons' views, and all items that they put into lists' menus."""
     return {*_of_views(database), *_of_menus(database)}
 
 

@@ -116,7 +116,7 @@ class NamekoCompute(models.Model):
 
     @api.model
     def _cron_queue_drafts(self) -> None:
-        """Queue the drafts, each as a job of whoever made it; those that cannot be have failed."""
+        """Queue each draft as a job of the user who created it; mark as failed what cannot be."""
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         drafts = self.search([("state", "=", "draft")], limit=PENDING_AT_ONCE, order="id")

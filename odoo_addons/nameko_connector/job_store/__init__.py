@@ -10,7 +10,7 @@ No function commits: the caller's transaction decides. A row moves as follows:
 4. `answers` locks the rows that are answered and makes them *done*, *failed* or *cancelled*, or
    puts them back. A row whose answer waits in a relay gets a lease: it does not become late.
 5. `late` finds the rows whose deadline is over: they are ready again after their delay, or lost.
-6. `cancelled` keeps whom the services must be told about; `retention` deletes old rows.
+6. `cancelled` keeps which jobs the services must stop; `retention` deletes old rows.
 
 What the relay asks for is bounded in number, and passes over rows that others have locked.
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 
+from ..broker.jobs.ids import is_uuid
 from ..tools.texts import clean
 from .cursor import Cursor
-from .rows import COLUMNS, NOW, PUT_BACK, UUID, Finish, Row
+from .rows import COLUMNS, NOW, PUT_BACK, Finish, Row
 from .waiting import notify_finished
 
 LEASE_SECONDS = 60  # for which a job whose answer waits in Odoo does not expire
@@ -15,7 +16,7 @@ LEASE_SECONDS = 60  # for which a job whose answer waits in Odoo does not expire
 
 def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], set[str]]:
     """Lock the jobs that nobody else has locked; return them, and which are locked."""
-    wanted = [uuid for uuid in uuids if UUID.fullmatch(uuid)]
+    wanted = list(filter(is_uuid, uuids))
     cr.execute(
         f"SELECT {COLUMNS} FROM nameko_job job"  # noqa: S608  constants
         " WHERE uuid = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
@@ -105,7 +106,7 @@ def lease(cr: Cursor, uuids: Collection[str]) -> None:
          WHERE id IN (SELECT id FROM nameko_job WHERE uuid = ANY(%s) AND state = 'sent'
                          FOR NO KEY UPDATE SKIP LOCKED)
         """,  # noqa: S608  constants
-        [LEASE_SECONDS, [uuid for uuid in uuids if UUID.fullmatch(uuid)]],
+        [LEASE_SECONDS, list(filter(is_uuid, uuids))],
     )
 
 
@@ -114,7 +115,7 @@ def mark_first_try(cr: Cursor, uuids: Collection[str]) -> set[str]:
 
     A process that dies of it leaves the note behind.
     """
-    wanted = [uuid for uuid in uuids if UUID.fullmatch(uuid)]
+    wanted = list(filter(is_uuid, uuids))
     query = "SELECT uuid FROM nameko_job WHERE uuid = ANY(%s) AND write_tries > 0"
     cr.execute(query, [wanted])
     noted = {uuid for (uuid,) in cr.fetchall()}

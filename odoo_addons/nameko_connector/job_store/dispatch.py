@@ -82,7 +82,7 @@ class Claimed:
     results_before: Sequence[str] | None
 
 
-def read_committed(cr: Cursor) -> None:
+def set_read_committed(cr: Cursor) -> None:
     """Set the level of a transaction that has just begun.
 
     It need not wait for the disk: what a crash undoes leaves jobs pending, to be sent again.

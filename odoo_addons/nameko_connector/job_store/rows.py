@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,7 +14,6 @@ LIVE = ("pending", "sent")
 READY = "state = 'pending' AND is_ready"
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 SENDINGS = "coalesce(sendings, attempts, 0)"  # rows of earlier versions have none
-UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PUT_BACK = (
     "id", "state", "is_ready", "is_waiting", "eta", "progress", "attempts", "error_type",
     "error_message",

@@ -1,4 +1,4 @@
-"""Failed jobs of a server action: told to who asked for them, all of a batch at once."""
+"""Failed jobs of a server action: one notification for each user who asked for some."""
 
 from collections.abc import Collection
 from typing import Any

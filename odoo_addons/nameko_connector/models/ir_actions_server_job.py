@@ -103,7 +103,10 @@ class IrActionsServer(models.Model):
         self._nameko_write({target: self._nameko_value(target, answer)})
 
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
-        """Post the error where it is wanted; users are told by ir_actions_server_failures.py."""
+        """Post the error in the chatter if the action says so.
+
+        Users get a notification: ir_actions_server_failures.
+        """
         if self.nameko_on_error == "chatter":
             self._nameko_post(target, str(error))
 

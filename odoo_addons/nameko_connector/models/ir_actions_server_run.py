@@ -70,7 +70,7 @@ class IrActionsServer(models.Model):
             return self._nameko_told(self._nameko_delay(requests))
         return self._nameko_told(self._nameko_take(self._nameko_call(requests)))
 
-    # By whom
+    # Who may run it, and on which records
 
     def _nameko_is_allowed(self) -> bool:
         """Tell whether this user is allowed explicitly: by a group, or by the schedule."""

@@ -189,10 +189,10 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _note_missed(self) -> models.BaseModel:
-        """Call those late that missed some beats, and those gone that stayed late.
+        """Mark instances as late that missed some beats, and as gone that stayed late.
 
-        Nobody is gone who was not late before: after a time in which no relay ran, everybody has
-        the time to beat. Returns those that are gone now.
+        An instance is late before it is gone. So after a time in which no relay ran, each instance
+        has time to send a beat. Return those that are gone now.
         """
         late, gone = LATE_BEATS.read(self.env), GONE_BEATS.read(self.env)
         if stayed := self._missing("late", "late_since", max(gone - late, 0), 0):

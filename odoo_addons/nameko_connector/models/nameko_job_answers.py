@@ -47,7 +47,7 @@ class NamekoJob(models.Model):
     def apply_replies(self, events: Sequence[Event], pace: Pace | None = None) -> Applied:
         """Finish the jobs that these replies answer, in the current transaction.
 
-        A reply to a job that has finished already is dropped. Whoever calls this commits, and then
+        A reply to a job that has finished already is dropped. The caller commits, and only then
         acknowledges the replies.
 
         :raises psycopg2.Error: one of PG_CONCURRENCY_EXCEPTIONS_TO_RETRY: roll back and do it again

@@ -95,7 +95,7 @@ class Catalogue:
         now = time.monotonic()
         if self._listener is None and now >= self._listen_at:
             self._listen_at = now + AGAIN_SECONDS
-            self._write_at = now + WRITE_SECONDS  # those who beat are heard before they are missed
+            self._write_at = now + WRITE_SECONDS  # beats that wait are read first
             self._listener = BeatsListener(self._broker, self._identity)
         if self._listener is not None:
             self.take(self._listener)

@@ -23,7 +23,7 @@ from odoo.modules.registry import Registry
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 from odoo.sql_db import connection_info_for
 
-from ..job_store.dispatch import read_committed as set_read_committed
+from ..job_store.dispatch import set_read_committed
 from ..job_store.relays import CHANNEL, RELAY_NAME
 from ..tools import locks
 from .watchdog import keep_alive

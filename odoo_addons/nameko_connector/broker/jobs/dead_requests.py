@@ -157,12 +157,12 @@ class DeadRequests:
                 self._link = DeadRequestsLink(self._config)
             if self._link is not None:
                 self._link.answer_all()
-        except (RpcError, *BROKER_LOST, amqp.AMQPError) as error:
+        except (RpcError, *BROKER_LOST) as error:
             _logger.warning("Requests that the broker gave up are not answered: %s", error)
             self.close()
 
     def close(self) -> None:
-        """Take leave of the broker."""
+        """Close the connection in order."""
         link, self._link = self._link, None
         if link is not None:
             with contextlib.suppress(*BROKER_LOST):
