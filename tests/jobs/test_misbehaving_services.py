@@ -5,6 +5,8 @@ import pytest
 
 from tests.jobs.world import World
 from tests.waiting import wait_until
+from tests.wire.raw import PERSISTENT, RawPublisher, long, short
+from tests.wire.tables import table
 
 
 @pytest.fixture
@@ -44,6 +46,27 @@ def test_reply_to_no_job_is_set_aside(rogue: World):
     rogue.make(3, method="to_nobody", service="rogue", timeout=1, max_attempts=1)
     wait_until(lambda: dead_letters(rogue) == 3)
     assert rogue.wait_until_finished() == {"failed": 3}
+
+
+@pytest.mark.parametrize("odd", ["array", "count", "properties"])
+def test_odd_reply_to_no_job_ends_no_queue(rogue: World, odd: str):
+    """RabbitMQ 3.10 ends a queue that dead-letters a message with an odd `x-death`."""
+    text = b"S" + long(b"x")
+    death = {
+        "array": b"A" + long(text),
+        "count": b"A" + long(b"F" + table([(b"queue", text), (b"count", text)])),
+        "properties": text,
+    }[odd]
+    properties = {"headers": table([(b"x-death", death)]), "delivery_mode": PERSISTENT}
+    if odd == "properties":
+        properties |= dict.fromkeys(("content_type", "correlation_id"), short(b"\xff" * 255))
+    publisher = RawPublisher(rogue.amqp_uri)
+    publisher.publish(b"", rogue.reply_queue.encode(), properties, b"no reply")
+    publisher.close()
+    wait_until(lambda: dead_letters(rogue) == 1)
+    rogue.make(3, method="twice", service="rogue")
+    assert rogue.wait_until_finished() == {"done": 3}
+    assert not rogue.reconnects()
 
 
 def test_no_answer_is_asked_for_again_and_then_failed(rogue: World):
@@ -125,6 +148,19 @@ def test_request_that_the_broker_refuses_is_no_attempt(world: World):
     wait_until(lambda: world.sql(again) == [(2,)])
     rows = world.sql("SELECT state, attempts, sent_at IS NULL FROM nameko_job ORDER BY id")
     assert rows == [("sent", 1, False), ("pending", 0, True), ("pending", 0, True)]
+
+
+def test_reply_queue_may_be_of_another_type(world: World):
+    world.start_relay().terminate()
+    world.delete_queue(world.reply_queue)
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": 20}
+    with kombu.Connection(world.amqp_uri) as connection:
+        kombu.Queue(world.reply_queue, queue_arguments=arguments)(connection).declare()
+    world.start_relay()
+    world.start_service()
+    world.make(20)
+    assert world.wait_until_finished() == {"done": 20}
+    assert world.queue(world.reply_queue)["type"] == "quorum"
 
 
 def test_error_in_a_callback_fails_its_job_alone(served: World):

@@ -24,7 +24,7 @@ from tests.wire.messages import Target, Wire, messages
 from tests.wire.raw import RawPublisher, Refused
 from tests.wire.stage import Stage, staged
 
-LOOK_EVERY = 10  # messages
+LOOK_EVERY, SAY_EVERY = 10, 1_000  # messages
 CALL_EVERY, MAIL_EVERY, JOBS_EVERY, LARGE_EVERY, HUGE_EVERY = 25, 100, 100, 150, 2_000
 JOBS = 10
 MOST_REDELIVERIES = 25  # of a message, on an average
@@ -108,12 +108,15 @@ class Trial:
         ):
             if self.sent % every == 0:
                 work()
+        if self.sent % SAY_EVERY == 0:
+            say(f"{self.sent} messages sent")
         if self.sent % LOOK_EVERY == 0:
             stage.look("one of these, or one before:\n  " + "\n  ".join(map(str, self.recent)))
 
     def finish(self) -> Report:
         """Wait until everything has been handled, and judge."""
         stage = self.stage
+        say(f"{self.sent} messages sent; waiting until all is handled")
         self._await(lambda: stage.done_jobs() == stage.made_jobs(), self._undone_jobs)
         self._await(stage.sent_mails, lambda: "sane mails were not sent, or sent twice")
         self._await(lambda: not self._unanswered(), self._unanswered_texts)

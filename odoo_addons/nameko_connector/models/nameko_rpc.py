@@ -22,6 +22,7 @@ from ..exceptions import (
 from ..tools.configuration import broker_config
 from ..tools.idempotency import idempotency_id
 from ..tools.option_checks import checked_call, checked_list, checked_timeout
+from ..tools.requester import requester, worker_context
 
 
 class NamekoRpc(models.AbstractModel):
@@ -110,17 +111,8 @@ class NamekoRpc(models.AbstractModel):
             raise NotConfigured(message) from error
 
     def _what_travels(self) -> dict[str, Any]:
-        identify = partial(idempotency_id, self.env.cr)
-        return {"context": self._context_data(), "identify": identify}
-
-    def _context_data(self) -> dict[str, Any]:
-        """What travels with a call in Nameko's worker context."""
-        return {
-            "user_id": self.env.uid,
-            "language": self.env.lang or self.env.user.lang,
-            "company_id": self.env.company.id,
-            "database": self.env.cr.dbname,
-        }
+        context = worker_context(self.env.cr.dbname, **requester(self.env))
+        return {"context": context, "identify": partial(idempotency_id, self.env.cr)}
 
 
 def _checked_or_error(request: Request) -> Request | InvalidCall:

@@ -15,6 +15,7 @@ from ..tools.configuration import max_message_bytes
 from ..tools.job_request import JobOptions, JobRequest
 from ..tools.option_checks import checked_job, checked_list
 from ..tools.parameters import JOB_MAX_ATTEMPTS, JOB_TIMEOUT, read_retry_delays, retry_delays_text
+from ..tools.requester import requester
 from ..tools.texts import shorten
 from .nameko_job import DEFAULT_PRIORITY
 
@@ -95,11 +96,9 @@ class NamekoRpc(models.AbstractModel):
             "attempts": 0,
             "progress": 0,
             "has_result": False,
-            "user_id": self.env.uid,
+            **requester(self.env),
             "create_uid": self.env.uid,
             "write_uid": self.env.uid,
-            "company_id": self.env.company.id,
-            "language": self.env.lang or self.env.user.lang,
             "timeout": JOB_TIMEOUT.read(self.env),
             "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.read(self.env))),
             "retry_delays": read_retry_delays(self.env),

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from ..broker.amqp import errors
 from ..broker.jobs.body import with_results
 from ..broker.jobs.consumer import Consumer
-from ..broker.jobs.publisher import JobRequest, Publisher, Sent
+from ..broker.jobs.publisher import Attempt, Publisher, Sent
 from ..job_store import dispatch, routes
 from ..job_store.cursor import Cursor
 from ..job_store.dispatch import Capacity, Claimed
 from ..job_store.rows import Lost
+from ..tools.requester import worker_context
 from .database import Database
 from .replies import Replies
 
@@ -97,7 +98,7 @@ class Mover:
     def _note_routes(
         self,
         cr: Cursor,
-        requests: Sequence[JobRequest],
+        requests: Sequence[Attempt],
         sent: Sent,
         capacities: Mapping[str, Capacity],
         ids: Mapping[str, int],
@@ -122,9 +123,9 @@ class Mover:
 
     def _requests(
         self, batch: Sequence[Claimed]
-    ) -> tuple[list[JobRequest], dict[str, errors.RpcError]]:
+    ) -> tuple[list[Attempt], dict[str, errors.RpcError]]:
         """Build the requests of jobs; of the others, say by uuid why they cannot be sent."""
-        requests: list[JobRequest] = []
+        requests: list[Attempt] = []
         unsendable: dict[str, errors.RpcError] = {}
         for job in batch:
             try:
@@ -137,23 +138,23 @@ class Mover:
                 unsendable[job.uuid] = errors.NotSendable(text)
         return requests, unsendable
 
-    def _request(self, job: Claimed) -> JobRequest:
+    def _request(self, job: Claimed) -> Attempt:
         """Build the request of a job's next attempt.
 
         :raises RpcError: it cannot be sent
         """
-        request = JobRequest(
+        request = Attempt(
             uuid=job.uuid,
             attempt=job.sendings + 1,
             service=job.service,
             method=job.method,
             body=self._body(job),
-            context={
-                "user_id": job.user_id,
-                "language": job.language,
-                "company_id": job.company_id,
-                "database": self._database.name,
-            },
+            context=worker_context(
+                self._database.name,
+                user_id=job.user_id,
+                company_id=job.company_id,
+                language=job.language,
+            ),
             seconds=float(job.timeout),
         )
         self._publisher.check(request)

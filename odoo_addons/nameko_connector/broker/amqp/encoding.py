@@ -95,10 +95,14 @@ def _body(request: Request) -> str:
 
 
 def _headers(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys without a value are left out, as Nameko leaves them out."""
     for key, value in context.items():
         if not isinstance(value, str | int | float | bool | None):
             raise _not_sendable(request, f"context value {key!r} is of type {_kind(value)}")
+    return context_headers(context)
+
+
+def context_headers(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers of a worker context; as Nameko does, leave out what has no value."""
     return {f"nameko.{key}": value for key, value in context.items() if value is not None}
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
+import amqp
 from typing_extensions import Self
 
 from .config import BrokerConfig
@@ -15,9 +18,12 @@ from .connecting import BROKER_LOST, explained
 from .deadline import Deadline
 from .transport import DeadlineConnection
 
+_logger = logging.getLogger(__name__)
 HEARTBEAT = 20.0  # s; a frozen peer is noticed after twice as long
 PATIENCE = 10.0  # s that one operation may take
 DRAIN_SECONDS = 0.5  # at most, however much arrives
+UNUSED_SECONDS = 7 * 86_400  # after which the queue of a database that nobody serves is deleted
+TRANSIENT = "'durable'"  # in a refusal: the queue that is there does not outlive the broker
 
 
 class Link:
@@ -47,6 +53,28 @@ class Link:
 
     def _set_up(self, channel: Any) -> None:
         """What a subclass declares on its fresh channel."""
+
+    def _declare_queue(self, name: str, arguments: dict[str, Any]) -> None:
+        """Declare a durable queue; one that is there already may be of another kind."""
+        with self._may_be_there_already(but_not=TRANSIENT) as channel:
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+
+    def _declare_exchange(self, name: str) -> None:
+        """Declare a durable topic exchange; one that is there already may be of another kind."""
+        with self._may_be_there_already() as channel:
+            channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
+
+    @contextlib.contextmanager
+    def _may_be_there_already(self, but_not: str = "") -> Iterator[Any]:
+        channel = self._connection.channel()
+        try:
+            yield channel
+        except amqp.PreconditionFailed as error:  # the broker has closed the channel
+            if but_not and but_not in str(error):
+                raise
+            _logger.info("What is there is used as it is: %s", error)
+        else:
+            channel.close()
 
     def _on_blocked(self, reason: str) -> None:
         self.blocked = True
@@ -78,8 +106,7 @@ class Link:
 
     def discard(self) -> None:
         """Close the socket without the closing handshake."""
-        with contextlib.suppress(*BROKER_LOST):
-            self._connection.collect()
+        self._connection.discard()
 
     def close(self) -> None:
         """Close the connection in order."""

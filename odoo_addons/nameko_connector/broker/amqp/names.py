@@ -20,6 +20,11 @@ def are_names(service: str, method: str) -> bool:
     return is_service(service) and fits and _is_word(service) and _is_word(method, ".")
 
 
+def short(text: str) -> str:
+    """Return as much of a text as AMQP takes in a property or a name."""
+    return text.encode(errors="replace")[:MOST_KEY].decode(errors="ignore")
+
+
 def _is_word(name: str, *others: str) -> bool:
     """Tell whether a name can be read, and has none of AMQP's wildcards nor of the `others`."""
     return name.isprintable() and bool(name.strip()) and not {*WILDCARDS, *others} & {*name}

@@ -2,10 +2,15 @@
 
 py-amqp knows timeouts of single socket operations only. Here the transport holds the one deadline
 that counts, so that neither a frozen broker nor one that trickles can hold a caller longer.
+
+With `frames`, this is the only module that relies on py-amqp's inner parts.
+tests/broker/test_py_amqp.py fails where a new version changes them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -14,6 +19,7 @@ from struct import Struct
 from typing import Any
 
 import amqp
+from amqp import spec
 from amqp.transport import TCPTransport
 
 from .config import BrokerConfig
@@ -21,7 +27,18 @@ from .deadline import Deadline
 from .frames import FrameReader
 from .resolving import resolve
 
+_logger = logging.getLogger(__name__)
+TESTED_VERSION = "5.4."  # of py-amqp
+if not amqp.__version__.startswith(TESTED_VERSION):
+    _logger.warning(
+        "py-amqp %s is not the version that this addon was tested with (%s*): install that one if "
+        "the message broker cannot be reached.",
+        amqp.__version__,
+        TESTED_VERSION,
+    )
+
 READ_SIZE = 65536  # bytes
+CLOSING_SECONDS = 0.1  # for writing a last word
 FRAME_HEADER = Struct(">BHI")  # type, channel, size of the payload
 FRAME_END = 0xCE
 SOCKET_OPTIONS = {
@@ -206,6 +223,23 @@ class DeadlineConnection(amqp.Connection):
                 self.on_inbound_frame(frame)
             elif not transport.poll():
                 return
+
+    def close_at_once(self) -> None:
+        """Tell the broker, which deletes what was exclusive; wait for no answer."""
+        with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+            self.transport.deadline = Deadline(CLOSING_SECONDS)
+            self.send_method(spec.Connection.Close, "BsBB", (0, "", 0, 0))
+        self.discard()
+
+    def discard(self) -> None:
+        """Close the socket without a word to the broker."""
+        with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+            self.collect()
+
+    def abandon(self) -> None:
+        """Forget the connection in a forked child, leaving the parent's alone."""
+        if self._transport is not None:
+            self._transport.abandon()
 
 
 def tls_context(config: BrokerConfig) -> ssl.SSLContext:

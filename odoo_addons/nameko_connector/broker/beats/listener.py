@@ -6,10 +6,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-import amqp
-
 from ..amqp.config import BrokerConfig
-from ..amqp.link import Link
+from ..amqp.link import UNUSED_SECONDS, Link
 from ..jobs.consumer import delivery_of
 from ..jobs.reply import Delivery
 from .beat import MOST_BYTES, Beat, read_beat
@@ -19,7 +17,6 @@ EVENT = "beat"
 PREFETCH = 100  # beats taken from the broker and not written yet, 25 MiB at most
 MOST_BEATS = 5_000  # that wait in the broker, the newest
 BEAT_SECONDS = 120  # after which a beat says nothing any more
-UNUSED_SECONDS = 7 * 86_400  # after which the queue of a database that nobody serves is deleted
 
 
 def beats_queue(identity: str) -> str:
@@ -38,29 +35,18 @@ class BeatsListener(Link):
         super().__init__(replace(config, max_message_bytes=MOST_BYTES))  # of others: no body
 
     def _set_up(self, channel: Any) -> None:
-        channel.queue_declare(
+        self._declare_queue(
             self._queue,
-            durable=True,
-            auto_delete=False,
-            arguments={
+            {
                 "x-max-length": MOST_BEATS,
                 "x-message-ttl": BEAT_SECONDS * 1000,
                 "x-expires": UNUSED_SECONDS * 1000,
             },
         )
-        self._declare_exchange()
+        self._declare_exchange(EXCHANGE)
         channel.queue_bind(self._queue, EXCHANGE, EVENT)
         channel.basic_qos(0, PREFETCH, False)
         channel.basic_consume(self._queue, callback=self._on_beat, on_cancel=self._on_cancel)
-
-    def _declare_exchange(self) -> None:
-        """Declare it as Nameko does; the services may have been told to do it otherwise."""
-        channel = self._connection.channel()
-        try:
-            channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
-        except amqp.PreconditionFailed:
-            return  # it is there, which is enough; the channel is closed
-        channel.close()
 
     def _on_beat(self, message: Any) -> None:
         self._deliveries.append(delivery_of(message))

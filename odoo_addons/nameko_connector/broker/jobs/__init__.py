@@ -8,8 +8,8 @@ The relay (`relay/`) decides what is published and acknowledged, and when; this 
 2. The reply goes to a durable queue of this database, which `reply_to` names. `consumer` reads it,
    and the progress events, a bounded number of bytes ahead; `reply` turns a message into a value.
 3. Once the result is committed, `unsettled` acknowledges as many deliveries as possible with one
-   message. A reply whose record is locked goes to the `parking` queue and comes back 5 s later. One
-   that names no job becomes a dead letter.
+   message. `moving` takes the others out of the way: a reply whose record is locked waits in
+   a queue from which it comes back 5 s later; one that names no job becomes a dead letter.
 4. `cancelled` tells the services which jobs were cancelled.
 5. `dead_requests` answers requests that the broker itself gave up (a delivery limit).
 6. `queues` lists and deletes the queues of a database when the addon is uninstalled.

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import amqp
-from amqp import spec
 
 from ..amqp.errors import RequestRefused
+from ..amqp.publishing import publish
 
 EXCHANGE = "nameko_jobs.events"
 ROUTING_KEY = "cancelled"
@@ -26,8 +26,7 @@ def announce_cancelled(channel: Any, uuids: Iterable[str]) -> None:
         channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         for uuid in uuids:
             message = amqp.Message(json.dumps({"job": uuid}), content_type="application/json")
-            arguments = (0, EXCHANGE, ROUTING_KEY, False, False)
-            channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+            publish(channel, message, EXCHANGE, ROUTING_KEY)
         channel.flow(True)  # its answer comes when all that was published before is handled
     except amqp.exceptions.ChannelError as error:
         text = f"The broker takes no events of cancelled jobs: {error}"

@@ -6,17 +6,17 @@ import contextlib
 import math
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import amqp
 
 from ..amqp.config import BrokerConfig
 from ..amqp.connecting import BROKER_LOST
-from ..amqp.link import Link
+from ..amqp.link import UNUSED_SECONDS, Link
 from ..amqp.names import EXCHANGE, is_service
 from .ids import read_correlation_id
-from .parking import PARKED_SECONDS, Parking, parked_queue
+from .moving import Moving, QueueToMoveTo
 from .reply import Delivery, Reply, read_progress, read_reply
 from .unsettled import Unsettled
 
@@ -26,6 +26,7 @@ BYTES_AT_ONCE = 4_000_000  # given to be written together: as values they take m
 DEAD_LETTERS = 10_000  # kept at most, the newest
 PROGRESS_EVENTS = 1_000
 PROGRESS_SECONDS = 60
+PARKED_SECONDS = 5
 LOOK_AGAIN = 60.0  # s until a service without events is looked at again
 
 
@@ -43,6 +44,11 @@ def dead_queue(identity: str) -> str:
     return f"nameko_connector.dead-{identity}"
 
 
+def parked_queue(identity: str) -> str:
+    """Where replies wait whose record is in use, until the broker gives them back."""
+    return f"nameko_connector.parked-{identity}"
+
+
 def progress_queue(identity: str) -> str:
     return f"nameko_connector.progress-{identity}"
 
@@ -55,7 +61,18 @@ class Consumer(Link):
         self._replies: deque[Delivery] = deque()
         self._kept: deque[tuple[float, Delivery]] = deque()  # and when they may be taken again
         self._unsettled = Unsettled()
-        self._parking: Parking | None = None
+        self._moving: Moving | None = None
+        self._dead = QueueToMoveTo(
+            dead_queue(identity), {"x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
+        )
+        self._parked = QueueToMoveTo(
+            parked_queue(identity),
+            {
+                "x-message-ttl": PARKED_SECONDS * 1000,
+                "x-dead-letter-exchange": "",
+                "x-dead-letter-routing-key": reply_queue(identity),
+            },
+        )
         self._progress: dict[str, float] = {}
         self._watched: dict[str, float] = {}  # service: when to try to bind again
         self.cancelled = False
@@ -74,26 +91,20 @@ class Consumer(Link):
         )
 
     def _declare_queues(self, channel: Any) -> None:
-        """Declare the queues, which are classic ones.
+        """Declare the queues; without another choice of an administrator's, they are classic.
 
-        The broker refuses to declare a queue anew with another type, and every database that has
-        run has these. A delivery limit is not needed: what cannot be read is settled, whatever it
-        is (`frames`), and a reply that ends processes is counted in its job's row.
+        A delivery limit is not needed: what cannot be read is settled, whatever it is (`frames`),
+        and a reply that ends processes is counted in its job's row.
         """
-        dead, replies = dead_queue(self._identity), reply_queue(self._identity)
-        newest = {"x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
-        channel.queue_declare(dead, durable=True, auto_delete=False, arguments=newest)
-        to_dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
-        channel.queue_declare(replies, durable=True, auto_delete=False, arguments=to_dead)
-        channel.queue_bind(replies, EXCHANGE, reply_key(self._identity))
-        channel.queue_declare(
+        self._declare_queue(reply_queue(self._identity), {})
+        channel.queue_bind(reply_queue(self._identity), EXCHANGE, reply_key(self._identity))
+        self._declare_queue(self._dead.name, self._dead.arguments)
+        self._declare_queue(
             progress_queue(self._identity),
-            durable=True,
-            auto_delete=False,
-            arguments={
+            {
                 "x-max-length": PROGRESS_EVENTS,
                 "x-message-ttl": PROGRESS_SECONDS * 1000,
-                "x-expires": 7 * 86400 * 1000,
+                "x-expires": UNUSED_SECONDS * 1000,
             },
         )
 
@@ -169,43 +180,37 @@ class Consumer(Link):
                 self._channel.basic_ack(tag, multiple=multiple)
 
     def dead_letter(self, deliveries: Iterable[Delivery]) -> None:
-        """Move replies to the queue of dead letters."""
-        tags = self._unsettled.open(deliveries)
-        self._unsettled.settle(tags)
-        self.allow()
-        with self._connection.transport.held():
-            for tag in tags:
-                self._channel.basic_reject(tag, requeue=False)
+        """Move replies to the queue of dead letters; of one that is too large, without its body."""
+        waiting = self._unsettled.open(deliveries)
+        if waiting:
+            self._move(waiting.values(), self._dead)
 
     def park(self, deliveries: Iterable[Delivery]) -> None:
         """Have replies come back after PARKED_SECONDS, meanwhile in a queue of their own."""
         waiting = self._unsettled.open(deliveries)
-        self._unsettled.leave(waiting)
-        self.allow()
+        movable = [each for each in waiting.values() if each.body is not None]
         for delivery in waiting.values():
             if delivery.body is None:  # too large to be read, and so to be published
+                self._unsettled.leave([delivery.tag])
                 self._keep(delivery)
-        movable = [each for each in waiting.values() if each.body is not None]
         if movable:
-            self._get_parking().park(movable)
+            self._move(movable, self._parked)
 
-    def _get_parking(self) -> Parking:
-        if self._parking is None:
-            self._parking = Parking(
-                self._connection.channel(),
-                parked_queue(self._identity),
-                reply_queue(self._identity),
-                parked=self._on_parked,
-                refused=self._keep,
+    def _move(self, deliveries: Collection[Delivery], to: QueueToMoveTo) -> None:
+        self._unsettled.leave(each.tag for each in deliveries)
+        self.allow()
+        if self._moving is None:
+            self._moving = Moving(
+                self._connection.channel(), self._declare_queue, self._on_moved, refused=self._keep
             )
-        return self._parking
+        self._moving.move(deliveries, to)
 
-    def _on_parked(self, delivery: Delivery) -> None:
+    def _on_moved(self, delivery: Delivery) -> None:
         for tag, multiple in self._unsettled.acks([delivery.tag]):
             self._channel.basic_ack(tag, multiple=multiple)
 
     def _keep(self, delivery: Delivery) -> None:
-        """Have a reply taken again later that could not be parked."""
+        """Have a reply taken again later that could not be moved."""
         self._unsettled.stay(delivery)
         self._kept.append((time.monotonic() + PARKED_SECONDS, delivery))
 

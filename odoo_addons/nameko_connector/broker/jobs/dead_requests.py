@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import amqp
-from amqp import spec
 
 from ..amqp.config import BrokerConfig
 from ..amqp.connecting import BROKER_LOST
 from ..amqp.errors import RpcError
 from ..amqp.link import Link
 from ..amqp.names import EXCHANGE
+from ..amqp.publishing import ConfirmingPublisher
 
 _logger = logging.getLogger(__name__)
 DEAD_EXCHANGE = "nameko.dead-requests"
@@ -44,16 +44,14 @@ class DeadRequestsLink(Link):
 
     def _set_up(self, channel: Any) -> None:
         self._waiting: deque[Any] = deque()
-        self._confirmed = True
         channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         channel.exchange_declare(DEAD_EXCHANGE, "headers", durable=True, auto_delete=False)
         arguments = {"x-max-length": MOST_KEPT, "x-overflow": "drop-head"}
         for queue in (KEPT, UNANSWERED):
             channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
             channel.queue_bind(queue, DEAD_EXCHANGE, arguments=OF_THE_LIMIT)
-        channel.events["basic_ack"].add(self._on_confirm)
-        channel.events["basic_nack"].add(self._on_confirm)
-        channel.confirm_select()
+        self._publisher = ConfirmingPublisher(channel)
+        self._publisher.select()
         channel.basic_qos(0, MOST_AT_ONCE, False)
         channel.basic_consume(UNANSWERED, callback=self._waiting.append)
 
@@ -87,14 +85,9 @@ class DeadRequestsLink(Link):
         texts = (reply_to, reply.properties["correlation_id"] or "")
         if any(len(text.encode()) > 255 for text in texts):  # noqa: PLR2004 (AMQP's short text)
             raise ValueError("its sender or its correlation id is no text")
-        self._confirmed = False
-        arguments = (0, EXCHANGE, reply_to, False, False)
-        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, reply)
-        while not self._confirmed:
+        self._publisher.publish(reply, EXCHANGE, reply_to, mandatory=False)
+        while self._publisher.is_waiting:
             self._connection.drain_events()
-
-    def _on_confirm(self, tag: int, multiple: bool) -> None:
-        self._confirmed = True
 
 
 def info_of(message: Any) -> str:

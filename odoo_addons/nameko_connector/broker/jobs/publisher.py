@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
 import time
@@ -12,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import amqp
-from amqp import spec
 
 from ..amqp.config import BrokerConfig
 from ..amqp.connecting import BROKER_LOST
-from ..amqp.encoding import too_large
+from ..amqp.encoding import context_headers, too_large
 from ..amqp.errors import MessageTooLarge, NotSendable, RpcError
 from ..amqp.link import PATIENCE, Link
 from ..amqp.names import EXCHANGE, are_names
+from ..amqp.publishing import ConfirmingPublisher, Fate
 from ..amqp.request import Request
 from .cancelled import announce_cancelled
 from .ids import correlation_id, read_correlation_id
@@ -36,8 +35,8 @@ def expiration(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class JobRequest:
-    """The request of one attempt of a job, counted from 1 on.
+class Attempt:
+    """One sending of a job; `attempt` counts them from 1 on.
 
     body: Nameko's JSON of the arguments; context: Nameko's worker context; seconds: how long it may
     wait in a queue, before the broker drops it.
@@ -86,28 +85,24 @@ class Publisher(Link):
 
     def __init__(self, config: BrokerConfig, reply_to: str) -> None:
         self._reply_to = reply_to
-        self._tags = itertools.count(1)
-        self._unconfirmed: dict[int, str] = {}
         self._sent = Sent()
-        self._open: dict[str, JobRequest] = {}  # of the batch, in order: of what fate is not known
+        self._open: dict[str, Attempt] = {}  # of the batch, in order: of what fate is not known
         self.most_bytes = config.max_message_bytes
         self.learned = False  # that it is the broker's own
         super().__init__(config)
 
     def _set_up(self, channel: Any) -> None:
         channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
-        channel.events["basic_return"].add(self._on_return)
-        channel.events["basic_ack"].add(self._on_ack)
-        channel.events["basic_nack"].add(self._on_nack)
-        channel.confirm_select()
-        self._probe(channel)
+        self._publisher = ConfirmingPublisher(channel, self._on_settled)
+        self._publisher.select()
+        self._probe()
 
     def announce_cancelled(self, uuids: Iterable[str]) -> None:
         """Tell the services that these jobs were cancelled; raise RequestRefused."""
         self.allow(PATIENCE)
         announce_cancelled(self._connection.channel(), uuids)
 
-    def check(self, request: JobRequest) -> None:
+    def check(self, request: Attempt) -> None:
         """Raise MessageTooLarge or NotSendable where a request may not be sent."""
         if request.size > self.most_bytes:
             raise self.too_large(request.service, request.method, request.size)
@@ -119,19 +114,17 @@ class Publisher(Link):
         names = Request(service, method)
         return too_large(names, size, self.most_bytes, by_broker=self.learned)
 
-    def _probe(self, channel: Any) -> None:
+    def _probe(self) -> None:
         """See that the broker takes messages at all: short of memory or disk, it says nothing.
 
         What is published to it then would still be executed when it has recovered, however often
         it was repeated meanwhile.
         """
         nowhere = str(uuid.uuid4())  # on the default exchange: no service could ever get it
-        arguments = (0, "", nowhere, False, False)
-        channel.send_method(spec.Basic.Publish, "Bssbb", arguments, amqp.Message(""))
-        self._unconfirmed[next(self._tags)] = ""
+        self._publisher.publish(amqp.Message(""), "", nowhere, mandatory=False)
         self._wait_for_confirms()
 
-    def send(self, requests: Sequence[JobRequest]) -> None:
+    def send(self, requests: Sequence[Attempt]) -> None:
         """Send a batch, whose fate `confirmed` tells; raise nothing that comes from the broker."""
         self._sent = Sent()
         self._open = {request.uuid: request for request in requests}
@@ -153,12 +146,12 @@ class Publisher(Link):
         self._sent.unconfirmed = set(self._open)
         return self._sent
 
-    def _send_all(self, requests: Sequence[JobRequest]) -> None:
+    def _send_all(self, requests: Sequence[Attempt]) -> None:
         transport = self._connection.transport
         self.allow(PATIENCE)
         with transport.renewed(PATIENCE), transport.held():
             for request in requests:
-                self._send(request.names, request.uuid, self._message(request))
+                self._publisher.publish(self._message(request), EXCHANGE, request.names)
 
     def _wait_or_send_again(self) -> None:
         try:
@@ -182,14 +175,12 @@ class Publisher(Link):
             raise error
         _logger.warning("The broker refuses a request: %s", error)
         self.allow(PATIENCE)
-        self._unconfirmed.clear()
-        self._tags = itertools.count(1)
-        self._channel.confirm_select()  # py-amqp has opened the channel again
+        self._publisher.select()  # py-amqp has opened the channel again
 
     def _learn_limit(self, most: int) -> None:
         self.most_bytes, self.learned = most, True
 
-    def _send_small(self, left: Sequence[JobRequest]) -> None:
+    def _send_small(self, left: Sequence[Attempt]) -> None:
         """Send those requests that are not too large, and that the broker does not have yet.
 
         It handles them in their order: it has what stands before the first that is too large, and
@@ -210,7 +201,7 @@ class Publisher(Link):
         self._send_all(again)
         self._wait_for_confirms()
 
-    def _send_one_by_one(self, left: Sequence[JobRequest]) -> None:
+    def _send_one_by_one(self, left: Sequence[Attempt]) -> None:
         """Send each alone, so that the one at fault is: the broker does not say which it is."""
         for request in left:
             try:
@@ -222,12 +213,12 @@ class Publisher(Link):
                 refused = NotSendable(text, service=request.service, method=request.method)
                 self._refuse(request, refused)
 
-    def _refuse(self, request: JobRequest, error: RpcError) -> None:
+    def _refuse(self, request: Attempt, error: RpcError) -> None:
         self._sent.unsendable[request.uuid] = error
         del self._open[request.uuid]
 
-    def _message(self, request: JobRequest) -> amqp.Message:
-        headers = {f"nameko.{k}": v for k, v in request.context.items() if v is not None}
+    def _message(self, request: Attempt) -> amqp.Message:
+        headers = context_headers(request.context)
         headers["nameko.job"] = headers["nameko.idempotency_id"] = request.uuid
         headers["nameko.call_id_stack"] = [f"odoo.job.{request.uuid}"]
         return amqp.Message(
@@ -242,32 +233,18 @@ class Publisher(Link):
             timestamp=int(time.time()),  # tells a job sent again from its cancelled request
         )
 
-    def _send(self, key: str, uuid: str, message: amqp.Message) -> None:
-        arguments = (0, EXCHANGE, key, True, False)  # True: mandatory
-        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
-        self._unconfirmed[next(self._tags)] = uuid
-
     def _wait_for_confirms(self) -> None:
-        while self._unconfirmed:
+        while self._publisher.is_waiting:
             self.allow(PATIENCE)
             self._connection.drain_events()
 
-    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
-        known = read_correlation_id(message.properties.get("correlation_id", ""))
-        if known:
-            self._sent.unroutable.add(known[0])
-
-    def _on_ack(self, tag: int, multiple: bool) -> None:
-        self._settle(tag, multiple)
-
-    def _on_nack(self, tag: int, multiple: bool) -> None:
-        self._sent.refused.update(self._settle(tag, multiple))
-
-    def _settle(self, tag: int, multiple: bool) -> list[str]:
-        # Tags grow, and a dict keeps the order in which they came.
-        tags = itertools.takewhile(lambda each: each <= tag, self._unconfirmed)
-        settled = list(tags) if multiple else [tag]
-        uuids = [self._unconfirmed.pop(each) for each in settled if each in self._unconfirmed]
-        for each in uuids:
-            self._open.pop(each, None)
-        return uuids
+    def _on_settled(self, name: str, fate: Fate) -> None:
+        known = read_correlation_id(name)
+        if known is None:  # of the probe
+            return
+        uuid, _ = known
+        self._open.pop(uuid, None)
+        if fate is Fate.RETURNED:
+            self._sent.unroutable.add(uuid)
+        elif fate is Fate.REFUSED:
+            self._sent.refused.add(uuid)

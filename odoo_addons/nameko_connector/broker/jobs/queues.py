@@ -7,8 +7,7 @@ from typing import Any
 from ..amqp.config import BrokerConfig
 from ..amqp.link import Link
 from ..beats.listener import beats_queue
-from .consumer import dead_queue, progress_queue, reply_queue
-from .parking import parked_queue
+from .consumer import dead_queue, parked_queue, progress_queue, reply_queue
 
 
 def queues(identity: str) -> list[str]:

@@ -6,8 +6,6 @@ of a request before it waits for the reply. Here confirm and reply are awaited t
 
 from __future__ import annotations
 
-import contextlib
-import itertools
 import time
 import uuid
 from collections.abc import Callable
@@ -15,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import amqp
-from amqp import spec
 
 from ..amqp.config import BrokerConfig
 from ..amqp.connecting import BROKER_LOST, explained
 from ..amqp.deadline import Deadline
 from ..amqp.encoding import Encoded
 from ..amqp.names import EXCHANGE
+from ..amqp.publishing import ConfirmingPublisher, Fate
 from ..amqp.transport import DeadlineConnection
 
 # s; nothing beats while idle, so the broker closes a forgotten connection itself
@@ -91,8 +89,6 @@ class Wire:
         self.blocked = False
         self.spoiled = False  # set where something was left half done
         self._pending: dict[str, Pending] = {}
-        self._unconfirmed: dict[int, Pending] = {}
-        self._tags = itertools.count(1)
         self._connection = DeadlineConnection(config, deadline, HEARTBEAT)
         try:
             self._connection.on_blocked = self._on_blocked
@@ -110,10 +106,8 @@ class Wire:
         channel.queue_declare(queue, exclusive=True, auto_delete=True, nowait=True)
         channel.queue_bind(queue, EXCHANGE, self.reply_to, nowait=True)
         channel.basic_consume(queue, "reply", no_ack=True, nowait=True, callback=self._on_reply)
-        channel.events["basic_return"].add(self._on_return)
-        channel.events["basic_ack"].add(self._on_ack)
-        channel.events["basic_nack"].add(self._on_nack)
-        channel.confirm_select()  # waits: a refusal of the above comes first
+        self._publisher = ConfirmingPublisher(channel, self._on_settled)
+        self._publisher.select()  # waits: a refusal of the above comes first
         return channel
 
     # What arrives
@@ -123,24 +117,15 @@ class Wire:
         if pending is not None:
             pending.settle(reply=message)
 
-    def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
-        pending = self._pending.pop(message.properties.get("correlation_id"), None)
-        if pending is not None:
-            pending.settle(returned=True)
-
-    def _on_ack(self, tag: int, multiple: bool) -> None:
-        for pending in self._take_unconfirmed(tag, multiple):
+    def _on_settled(self, correlation_id: str, fate: Fate) -> None:
+        pending = self._pending.get(correlation_id)
+        if pending is None:  # the reply came first
+            return
+        if fate is Fate.TAKEN:
             pending.confirmed_at = time.monotonic()
-
-    def _on_nack(self, tag: int, multiple: bool) -> None:
-        for pending in self._take_unconfirmed(tag, multiple):
-            self._pending.pop(pending.correlation_id, None)
-            pending.settle(refused=True)
-
-    def _take_unconfirmed(self, tag: int, multiple: bool) -> list[Pending]:
-        tags = [each for each in self._unconfirmed if each <= tag] if multiple else [tag]
-        taken = (self._unconfirmed.pop(each, None) for each in tags)
-        return [pending for pending in taken if pending is not None]
+        else:
+            del self._pending[correlation_id]
+            pending.settle(**{fate.name.lower(): True})
 
     def _on_blocked(self, reason: str) -> None:
         self.blocked = True
@@ -174,9 +159,7 @@ class Wire:
         )
         self._connection.transport.deadline = deadline
         self._pending[pending.correlation_id] = pending  # first: half a request is not clean either
-        self._unconfirmed[next(self._tags)] = pending
-        arguments = (0, EXCHANGE, request.routing_key, True, False)  # True: mandatory
-        self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+        self._publisher.publish(message, EXCHANGE, request.routing_key)
         return pending
 
     def wait(self, pending: Pending, deadline: Deadline) -> None:
@@ -228,17 +211,12 @@ class Wire:
 
     def close(self) -> None:
         """Tell the broker, which deletes the reply queue; never waits for an answer."""
-        with contextlib.suppress(*BROKER_LOST):
-            self._connection.transport.deadline = Deadline(0.1)
-            self._connection.send_method(spec.Connection.Close, "BsBB", (0, "", 0, 0))
-        self.discard()
+        self._connection.close_at_once()
 
     def discard(self) -> None:
-        with contextlib.suppress(*BROKER_LOST):
-            self._connection.collect()
+        """Close the socket only."""
+        self._connection.discard()
 
     def abandon(self) -> None:
         """Forget the connection in a forked child, leaving the parent's alone."""
-        transport = self._connection._transport
-        if transport is not None:
-            transport.abandon()
+        self._connection.abandon()

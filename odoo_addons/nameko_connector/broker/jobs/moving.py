@@ -1,0 +1,84 @@
+"""Moving replies to another queue: to wait there until they can be written, or as dead letters.
+
+A reply that stays in hand takes one of the few places among those that the broker delivers, and one
+that is requeued comes back at once and counts as delivered. So it is published to the other queue,
+and acknowledged when that is confirmed: what breaks in between leaves it in both, which is
+harmless.
+
+The broker could dead-letter what is rejected, but reads the headers for that: RabbitMQ 3.10 ends
+the queue, with all that is in it, where somebody has put an odd `x-death` there. A copy has no
+headers but ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import amqp
+
+from ..amqp.names import short
+from ..amqp.publishing import ConfirmingPublisher, Fate
+from .reply import Delivery
+
+SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large to be kept
+Told = Callable[[Delivery], None]
+
+
+@dataclass(frozen=True)
+class QueueToMoveTo:
+    """A durable queue, which is declared before the first message for it."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Moving:
+    """Moves deliveries over a channel of its own; waits for the broker only to declare a queue.
+
+    `moved` or `refused` is called with each delivery once the broker has said so.
+    """
+
+    def __init__(
+        self,
+        channel: Any,
+        declare: Callable[[str, dict[str, Any]], None],
+        moved: Told,
+        refused: Told,
+    ) -> None:
+        self._declare, self._moved, self._refused = declare, moved, refused
+        self._declared: set[str] = set()
+        self._moving: dict[str, tuple[Delivery, str]] = {}  # by the message id of the copy
+        self._ids = itertools.count(1)
+        self._publisher = ConfirmingPublisher(channel, self._on_settled)
+        self._publisher.select(nowait=True)
+
+    def move(self, deliveries: Iterable[Delivery], to: QueueToMoveTo) -> None:
+        """Publish copies of these."""
+        if to.name not in self._declared:
+            self._declare(to.name, to.arguments)
+            self._declared.add(to.name)
+        for delivery in deliveries:
+            name = str(next(self._ids))
+            self._moving[name] = delivery, to.name
+            self._publisher.publish(_copy(delivery, name), "", to.name)
+
+    def _on_settled(self, name: str, fate: Fate) -> None:
+        delivery, queue = self._moving.pop(name)
+        if fate is Fate.RETURNED:  # somebody has deleted the queue
+            self._declared.discard(queue)
+        (self._moved if fate is Fate.TAKEN else self._refused)(delivery)
+
+
+def _copy(delivery: Delivery, name: str) -> amqp.Message:
+    dropped = {SIZE_HEADER: delivery.size} if delivery.body is None else {}
+    return amqp.Message(
+        delivery.body or b"",
+        content_type=short(delivery.content_type),
+        correlation_id=short(delivery.correlation_id),
+        application_headers=dropped,
+        message_id=name,
+        delivery_mode=2,
+    )

@@ -1,0 +1,31 @@
+"""Who asks for a call or a job: kept in a job's row, and sent along in Nameko's worker context."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from odoo.api import Environment
+
+
+def requester(env: Environment) -> dict[str, Any]:
+    """Return the user, company and language of an environment."""
+    return {
+        "user_id": env.uid,
+        "company_id": env.company.id,
+        "language": env.lang or env.user.lang,
+    }
+
+
+def worker_context(
+    database: str, *, user_id: int, company_id: int, language: str | None
+) -> dict[str, Any]:
+    """Return Nameko's worker context of a request.
+
+    A service that passes its context on with calls of its own passes these on, too.
+    """
+    return {
+        "user_id": user_id,
+        "company_id": company_id,
+        "language": language,
+        "database": database,
+    }
