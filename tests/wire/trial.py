@@ -7,6 +7,7 @@ no connection, does not come back without bound, and sane work goes on meanwhile
 
 import argparse
 import dataclasses
+import logging
 import sys
 import tempfile
 import time
@@ -181,6 +182,7 @@ def main() -> int:
     parser.add_argument("--stop-at-first", action="store_true", help="problem, which is shown")
     options = parser.parse_args()
     say(f"seed {options.seed}")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # what each SMTP client says
     install()
     config.parse_config(odoo_options())
     world = World()
