@@ -38,13 +38,12 @@ from services.cancelling import cancellations, events_queue
 from services.deliveries import HEADER, Record, copy_of
 from services.exceptions import MessageTooLarge, PublicationRefused, RequestGivenUp
 from services.publishing import CONNECTION_LOST, GatheredWrites, Publisher, SizeLimit
-from services.reading import FrameReader, Message
+from services.reading import FrameReader, Message, largest_message
 from services.replying import describe
 
 logger = logging.getLogger(__name__)
 
 READ_AHEAD = 65536  # bytes
-MAX_MESSAGE_BYTES = 15_000_000
 MAX_DELIVERIES = 5
 SUSPECT_COUNT = 2  # deliveries in vain from which on a message is a suspect
 MAX_ORPHANS = 1000
@@ -88,7 +87,7 @@ class QueueConsumer(messaging.QueueConsumer):
 
     def setup(self) -> None:
         config = self.container.config
-        self.largest = int(config.get("MAX_MESSAGE_BYTES") or MAX_MESSAGE_BYTES)
+        self.largest = largest_message(config)
         self.max_deliveries = int(config.get("MAX_DELIVERIES") or MAX_DELIVERIES)
         self.limit = SizeLimit(self.largest)
         self.suspects_queue = suspects_queue(self.container.service_name)

@@ -20,7 +20,9 @@ import amqp
 from amqp import spec
 from amqp.exceptions import UnexpectedFrame
 from amqp.serialization import loads
+from kombu.connection import Connection
 from kombu.transport import pyamqp
+from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.exceptions import MalformedRequest
 
 from services.exceptions import RequestTooLarge
@@ -36,6 +38,7 @@ if not amqp.__version__.startswith(TESTED_VERSION):
         TESTED_VERSION,
     )
 
+MAX_MESSAGE_BYTES = 15_000_000
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 WITH_CONTENT = frozenset((spec.Basic.Return, spec.Basic.Deliver, spec.Basic.GetOk))
 HEADER_START = 12  # bytes of class and size before the properties
@@ -190,6 +193,29 @@ def legible_delivery(signature: tuple[int, int], data: bytes) -> bytes:
         parts += [data[start : start + 1], text.encode()]
         start = end
     return b"".join(parts)
+
+
+def tolerant_connection(config: dict[str, Any]) -> Connection:
+    """Return a connection of the configured broker that no message can end."""
+    reader = partial(FrameReader, largest=largest_message(config))
+    return Connection(
+        config[AMQP_URI_CONFIG_KEY],
+        ssl=config.get(AMQP_SSL_CONFIG_KEY),
+        login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
+        transport_options={"frame_handler": reader},
+    )
+
+
+def tolerant_channel(connection: Connection, config: dict[str, Any]) -> Any:
+    """Open a channel whose messages are `Message`s."""
+    channel = connection.channel()
+    channel.message_to_python = partial(Message, channel=channel, largest=largest_message(config))
+    return channel
+
+
+def largest_message(config: dict[str, Any]) -> int:
+    """Return the bytes that a message may have."""
+    return int(config.get("MAX_MESSAGE_BYTES") or MAX_MESSAGE_BYTES)
 
 
 class Message(pyamqp.Message):

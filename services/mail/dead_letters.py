@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from amqp.exceptions import ResourceLocked
-from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.extensions import DependencyProvider
-from nameko.messaging import Connection
 
 from services.exceptions import DeadLettersBusyError, InvalidMailError
 from services.mail.message import Mail, read, unreadable
 from services.mail.queues import DEAD
+from services.reading import tolerant_connection
 
 LOCK = "mail.dead.lock"
 
@@ -42,13 +41,7 @@ class DeadLetters(DependencyProvider):
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         """Open a connection of its own: when it is closed, what was looked at is back in place."""
-        config = self.container.config
-        connection = Connection(
-            config[AMQP_URI_CONFIG_KEY],
-            ssl=config.get(AMQP_SSL_CONFIG_KEY),
-            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        )
-        with connection:
+        with tolerant_connection(self.container.config) as connection:
             channel = connection.channel()
             try:
                 channel.queue_declare(LOCK, exclusive=True, durable=False)

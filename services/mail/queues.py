@@ -1,13 +1,14 @@
 """The broker's queues through which a mail goes.
 
-`mail.outgoing` has what is to be delivered, `mail.wait.<milliseconds>` what is tried again after
-that delay, when the broker moves it back, and `mail.dead` what is given up. All are durable, and
-replicated in a cluster. Needs RabbitMQ 3.10 or later.
+`mail.outgoing` has what is to be delivered, `mail.waiting.<milliseconds>` what is tried again after
+that delay, when `WaitingMails` moves it back, and `mail.dead` what is given up. All are durable,
+and replicated in a cluster. Needs RabbitMQ 3.10 or later.
 """
 
 import logging
+import time
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from nameko.amqp.publish import Publisher, UndeliverableMessage, get_connection
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
@@ -19,6 +20,8 @@ from services.metrics import MAILS
 
 logger = logging.getLogger(__name__)
 
+DUE = "due"  # when a waiting mail is to be tried, in seconds since the epoch
+MANY = 1_000_000_000  # looks at a waiting mail: each counts as a delivery
 DEAD = Queue("mail.dead", routing_key="mail.dead", durable=True)
 OUTGOING = Queue(
     "mail.outgoing",
@@ -36,23 +39,19 @@ OUTGOING = Queue(
 )
 
 
-def wait_queue(seconds: float) -> Queue:
-    """Return the queue that gives a mail back to `mail.outgoing` after `seconds`."""
-    milliseconds = round(seconds * 1000)
-    name = f"mail.wait.{milliseconds}"
-    return Queue(
-        name,
-        routing_key=name,
-        durable=True,
-        queue_arguments={
-            "x-queue-type": "quorum",
-            "x-message-ttl": milliseconds,
-            "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": OUTGOING.name,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-overflow": "reject-publish",
-        },
-    )
+class Wait(NamedTuple):
+    """A delay, and the queue of the mails that are tried again after it, in that order."""
+
+    seconds: float
+    queue: Queue
+
+
+def wait_of(seconds: float) -> Wait:
+    """Return the delay of so many seconds with its queue."""
+    name = f"mail.waiting.{round(seconds * 1000)}"
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": MANY}
+    queue = Queue(name, routing_key=name, durable=True, queue_arguments=arguments)
+    return Wait(seconds, queue)
 
 
 class MailQueues(DependencyProvider):
@@ -63,7 +62,7 @@ class MailQueues(DependencyProvider):
 
     def setup(self) -> None:
         config = self.container.config
-        self.waits = [wait_queue(float(seconds)) for seconds in config["MAIL_RETRY_DELAYS"]]
+        self.waits = [wait_of(float(seconds)) for seconds in config["MAIL_RETRY_DELAYS"]]
         self.connection_options = (
             config[AMQP_URI_CONFIG_KEY],
             config.get(AMQP_SSL_CONFIG_KEY),
@@ -78,7 +77,7 @@ class MailQueues(DependencyProvider):
 
     def declare(self) -> None:
         with get_connection(*self.connection_options) as connection:
-            for queue in (OUTGOING, DEAD, *self.waits):
+            for queue in (OUTGOING, DEAD, *(wait.queue for wait in self.waits)):
                 queue(connection.default_channel).declare()
 
     def send(self, mail: Mail) -> None:
@@ -92,13 +91,16 @@ class MailQueues(DependencyProvider):
         if mail.attempts > len(self.waits):
             self.dead_letter(mail, f"given up after {mail.attempts} tries: {error}")
             return
-        self._publish(mail, self.waits[mail.attempts - 1])
+        self._wait(mail, self.waits[mail.attempts - 1])
         MAILS.labels("deferred").inc()
         logger.warning("mail %s is put off, try %s failed: %s", mail.id, mail.attempts, error)
 
     def put_off(self, mail: Mail) -> None:
         """Look at `mail` again after the first delay, as if nothing had been tried."""
-        self._publish(mail, self.waits[0])
+        self._wait(mail, self.waits[0])
+
+    def _wait(self, mail: Mail, wait: Wait) -> None:
+        self._publish(mail, wait.queue, **{DUE: time.time() + wait.seconds})
 
     def dead_letter(self, mail: Mail, error: str) -> None:
         """Put `mail` among the dead letters."""
@@ -107,9 +109,10 @@ class MailQueues(DependencyProvider):
         MAILS.labels("dead").inc()
         logger.error("mail %s is dead: %s (see docs/services.md, dead letters)", mail.id, error)
 
-    def _publish(self, mail: Mail, queue: Queue) -> None:
+    def _publish(self, mail: Mail, queue: Queue, **more: float) -> None:
+        body = asdict(mail) | more
         try:
-            self.publisher.publish(asdict(mail), routing_key=queue.name)
+            self.publisher.publish(body, routing_key=queue.name)
         except UndeliverableMessage:  # somebody deleted the queue
             self.declare()
-            self.publisher.publish(asdict(mail), routing_key=queue.name)
+            self.publisher.publish(body, routing_key=queue.name)

@@ -13,6 +13,7 @@ from services.mail.dead_letters import DeadLetters
 from services.mail.message import Mail, accept, read, unreadable
 from services.mail.queues import OUTGOING, MailQueues
 from services.mail.transport import MailTransport, RefusedError
+from services.mail.waiting import WaitingMails
 from services.metrics import MAILS
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class MailDeliveryService:
 
     name = "mail_delivery"
     queues = MailQueues()
+    waiting = WaitingMails()
     transport = MailTransport()
     once = Idempotent()
 

@@ -17,6 +17,8 @@ from services.exceptions import (
 from tests.services.processes import cluster, free_port, new_vhost, running
 from tests.services.smtp_server import SmtpServer
 from tests.waiting import wait_until
+from tests.wire.raw import PERSISTENT, RawPublisher, long, short
+from tests.wire.tables import table
 
 TO = "name@example.com"
 
@@ -109,6 +111,26 @@ def test_a_mail_waits_out_a_restart_of_the_service(environment, server):
     server.start()
     with running("services.mail", **environment):
         wait_until(lambda: received(server) == ["hello"])
+
+
+@pytest.mark.parametrize("queue", ["mail.waiting.500", "mail.outgoing", "mail.dead"])
+def test_odd_messages_stop_no_mail_and_are_kept(environment, server, queue):
+    """RabbitMQ 3.10 would not survive the `x-death` where it has to move the message itself."""
+    environment["MAIL_RETRY_DELAYS"] = "[0.5]"
+    odd = short(b"\xff" * 255)
+    with running("services.mail", **environment) as process:
+        publisher = RawPublisher(environment["AMQP_URI"])
+        for properties in (
+            {"headers": table([(b"x-death", b"A" + long(b"S" + long(b"x")))])},
+            {"content_type": odd, "correlation_id": odd, "headers": table([(b"\xff", b"V")])},
+        ):
+            publisher.publish(b"", queue.encode(), properties | {"delivery_mode": PERSISTENT}, b"?")
+        publisher.close()
+        send(environment, "hello")
+        process.wait_for_log("try 1 failed")
+        server.start()
+        wait_until(lambda: received(server) == ["hello"])
+        wait_until(lambda: len(dead_letters(environment)) == 2)
 
 
 @pytest.mark.parametrize("answers", ["data_answers", "recipient_answers"])

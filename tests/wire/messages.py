@@ -67,8 +67,6 @@ class Target:
     """Where messages go. samples: real bodies for it; correlation_ids: that mean something there.
 
     answers: the routing key of replies, where real messages for it are requests
-    moved_by_broker: whether nobody but the broker reads them, which moves them to another queue:
-        RabbitMQ 3.10 does not survive an odd `x-death` there, and nobody can prevent that
     """
 
     exchange: str
@@ -76,7 +74,6 @@ class Target:
     samples: Sequence[bytes]
     correlation_ids: Sequence[str] = ()
     answers: str = ""
-    moved_by_broker: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,8 +212,6 @@ def messages(draw: st.DrawFn, targets: Sequence[Target]) -> Wire:
         properties.pop(name, None)
         if draw(st.integers(0, 5)):
             properties[name] = draw(strategies[name])
-    if target.moved_by_broker and "headers" in properties:
-        properties["headers"] = properties["headers"].replace(b"\x07x-death", b"\x07y-death")
     key = draw(keys(target))
     is_call = bool(target.answers) and target.exchange == "nameko-rpc" and is_text(key)
     return Wire(

@@ -294,8 +294,7 @@ class Stage:
             ("evt-", self._cancelled(), ()),
         ):
             if queue.startswith(start):
-                moved = queue.startswith("mail.wait.")
-                return Target(exchange, key, samples, ids, moved_by_broker=moved)
+                return Target(exchange, key, samples, ids)
         service = queue.removeprefix("rpc-")
         samples = [body for bodies in REQUESTS.get(service, {}).values() for body in bodies]
         return Target(exchange, key, samples or [b"{}"], answers=self.answers.key)
