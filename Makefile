@@ -4,20 +4,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACK := exec setpriv --pdeathsig TERM $(BIN)/python -m stack
 
-.PHONY: demo run test test-fast lint bench shell restart update down screenshot translations lock chaos
+# ADDONS=/path: a folder of your own addons, installed beside the project's (several: with commas).
+export ADDONS
+
+.PHONY: demo run test test-fast lint bench shell service restart update down screenshot translations lock chaos
 
 demo run: .venv/complete
 	@$(STACK) $@
 
 # PYTEST="-k name" or PYTEST=tests/broker/test_call.py: these tests alone, without the addons' own.
+# ADDONS=/path: the tests of these addons alone.
 test: .venv/complete browser
-	@$(STACK) exec -- $(if $(PYTEST),$(BIN)/pytest $(PYTEST),tests/run)
+	@$(STACK) exec -- $(if $(ADDONS),tests/run addons,$(if $(PYTEST),$(BIN)/pytest $(PYTEST),tests/run))
 
 test-fast: .venv/complete browser
 	@$(STACK) exec -- tests/run fast
 
 shell restart update down: .venv/complete
 	@$(STACK) $@
+
+# SERVICE=/path/to/pricing.py: a Nameko service of your own, until Ctrl-C, beside what `make run` serves.
+service: .venv/complete
+	@$(STACK) service $(SERVICE)
 
 lint: .venv/complete
 	$(BIN)/ruff check

@@ -21,6 +21,7 @@ from nameko.containers import GreenletExit, ServiceContainer
 from nameko.messaging import Connection
 
 from services.cancelling import cancellations
+from services.companion import companion
 from services.consuming import QueueConsumer
 from services.entrypoints import REQUEUED, RpcConsumer
 from services.exceptions import JobCancelled
@@ -39,14 +40,15 @@ class Container(ServiceContainer):
     """Nameko's container, made fit for a supervised life. It works with any Nameko service.
 
     It waits for the broker instead of exiting without one, keeps the connection that holds the
-    unfinished requests until they are finished, counts and times the calls, and knows which
-    services this process hosts.
+    unfinished requests until they are finished, counts and times the calls, knows which services
+    this process hosts, and has the process beat.
     """
 
     def __init__(self, service_cls: type, config: dict[str, Any]) -> None:
         super().__init__(service_cls, config)
         self.stop_requested = False
         self.lifecycle = Semaphore()  # Nameko hangs when it is stopped while it starts
+        companion.expect(self)
 
     @property
     def interface(self) -> "Container":
@@ -61,6 +63,7 @@ class Container(ServiceContainer):
             if self._wait_for_broker():
                 super().start()
                 logger.info("%s is ready", self.service_name)
+                companion.join(self)
 
     def _wait_for_broker(self) -> bool:
         """Return True when the broker answers, or False when asked to stop before it did."""
@@ -81,6 +84,7 @@ class Container(ServiceContainer):
                 super().stop()
             elif not self._died.ready():
                 self._died.send(None)
+        companion.leave(self)
 
     def _prepare_stop(self) -> None:
         for extension in self.extensions:

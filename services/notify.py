@@ -3,9 +3,6 @@
 import logging
 
 from services.entrypoints import rpc
-from services.heartbeat import HeartbeatService
-
-__all__ = ["HeartbeatService", "NotifyService"]
 
 logger = logging.getLogger(__name__)
 

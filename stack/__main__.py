@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: `python -m stack demo|run|exec|shell|restart|update|down`."""
+"""The commands behind the Makefile; `python -m stack --help` lists them."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 
 from . import database
@@ -92,6 +93,19 @@ def shell() -> int:
     os.execve(command[0], command, environment)  # noqa: S606  nothing of it comes from outside
 
 
+def service(file: str) -> int:
+    """Run a Nameko service of one's own, in any folder, on the running stack until Ctrl-C."""
+    environment = running_environment()
+    path = Path(file).expanduser().resolve()
+    if path.suffix != ".py" or not path.exists():
+        raise StackError(f"{file} is no Python file: name the one that holds your service.")
+    own = {"PYTHONPATH": str(CHECKOUT), "IDEMPOTENCY_URL": f"sqlite:///{BUILD}/idempotency.sqlite"}
+    configuration = str(CHECKOUT / "services" / "config.yaml")
+    command = [sys.executable, "-m", "nameko", "run", "--config", configuration, path.stem]
+    os.chdir(path.parent)
+    os.execve(command[0], command, environment | own)  # noqa: S606  what the developer asks for
+
+
 def down() -> int:
     """Stop this checkout's stack, if one runs, and wait until it is gone."""
     lock = BUILD / "lock"
@@ -147,12 +161,15 @@ def main() -> int:
     for name in plain:
         commands.add_parser(name)
     commands.add_parser("exec").add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("service").add_argument("file")
     options = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit_on)
     try:
         if options.command == "exec":
             return execute([word for word in options.arguments if word != "--"])
+        if options.command == "service":
+            return service(options.file)
         return plain[options.command]()
     except StackError as error:
         sys.stderr.write(f"\nFailed: {error}\n")

@@ -87,17 +87,23 @@ def install_addon(environment: Mapping[str, str]) -> None:
     if installed.exists() and json.loads(installed.read_text()) == wanted:
         return
     odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
-    modules = ["-i", "nameko_compute", "-u", "nameko_connector"]
+    own = [addon.name for addon in _own_addons(environment)]
+    modules = ["-i", ",".join(["nameko_compute", *own]), "-u", ",".join(["nameko_connector", *own])]
     run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
     installed.write_text(json.dumps(wanted))
 
 
 def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
-    """Name the database and a digest of the addon's files: what an update depends on."""
+    """Name the database and a digest of each addon's files: what an update depends on."""
     return {
         "database": f"{environment['PGHOST']}/{environment['ODOO_DATABASE']}",
         "addon": digest_of(ADDONS),
+        **{str(addon): digest_of(addon) for addon in _own_addons(environment)},
     }
+
+
+def _own_addons(environment: Mapping[str, str]) -> list[Path]:
+    return [Path(name) for name in environment["STACK_OWN_ADDONS"].split(",") if name]
 
 
 def digest_of(folder: Path) -> str:

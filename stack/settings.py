@@ -6,11 +6,12 @@ import os
 import pwd
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import programs
+from .errors import StackError
 from .layout import BUILD, CHECKOUT, LOGS
 from .odoo_source import ODOO, addons_paths
 from .ports import reserve
@@ -184,23 +185,43 @@ def not_as_root() -> list[str]:
 
 def _odoo_environment(odoo_root: Path) -> dict[str, str]:
     port = reserve(8069)
+    addons = own_addons()
     database = os.environ.get("PGDATABASE", DATABASE)
     configuration = BUILD / "odoo.conf"
-    _write_odoo_configuration(configuration, odoo_root, port, database)
+    paths = [*addons_paths(odoo_root), ADDONS, *dict.fromkeys(addon.parent for addon in addons)]
+    _write_odoo_configuration(configuration, paths, port, database)
     return {
+        "STACK_OWN_ADDONS": ",".join(map(str, addons)),
         "ODOO_RC": str(configuration),
         "ODOO_URL": f"http://{HOST}:{port}",
         "ODOO_DATABASE": database,
     }
 
 
-def _write_odoo_configuration(path: Path, odoo_root: Path, port: int, database: str) -> None:
+def own_addons() -> list[Path]:
+    """List the addons in the folders that ADDONS names, separated by commas.
+
+    Raises StackError where one of them holds none.
+    """
+    found: list[Path] = []
+    for name in filter(None, os.environ.get("ADDONS", "").split(",")):
+        folder = Path(name).expanduser().resolve()
+        addons = sorted(manifest.parent for manifest in folder.glob("*/__manifest__.py"))
+        if not addons:
+            raise StackError(
+                f"ADDONS={name} holds no addon; name a folder in which each addon has its folder."
+            )
+        found += addons
+    return found
+
+
+def _write_odoo_configuration(path: Path, addons: Sequence[Path], port: int, database: str) -> None:
     """Take the project's odoo.conf and say where things are on this machine."""
     parser = configparser.RawConfigParser()
     parser.read(CHECKOUT / "odoo.conf")
     parser["options"].update(
         {
-            "addons_path": ",".join(map(str, [*addons_paths(odoo_root), ADDONS])),
+            "addons_path": ",".join(map(str, addons)),
             "data_dir": str(BUILD / "odoo"),
             "db_name": database,
             "dbfilter": f"^{database}$",

@@ -1,6 +1,5 @@
-"""Arithmetic on request: `nameko run services.compute` runs it, with its heartbeat."""
+"""Arithmetic on request: `nameko run services.compute` runs it."""
 
 from services.compute.service import ComputeService
-from services.heartbeat import HeartbeatService
 
-__all__ = ["ComputeService", "HeartbeatService"]
+__all__ = ["ComputeService"]

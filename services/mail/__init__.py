@@ -4,7 +4,6 @@
 every worker of the one leaves the other free to accept.
 """
 
-from services.heartbeat import HeartbeatService
 from services.mail.service import MailDeliveryService, MailService
 
-__all__ = ["HeartbeatService", "MailDeliveryService", "MailService"]
+__all__ = ["MailDeliveryService", "MailService"]

@@ -198,14 +198,28 @@ def test_a_process_that_stops_in_order_says_goodbye(vhost):
 
 @pytest.mark.parametrize(
     "services",
-    [("tests.services.plain_service", "services.heartbeat"), ("services.compute",)],
+    [
+        ("tests.services.plain_service",),
+        ("tests.services.plain_service", "services.heartbeat"),
+        ("services.compute", "services.notify"),
+    ],
 )
-def test_a_process_that_names_the_heartbeat_beats_once(vhost, services):
+def test_a_process_beats_once_whatever_it_hosts(vhost, services):
     with running(*services, AMQP_URI=vhost.amqp_uri, HEARTBEAT_INTERVAL="0.2") as process:
         bodies = beats(vhost.amqp_uri, 6)
         assert sum('"heartbeat is ready"' in line for line in process.lines) == 1
     assert len({body["id"] for body in bodies}) == 1
     assert all(names(body).count("heartbeat") == 1 for body in bodies)
+
+
+def test_a_process_does_not_beat_where_that_is_not_wanted(vhost):
+    port = free_port()
+    environment = {"AMQP_URI": vhost.amqp_uri, "METRICS_PORT": str(port)}
+    with running("services.notify", **environment, HEARTBEAT_INTERVAL="0") as process:
+        with cluster(vhost.amqp_uri) as services:
+            services.notify.send("hello")
+        assert process.terminate() == 0
+        assert not process.logged("heartbeat is ready")
 
 
 def test_metrics_of_a_process(vhost):

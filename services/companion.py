@@ -1,0 +1,53 @@
+"""The heartbeat of each process, which its services need not name."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.container import Container
+
+logger = logging.getLogger(__name__)
+
+
+class Companion:
+    """Runs the service `heartbeat` from a process's first service on to its last.
+
+    It does nothing where the process was started with that service, and where HEARTBEAT_INTERVAL
+    is 0.
+    """
+
+    def __init__(self) -> None:
+        self._named = False  # whether the process was started with the heartbeat
+        self._container: Container | None = None
+        self._others: set[Container] = set()  # that are not yet at their end
+
+    def expect(self, container: Container) -> None:
+        """Note a service that the process will run."""
+        from services.heartbeat.service import HeartbeatService  # noqa: PLC0415 (imports Container)
+
+        self._named |= container.service_cls is HeartbeatService
+
+    def join(self, container: Container) -> None:
+        """Start the heartbeat beside a service that has started."""
+        from services.heartbeat.service import HeartbeatService  # noqa: PLC0415
+
+        if container is self._container:
+            return
+        self._others.add(container)
+        wanted = container.config.get("HEARTBEAT_INTERVAL") != 0
+        if wanted and not self._named and self._container is None:
+            self._container = type(container)(HeartbeatService, container.config)
+            self._container.start()
+
+    def leave(self, container: Container) -> None:
+        """Stop the heartbeat behind the last service."""
+        if container is self._container:
+            return
+        self._others.discard(container)
+        if not self._others and self._container is not None:
+            self._container.stop()
+
+
+companion = Companion()
