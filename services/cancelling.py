@@ -49,9 +49,13 @@ class Heard:
 
 
 class Cancellations:
-    """Remembers which jobs were cancelled, the newest ones for a while, and tells who waits."""
+    """Remembers which jobs were cancelled, the newest ones for a while, and tells who waits.
+
+    heard_by: the one consumer of this process that takes the events, if any.
+    """
 
     def __init__(self) -> None:
+        self.heard_by: Any = None
         self._heard: OrderedDict[str, Heard] = OrderedDict()
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
+
+import eventlet
 
 if TYPE_CHECKING:
     from services.container import Container
 
-logger = logging.getLogger(__name__)
+GOODBYE_SECONDS = 10.0
 
 
 class Companion:
@@ -48,6 +49,12 @@ class Companion:
         self._others.discard(container)
         if not self._others and self._container is not None:
             self._container.stop()
+
+    def wait(self, container: Container) -> None:
+        """Wait, not for long, until the heartbeat beside a service has said goodbye."""
+        if self._container not in (None, container):
+            with eventlet.Timeout(GOODBYE_SECONDS, exception=False):
+                self._container.wait()
 
 
 companion = Companion()

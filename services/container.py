@@ -22,9 +22,9 @@ from nameko.messaging import Connection
 
 from services.cancelling import cancellations
 from services.companion import companion
-from services.consuming import QueueConsumer
 from services.entrypoints import REQUEUED, RpcConsumer
 from services.exceptions import JobCancelled
+from services.messaging.consuming import QueueConsumer
 from services.metrics import metrics_of
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,13 @@ class Container(ServiceContainer):
             elif not self._died.ready():
                 self._died.send(None)
         companion.leave(self)
+
+    def wait(self) -> Any:
+        """Wait until it has ended, and with the last one the process's heartbeat."""
+        ended = super().wait()
+        if self.stop_requested:
+            companion.wait(self)
+        return ended
 
     def _prepare_stop(self) -> None:
         for extension in self.extensions:

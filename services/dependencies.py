@@ -11,8 +11,8 @@ from nameko.extensions import DependencyProvider
 from nameko.rpc import RPC_QUEUE_TEMPLATE, MethodProxy, Queue, ServiceProxy, get_rpc_exchange
 
 from services.cancelling import cancellations, cancelled
-from services.consuming import QueueConsumer
 from services.entrypoints import NOBODY
+from services.messaging.consuming import QueueConsumer
 
 
 class NoReplies:

@@ -11,9 +11,9 @@ from nameko.constants import PERSISTENT
 from nameko.rpc import get_rpc_exchange
 from nameko.timer import Timer
 
-from services.consuming import QueueConsumer
 from services.exceptions import MessageTooLarge, NotNowError, PoolStoppedError, ResultTooLarge
-from services.replying import Encoded, encode_error, encode_result, serializer_for
+from services.messaging.consuming import QueueConsumer
+from services.messaging.replying import Encoded, encode_error, encode_result, serializer_for
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from nameko.extensions import DependencyProvider
 from services.exceptions import DeadLettersBusyError, InvalidMailError
 from services.mail.message import Mail, read, unreadable
 from services.mail.queues import DEAD
-from services.reading import tolerant_connection
+from services.messaging.reading import tolerant_connection
 
 LOCK = "mail.dead.lock"
 

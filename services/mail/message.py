@@ -63,6 +63,7 @@ def read(body: Any) -> Mail:
         check_address(mail.to)
         check_subject(mail.subject)
         check_contents(mail.contents)
+        check_contents(mail.error)
     except (TypeError, ValueError, AttributeError, MailError) as error:
         raise InvalidMailError(f"The message is no mail that can be sent: {error}") from error
     if type(mail.attempts) is not int or mail.attempts < 0:

@@ -13,7 +13,7 @@ from nameko.extensions import DependencyProvider
 
 from services.mail.message import Mail, read, unreadable
 from services.mail.queues import DUE, MailQueues, Wait
-from services.reading import Message, tolerant_channel, tolerant_connection
+from services.messaging.reading import Message, tolerant_channel, tolerant_connection
 
 logger = logging.getLogger(__name__)
 

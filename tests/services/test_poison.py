@@ -11,7 +11,7 @@ from amqp import Message as Content
 from kombu import Connection, Exchange, Queue
 from kombu.transport.pyamqp import Message
 
-from services.deliveries import HEADER, Record, copy_of
+from services.messaging.deliveries import HEADER, Record, copy_of
 from tests.services.durable_client import DurableClient
 from tests.services.processes import running
 from tests.services.test_faults import progress_of

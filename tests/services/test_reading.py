@@ -6,14 +6,16 @@ from struct import pack
 import amqp
 import pytest
 from amqp import spec
+from amqp.abstract_channel import AbstractChannel
 from amqp.exceptions import UnexpectedFrame
 from amqp.method_framing import frame_handler
+from amqp.transport import TCPTransport
 
-from services.reading import (
+from services.messaging.py_amqp import TESTED_VERSION
+from services.messaging.reading import (
     BODY,
     HEADER,
     METHOD,
-    TESTED_VERSION,
     FrameReader,
     legible_properties,
     unpacked,
@@ -49,6 +51,13 @@ def frames_of(body, chunks=1, **properties):
     size = -(-len(body) // chunks) or 1
     bodies = [body[start : start + size] for start in range(0, len(body), size)]
     return [(METHOD, 1, DELIVER), (HEADER, 1, header), *((BODY, 1, data) for data in bodies)]
+
+
+def test_a_connection_has_the_parts_that_are_replaced():
+    assert "self._write = self.sock.sendall" in inspect.getsource(TCPTransport._setup_transport)
+    assert "self._quick_recv = self.sock.recv" in inspect.getsource(TCPTransport._setup_transport)
+    assert "self._callbacks = {}" in inspect.getsource(AbstractChannel.__init__)
+    assert "self.is_closing = False" in inspect.getsource(AbstractChannel.__init__)
 
 
 def test_the_version_of_py_amqp_is_the_one_that_was_tested():

@@ -4,7 +4,7 @@ import pytest
 from nameko.exceptions import RemoteError
 
 from services.exceptions import MessageTooLarge, PublicationRefused, ResultTooLarge
-from services.publishing import SizeLimit
+from services.messaging.publishing import SizeLimit
 from tests.broker_limit import largest_message
 from tests.services.durable_client import DurableClient
 from tests.services.processes import cluster, running

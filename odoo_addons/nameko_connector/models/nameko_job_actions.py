@@ -1,19 +1,23 @@
 """Jobs: what people do with them, one or many at once."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg2.errors
 
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 
-from ..exceptions import JobCancelled, PredecessorFailed, ServiceNotAllowed
+from ..exceptions import JobCancelled, NamekoError, PredecessorFailed, ServiceNotAllowed
 from ..job_store.answers import lock_free_rows
 from ..job_store.cancelled import note_cancelled
+from ..job_store.events import Answer, Pace
 from ..job_store.rows import LIVE, Finish, Row
 from ..job_store.waiting import begin_anew
+from ..tools import job_errors
 from ..tools.client_actions import Kind, notification
 
 AGAIN = ("failed", "cancelled")
@@ -193,6 +197,43 @@ class NamekoJob(models.Model):
             frontier = (frontier - found)._of_existing_records()
             found |= frontier
         return found
+
+    def _finish_with(self, rows: Collection[Row], error: NamekoError, state: str) -> None:
+        """End jobs for a reason of a person's, and call their `on_error`."""
+        ends = {row.id: Finish(row, error=error, state=state) for row in rows}
+        self._write_finished(ends.values())
+        for row in rows:
+            if row.on_error:
+                problem = self._in_savepoint(partial(self._call, row, row.on_error, error))
+                if isinstance(problem, CONFLICTS):
+                    raise problem
+                if problem:
+                    both = job_errors.both_errors(self.env, row, error, problem)
+                    ends[row.id] = Finish(row, error=both, state=state)
+        self._write_finished([end for end in ends.values() if end.error is not error])
+        self._tell_finished(ends.values())
+
+    def _apply_kept_results(self) -> None:
+        """Write the results of failed jobs that have one."""
+        from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
+        from ..broker.jobs.reply import Reply  # noqa: PLC0415
+
+        rows, _ = lock_free_rows(self.env.cr, self.filtered("has_result").mapped("uuid"))
+        kept = {job.uuid: job.result for job in self if job.uuid in rows}
+        answers = [
+            Answer(row, Reply(uuid, kept[uuid], decode(kept[uuid])))
+            for uuid, row in rows.items()
+            if row.state == "failed"
+        ]
+        self._write_finished([answer.finish() for answer in answers])
+        failed = []
+        for answer, problem in self._run_all(answers, Pace()):
+            if isinstance(problem, CONFLICTS):
+                raise problem
+            if problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._tell_finished(failed)
 
 
 def _allowed(rpc: models.BaseModel, service: str) -> bool:

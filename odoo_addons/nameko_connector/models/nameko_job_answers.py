@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -14,22 +13,14 @@ from odoo.exceptions import MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 from odoo.tools import groupby
 
-from ..exceptions import (
-    CallTimeout,
-    InvalidJob,
-    NamekoError,
-    PredecessorFailed,
-    ResultNotWritten,
-    UnknownService,
-    user_error,
-)
+from ..exceptions import InvalidJob, PredecessorFailed, user_error
 from ..job_store import answers as store
 from ..job_store.dispatch import retry_later
 from ..job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
 from ..job_store.records import locked_records
 from ..job_store.rows import LIVE, Finish, Lost, Row, describe
+from ..tools import job_errors
 from ..tools.results import field_value
-from ..tools.texts import clean
 from .nameko_rpc_delay import check_callback
 
 if TYPE_CHECKING:
@@ -83,24 +74,7 @@ class NamekoJob(models.Model):
     def _given_up(self, row: Row, problem: Exception | GivenUp) -> Exception:
         if isinstance(problem, Exception):
             return problem
-        env = self._env_of(row)
-        values = {
-            "target": f"{row.res_model}.{row.result_field or row.on_result or row.on_error}",
-            "number": f"{problem.number:g}",
-        }
-        if problem.why == "deadly":
-            text = env._(
-                "%(number)s processes ended while they ran %(target)s for this job, so it does "
-                "not run again. Check what it does, then press “Write Result Again”.",
-                **values,
-            )
-        else:
-            text = env._(
-                "%(target)s did not return within %(number)s seconds, so nothing was written. "
-                "Have it do less, then press “Write Result Again”.",
-                **values,
-            )
-        return ResultNotWritten(text)
+        return job_errors.not_written(self._env_of(row), row, problem)
 
     # What each job gets
 
@@ -125,7 +99,7 @@ class NamekoJob(models.Model):
             # It is sent again, or was: only the error of the attempt that runs says how it ended.
             _logger.info("Job %s: an error of attempt %s counts no more", row.uuid, attempt)
             return None
-        return Answer(row, event, self._reply_error(row, event))
+        return Answer(row, event, job_errors.reply_error(self._env_of(row), row, event))
 
     def _result_answer(self, row: Row, reply: "Reply") -> Answer | None:
         """Keep a result that comes after its job has failed, for Write Result Again."""
@@ -139,56 +113,18 @@ class NamekoJob(models.Model):
         return None
 
     def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
+        env, is_ready = self._env_of(row), row.state == "pending" and row.is_ready
         if lost.why == "predecessor":
             is_waiting = row.state == "pending" and row.is_waiting
-            text = self._env_of(row)._("A job that it waited for has failed or was cancelled.")
+            text = env._("A job that it waited for has failed or was cancelled.")
             return Answer(row, None, PredecessorFailed(text)) if is_waiting else None
         if lost.error:
             is_held = row.state == "pending" and not row.is_ready
-            error = user_error(lost.error, self._env_of(row)._)
-            return Answer(row, None, error) if is_held else None
+            return Answer(row, None, user_error(lost.error, env._)) if is_held else None
         if lost.why == "away":
-            is_ready = row.state == "pending" and row.is_ready
-            return Answer(row, None, self._why_away(row)) if is_ready else None
+            return Answer(row, None, job_errors.service_away(env, row)) if is_ready else None
         is_lost = row.state == "sent" and row.attempt == lost.attempt
-        return Answer(row, None, self._why_lost(row)) if is_lost else None
-
-    def _why_lost(self, row: Row) -> NamekoError:
-        env, attempts = self._env_of(row), row.attempts
-        if row.error_type == "UnknownService":
-            return UnknownService(
-                env._(
-                    "The message broker did not know the service “%(service)s” at any of "
-                    "%(attempts)s attempts. Start the service, then retry the job.",
-                    service=row.service,
-                    attempts=attempts,
-                )
-            )
-        return CallTimeout(
-            env._(
-                "%(service)s.%(method)s did not answer any of %(attempts)s attempts in time. It "
-                "may have been executed. Check the service, then retry the job.",
-                service=row.service,
-                method=row.method,
-                attempts=attempts,
-            )
-        )
-
-    def _why_away(self, row: Row) -> NamekoError:
-        return UnknownService(
-            self._env_of(row)._(
-                "The service “%(service)s” has run before, but its queue was gone from the "
-                "message broker for as long as the job may take. Start the service, then retry "
-                "the job.",
-                service=row.service,
-            )
-        )
-
-    def _reply_error(self, row: Row, reply: "Reply") -> NamekoError:
-        from ..broker.jobs.reply import error_of  # noqa: PLC0415  loads kombu
-
-        reply = replace(reply, error=clean(reply.error))
-        return user_error(error_of(reply, row.service, row.method), self._env_of(row)._)
+        return Answer(row, None, job_errors.no_answer(env, row)) if is_lost else None
 
     def _env_of(self, row: Row) -> api.Environment:
         """The user who asked, in the company and language of that moment."""
@@ -289,14 +225,14 @@ class NamekoJob(models.Model):
             raise InvalidJob(text)
         records = model.browse(answer.row.res_id for answer in group)
         if missing := records - records.exists():
-            raise _gone(missing[0])
+            raise job_errors.record_gone(missing[0])
         for record, answer in zip(records, group, strict=True):
             record.write({target.name: field_value(target, answer.reply.result)})
 
     def _call(self, row: Row, method: str | None, argument: Any) -> None:
         record = self._target_model(row).browse(row.res_id)
         if not record.exists():
-            raise _gone(record)
+            raise job_errors.record_gone(record)
         getattr(record, check_callback(record, method or ""))(argument)
 
     def _target_model(self, row: Row) -> models.BaseModel:
@@ -323,15 +259,8 @@ class NamekoJob(models.Model):
     def _failed(self, answer: Answer, problem: Exception) -> Finish:
         if not answer.error:
             return answer.finish(problem)
-        return Finish(answer.row, error=self._with_problem(answer.row, answer.error, problem))
-
-    def _with_problem(self, row: Row, error: Exception, problem: Exception) -> Exception:
-        """Say of a job's error that its `on_error` failed, too."""
-        text = self.env._("%(error)s\n%(method)s failed, too: %(problem)s",
-                          error=error, method=row.on_error, problem=problem)  # fmt: skip
-        if isinstance(error, NamekoError):
-            return type(error)(text, error.error)
-        return RuntimeError(text)
+        both = job_errors.both_errors(self.env, answer.row, answer.error, problem)
+        return Finish(answer.row, error=both)
 
     def _write_finished(self, finished: Collection[Finish]) -> None:
         """Write how these jobs ended; have those looked at that wait for them."""
@@ -348,49 +277,3 @@ class NamekoJob(models.Model):
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
         """Tell those concerned how jobs ended, once nothing of it will be put back."""
-
-    # By hand
-
-    def _finish_with(self, rows: Collection[Row], error: NamekoError, state: str) -> None:
-        """End jobs for a reason of a person's, and call their `on_error`."""
-        ends = {row.id: Finish(row, error=error, state=state) for row in rows}
-        self._write_finished(ends.values())
-        for row in rows:
-            if row.on_error:
-                problem = self._in_savepoint(partial(self._call, row, row.on_error, error))
-                if isinstance(problem, CONFLICTS):
-                    raise problem
-                if problem:
-                    both = self._with_problem(row, error, problem)
-                    ends[row.id] = Finish(row, error=both, state=state)
-        self._write_finished([end for end in ends.values() if end.error is not error])
-        self._tell_finished(ends.values())
-
-    def _apply_kept_results(self) -> None:
-        """Write the results of failed jobs that have one."""
-        from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
-        from ..broker.jobs.reply import Reply  # noqa: PLC0415
-
-        rows, _ = store.lock_free_rows(self.env.cr, self.filtered("has_result").mapped("uuid"))
-        kept = {job.uuid: job.result for job in self if job.uuid in rows}
-        answers = [
-            Answer(row, Reply(uuid, kept[uuid], decode(kept[uuid])))
-            for uuid, row in rows.items()
-            if row.state == "failed"
-        ]
-        self._write_finished([answer.finish() for answer in answers])
-        failed = []
-        for answer, problem in self._run_all(answers, Pace()):
-            if isinstance(problem, CONFLICTS):
-                raise problem
-            if problem is not None:
-                failed.append(self._failed(answer, problem))
-        self._write_finished(failed)
-        self._tell_finished(failed)
-
-
-def _gone(record: models.BaseModel) -> MissingError:
-    model = record.env["ir.model"].sudo()._get(record._name).name
-    text = record.env._("The record (%(model)s, ID %(id)s) no longer exists.",
-                        model=model, id=record.id)  # fmt: skip
-    return MissingError(text)

@@ -22,7 +22,7 @@ from .identity import identity_of
 from .lateness import Lateness
 from .mover import Mover
 from .replies import Replies
-from .writers import TooManyStuck, Writers
+from .writing.threads import TooManyStuck, Writers
 
 _logger = logging.getLogger(__name__)
 MAX_SENT = 1000

@@ -60,7 +60,7 @@ from .identity import identity_of
 from .lateness import Lateness
 from .mover import Mover
 from .replies import Replies
-from .writers import CALLBACK_SECONDS, Writers
+from .writing.threads import CALLBACK_SECONDS, Writers
 
 _logger = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0  # between two looks at the clock

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ..broker.jobs.consumer import Consumer
 from ..broker.jobs.reply import Delivery
 from ..job_store.rows import Lost
-from .work import Fate, Item
-from .writers import Writers
+from .writing.threads import Writers
+from .writing.work import Fate, Item
 
 REPLY_BATCH = 250
 LEASE_AFTER = 2.0  # s in hand, after which a job's time to answer is extended

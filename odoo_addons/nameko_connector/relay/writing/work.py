@@ -7,9 +7,9 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from ..broker.jobs.reply import Delivery
-from ..job_store.events import Event, GivenUp
-from ..job_store.rows import Key
+from ...broker.jobs.reply import Delivery
+from ...job_store.events import Event, GivenUp
+from ...job_store.rows import Key
 
 
 class Fate(enum.Enum):
@@ -57,6 +57,9 @@ class Item:
     @property
     def size(self) -> int:
         return self.delivery.size if self.delivery else 0
+
+
+Fates = list[tuple[Item, Fate]]
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,4 @@
-"""Threads that write answers, so that the relay's loop goes on whatever a callback does.
-
-One thread is enough as long as callbacks are fast. Another is added, up to a few, while answers
-wait because all are busy.
-
-- What is fast is written together: up to 250 answers, or a second of callbacks, a transaction.
-- A callback that has never run in this process runs alone first; one that is slow always does.
-  At most `MOST_ALONE` of these are kept here; the rest is parked in the broker.
-- One that usually is fast and now holds up others for `HOLD_SECONDS`: its session is ended, which
-  undoes the transaction, and all are written again, it alone.
-- One that runs alone for longer than the limit: its session is ended, and its job fails.
-- A thread that does not come back is given up. Where there are many, the process must end.
-"""
+"""The threads that write answers: started, watched, and given up where they do not return."""
 
 from __future__ import annotations
 
@@ -19,29 +7,20 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 
 import psycopg2
 
-from ..job_store.events import GivenUp
-from ..job_store.rows import Key
-from .database import Database, end_session
+from ...job_store.events import GivenUp
+from ..database import Database, end_session
+from .backlog import BUSY_SECONDS, GATHERING_SECONDS, Backlog
 from .pace import FAST_SECONDS, Speeds
-from .work import Fate, Item, Run, Work
-from .writing import Fates, Writing
+from .transactions import Writing
+from .work import Fates, Item, Run, Work
 
 _logger = logging.getLogger(__name__)
-BATCH = 250
-BATCH_BYTES = 4_000_000
-STREAM = 5  # answers at once, from which on it is worth waiting for more: a large batch costs less
-GATHERING_SECONDS = 0.05
 MOST_WRITERS = 5
-MOST_OF_A_KIND = 2  # threads that run the same slow callback
-MOST_ALONE = 50  # slow answers that wait in this process
-MOST_AGAIN = 20  # times in a row, after which an answer is parked
 MOST_STUCK = 8  # threads that do not come back
-BUSY_SECONDS = 0.5  # that something waits, before another thread is added
 HOLD_SECONDS = 5.0  # that one callback may hold up others
 CALLBACK_SECONDS = 600.0  # that a callback may take
 IDLE_SECONDS = 1.0
@@ -88,14 +67,10 @@ class Writers:
         self.speeds = Speeds()
         self._database, self._limit = database, limit_seconds
         self._changed = threading.Condition()
-        self._open: dict[str, Item] = {}  # by the job's uuid, all that is not settled
-        self._inbox: deque[Item] = deque()
-        self._alone: deque[Item] = deque()
-        self._waiting: dict[Key, list[Item]] = {}  # until their kind has run once, alone
+        self._backlog = Backlog(self.speeds)
         self._threads: list[Writer] = []
         self._stuck: list[Writer] = []
         self._work: dict[Writer, Work] = {}
-        self._settled: Fates = []
         self._error: Exception | None = None
         self._stopping = False
         self._waker, self._woken = socket.socketpair()  # closed when no thread has them any more
@@ -112,22 +87,15 @@ class Writers:
     def has_room(self) -> bool:
         """Whether more may be given."""
         with self._changed:
-            size = sum(item.size for item in self._inbox)
-            return len(self._inbox) < BATCH and size < BATCH_BYTES
+            return self._backlog.has_room
 
     def give(self, items: Iterable[Item]) -> None:
         """Have these written."""
         with self._changed:
-            for item in items:
-                self._open_item(item)
+            self._backlog.add(items)
             if not self._threads:
                 self._add_thread()
             self._changed.notify()
-
-    def _open_item(self, item: Item) -> None:
-        """Take an item; behind one to the same job it waits, so that the first answer counts."""
-        first = self._open.setdefault(item.uuid, item)
-        (self._inbox if first is item else first.followers).append(item)
 
     def settled(self) -> Fates:
         """Return what was settled since the last call: DONE, DEAD or BUSY.
@@ -138,7 +106,7 @@ class Writers:
             self._woken.recv(4096)
         with self._changed:
             error, self._error = self._error, None
-            settled, self._settled = self._settled, []
+            settled = self._backlog.take_settled()
         if error is not None:
             raise error
         return settled
@@ -146,18 +114,12 @@ class Writers:
     def in_hand(self) -> list[Item]:
         """Return what was given and is not settled."""
         with self._changed:
-            settled = [item for item, _ in self._settled]
-            opened = [each for item in self._open.values() for each in (item, *item.followers)]
-            return opened + settled
+            return self._backlog.in_hand()
 
     def forget(self) -> None:
         """Leave all that was given; what is being written is written, but not settled."""
         with self._changed:
-            self._open.clear()
-            self._inbox.clear()
-            self._alone.clear()
-            self._waiting.clear()
-            self._settled.clear()
+            self._backlog.forget()
             self._error = None
             for work in self._work.values():
                 work.dropped = True
@@ -188,8 +150,9 @@ class Writers:
         with self._changed:
             for writer, work in list(self._work.items()):
                 self._look_at(writer, work, now)
-            oldest = min((q[0].since for q in (self._inbox, self._alone) if q), default=now)
-            is_behind = now - oldest > BUSY_SECONDS and len(self._work) >= len(self._threads)
+            oldest = self._backlog.oldest
+            waits = now - oldest if oldest is not None else 0.0
+            is_behind = waits > BUSY_SECONDS and len(self._work) >= len(self._threads)
             if is_behind and len(self._threads) < MOST_WRITERS:
                 self._add_thread()
             self._stuck = [thread for thread in self._stuck if thread.is_alive()]
@@ -201,7 +164,7 @@ class Writers:
         if running and not work.noted and now - running.at > FAST_SECONDS * running.count:
             work.noted = True
             self.speeds.note(running.key, now - running.at)
-            self._release(running.key)
+            self._backlog.release(running.key)
         if now - work.started > self._limit:
             self._give_up(writer, work, running)
         elif running and len(work.items) > 1 and now - running.at > HOLD_SECONDS:
@@ -217,13 +180,7 @@ class Writers:
 
     def _take_back(self, writer: Writer, work: Work, culprit: str) -> None:
         """End a thread's session, and have others write what it has."""
-        for item in () if work.dropped else work.items:
-            if item.uuid == culprit or item.failure:
-                item.alone = True
-                self._alone.appendleft(item)
-            else:
-                self._inbox.appendleft(item)
-            item.since = time.monotonic()
+        self._backlog.add_again(() if work.dropped else work.items, culprit)
         work.dropped = writer.retired = True
         self._work.pop(writer, None)
         self._threads.remove(writer)
@@ -247,32 +204,13 @@ class Writers:
         """Wait for something to write; None where the thread is to end."""
         with self._changed:
             while not (self._stopping or writer.retired):
-                work = self._choose()
+                work = self._backlog.choose(self._work.values(), len(self._threads))
                 if work is not None:
                     self._work[writer] = work
                     return work
-                self._changed.wait(GATHERING_SECONDS if self._inbox else IDLE_SECONDS)
+                is_streaming = self._backlog.is_streaming
+                self._changed.wait(GATHERING_SECONDS if is_streaming else IDLE_SECONDS)
         return None
-
-    def _choose(self) -> Work | None:
-        now = time.monotonic()
-        slow = self._slow_turn()
-        if slow is not None and (not self._inbox or now - slow.since > BUSY_SECONDS):
-            self._alone.remove(slow)
-            return Work([slow], alone=True)
-        few = STREAM <= len(self._inbox) < BATCH
-        if self._inbox and not (few and now - self._inbox[0].since < GATHERING_SECONDS):
-            count = min(BATCH, len(self._inbox))
-            return Work([self._inbox.popleft() for _ in range(count)])
-        return None
-
-    def _slow_turn(self) -> Item | None:
-        """Return what may run alone now: one thread is left for what is fast."""
-        kinds = [work.items[0].key for work in self._work.values() if work.alone]
-        if not self._alone or len(kinds) >= max(1, len(self._threads) - 1):
-            return None
-        free = (i for i in self._alone if i.key is None or kinds.count(i.key) < MOST_OF_A_KIND)
-        return next(free, None)
 
     def finish_work(self, writer: Writer, work: Work, fates: Fates) -> None:
         """Take what became of a thread's work."""
@@ -280,10 +218,9 @@ class Writers:
             if self._work.get(writer) is work:
                 del self._work[writer]
             if not work.dropped:
-                for item, fate in reversed(fates):
-                    self._sort(item, fate)
+                self._backlog.sort(fates)
                 if work.alone:
-                    self._release(work.items[0].key)
+                    self._backlog.release(work.items[0].key)
             self._changed.notify_all()
             self._wake()
 
@@ -299,48 +236,6 @@ class Writers:
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._waker.send(b".")
-
-    def _sort(self, item: Item, fate: Fate) -> None:
-        if fate is Fate.AGAIN:
-            item.again += 1
-            fate = Fate.BUSY if item.again > MOST_AGAIN else fate
-        if fate is Fate.LATER:
-            self._postpone(item)
-        elif fate is Fate.AGAIN:
-            self._alone.append(item) if item.alone else self._inbox.appendleft(item)
-        else:
-            self._settle(item, fate)
-
-    def _settle(self, item: Item, fate: Fate) -> None:
-        self._settled.append((item, fate))
-        self._open.pop(item.uuid, None)
-        for follower in item.followers:
-            if fate is Fate.BUSY:  # parked in their order
-                self._settled.append((follower, fate))
-            else:
-                self._open_item(follower)
-
-    def _postpone(self, item: Item) -> None:
-        """Have an item written alone, after another of its kind, or when it comes back."""
-        if item.suspect:
-            self._alone.append(item)
-        elif self.speeds.is_fast(item.key):
-            self._inbox.appendleft(item)
-        elif item.key is not None and not self.speeds.is_known(item.key):
-            if item.key in self._waiting:
-                self._waiting[item.key].append(item)
-            else:
-                self._waiting[item.key] = []
-                self._alone.appendleft(item)
-        elif len(self._alone) < MOST_ALONE or item.delivery is None:
-            self._alone.append(item)
-        else:
-            self._settle(item, Fate.BUSY)
-
-    def _release(self, key: Key | None) -> None:
-        """Sort what has waited for the first run of its kind."""
-        for item in self._waiting.pop(key, ()) if key is not None else ():
-            self._postpone(item)
 
 
 def _try_to_end(database: str, pid: int) -> None:

@@ -18,8 +18,10 @@ KEPT_PROPERTIES = (
     *("content_type", "content_encoding", "correlation_id", "reply_to", "priority", "type"),
     *("timestamp", "app_id"),  # not `user_id`, which the broker compares with who publishes
 )
-# Of the broker's own making, or with a meaning to it when it is published.
-DROPPED_HEADERS = frozenset(("CC", "BCC", "x-delivery-count", "x-acquired-count", HEADER))
+# Of the broker's own making, or with a meaning to it when it is published or dead-lettered.
+DROPPED_HEADERS = frozenset(
+    ("CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count", HEADER)
+)
 
 
 @dataclass

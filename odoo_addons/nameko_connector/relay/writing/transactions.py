@@ -10,12 +10,12 @@ from typing import Any
 
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 
-from ..job_store import answers
-from ..job_store.events import Applied, GivenUp
-from ..job_store.rows import Lost
-from .database import Database, is_lost
+from ...job_store import answers
+from ...job_store.events import Applied, GivenUp
+from ...job_store.rows import Lost
+from ..database import Database, is_lost
 from .pace import Speeds, Turn
-from .work import Fate, Item, Work
+from .work import Fate, Fates, Item, Work
 
 _logger = logging.getLogger(__name__)
 LOCK_TIMEOUT = "150ms"  # for what else a callback needs that somebody has locked
@@ -23,7 +23,6 @@ MOST_TRIES = 5  # of an answer during which the process ended
 TRIES = 4  # of a transaction that meets another one
 LOCKED_SECONDS = 0.2  # between two tries to fail a job
 FIRST_PAUSE = 0.02  # s before the second try; doubled before each further one
-Fates = list[tuple[Item, Fate]]
 
 
 class Writing:

@@ -13,9 +13,8 @@ import math
 import re
 from typing import Any
 
-import eventlet
 import kombu.serialization
-from amqp import AMQPError, Message, spec
+from amqp import AMQPError, Message
 from amqp.exceptions import FrameSyntaxError
 from amqp.serialization import dumps
 from eventlet.event import Event
@@ -25,49 +24,12 @@ from nameko.amqp.publish import UndeliverableMessage
 from nameko.constants import PERSISTENT
 
 from services.exceptions import MessageTooLarge, PublicationRefused
+from services.messaging.py_amqp import close_channel, open_channel, publish
 
 MAX_HEADERS = 120_000  # bytes, that fit into a frame of 128 KiB with the other properties
 NOT_FOUND = "404 "
 CONNECTION_LOST = "the connection that the requests come by is lost"
 BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
-
-
-class GatheredWrites:
-    """Sends what the greenlets of one turn of the event loop write in one piece, in their order."""
-
-    def __init__(self, connected: Any) -> None:
-        self._socket = connected
-        self._waiting: list[bytes] = []
-        self._sent: Event | None = None  # of what is being sent
-
-    def write(self, data: bytes | memoryview) -> None:
-        self._waiting.append(bytes(data))
-        if self._sent is None:
-            self._sent = Event()
-            eventlet.spawn_n(self._send_all, self._sent)
-
-    def flush(self) -> None:
-        """Return when what was written is sent, or the connection is lost."""
-        if self._sent is not None:
-            self._sent.wait()
-
-    def _send_all(self, sent: Event) -> None:
-        try:
-            while self._waiting:
-                data, self._waiting = b"".join(self._waiting), []
-                self._send(memoryview(data))
-        except OSError:  # whoever reads from the connection meets it too
-            self._waiting.clear()
-        finally:
-            self._sent = None
-            sent.send()
-
-    def _send(self, data: memoryview) -> None:
-        while data:
-            try:
-                data = data[self._socket.send(data) :]
-            except TimeoutError:  # of a reader, who sets it for the socket
-                continue
 
 
 class SizeLimit:
@@ -100,19 +62,16 @@ class ConfirmingChannel:
         self._unconfirmed: dict[int, Event] = {}
         self._returned: set[str] = set()  # ids of messages
         self.refusal: str | None = None  # why the broker closed the channel
-        self._channel = channel = connection.Channel(connection)
-        channel._callbacks[spec.Channel.Close] = self._on_close
+        self._channel = channel = open_channel(connection, self._on_refusal)
         channel.events["basic_ack"].add(lambda tag, multiple: self._settle(tag, multiple, True))
         channel.events["basic_nack"].add(lambda tag, multiple: self._settle(tag, multiple, False))
         channel.events["basic_return"].add(self._on_return)
-        channel.send_method(spec.Channel.Open, "s", ("",))
         channel.confirm_select(nowait=True)
 
     def send(self, message: Message, exchange: str, routing_key: str, mandatory: bool) -> None:
         """Return when the broker has the message for certain; see `Publisher.send`."""
-        arguments = (0, exchange, routing_key, mandatory, False)
         try:
-            self._channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
+            publish(self._channel, message, exchange, routing_key, mandatory=mandatory)
         except FrameSyntaxError as error:
             raise ValueError(f"a message cannot be encoded: {error}") from error
         except (OSError, AMQPError) as error:
@@ -131,14 +90,11 @@ class ConfirmingChannel:
 
     def close(self) -> None:
         """Close without waiting for the broker's consent."""
-        if self.refusal is None and self._channel.connection:
-            self._channel.is_closing = True
-            self._channel.send_method(spec.Channel.Close, "BsBB", (0, "", 0, 0))
+        if self.refusal is None:
+            close_channel(self._channel)
 
-    def _on_close(self, code: int, text: str, class_id: int, method_id: int) -> None:
-        self.refusal = f"{code} {text}"
-        self._channel.send_method(spec.Channel.CloseOk)
-        self._channel.collect()
+    def _on_refusal(self, reason: str) -> None:
+        self.refusal = reason
         self.lose()
 
     def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:

@@ -8,7 +8,6 @@ with its `flaw`, as does one that is larger than it may be, whose body is not ev
 """
 
 import bz2
-import logging
 import lzma
 import zlib
 from collections.abc import Callable
@@ -26,17 +25,6 @@ from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_MET
 from nameko.exceptions import MalformedRequest
 
 from services.exceptions import RequestTooLarge
-
-logger = logging.getLogger(__name__)
-
-TESTED_VERSION = "5.4."  # of py-amqp, whose inner parts this module takes the place of
-if not amqp.__version__.startswith(TESTED_VERSION):
-    logger.warning(
-        "py-amqp %s is not the version that these services were tested with (%s*): run "
-        "tests/services/test_reading.py",
-        amqp.__version__,
-        TESTED_VERSION,
-    )
 
 MAX_MESSAGE_BYTES = 15_000_000
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8

@@ -7,8 +7,8 @@ import threading
 import time
 from collections import deque
 
-from ..job_store.events import Pace
-from ..job_store.rows import Key, Row
+from ...job_store.events import Pace
+from ...job_store.rows import Key, Row
 from .work import Run, Work
 
 FAST_SECONDS = 0.1  # a callback that takes longer has a transaction of its own

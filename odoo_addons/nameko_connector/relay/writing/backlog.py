@@ -1,0 +1,152 @@
+"""What waits for a thread, and in which order it is written. Used under one lock."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Collection, Iterable
+
+from ...job_store.rows import Key
+from .pace import Speeds
+from .work import Fate, Fates, Item, Work
+
+BATCH = 250
+BATCH_BYTES = 4_000_000
+STREAM = 5  # answers at once, from which on it is worth waiting for more: a large batch costs less
+GATHERING_SECONDS = 0.05
+MOST_OF_A_KIND = 2  # threads that run the same slow callback
+MOST_ALONE = 50  # slow answers that wait in this process
+MOST_AGAIN = 20  # times in a row, after which an answer is parked
+BUSY_SECONDS = 0.5  # that a slow one waits at most while fast ones come
+
+
+class Backlog:
+    """Answers that are not settled: those that are written together, and those that go alone.
+
+    is_streaming: whether more may come in a moment, so that a thread waits for it.
+    """
+
+    def __init__(self, speeds: Speeds) -> None:
+        self._speeds = speeds
+        self._open: dict[str, Item] = {}  # by the job's uuid, all that is not settled
+        self._inbox: deque[Item] = deque()
+        self._alone: deque[Item] = deque()
+        self._waiting: dict[Key, list[Item]] = {}  # until their kind has run once, alone
+        self._settled: Fates = []
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be added."""
+        size = sum(item.size for item in self._inbox)
+        return len(self._inbox) < BATCH and size < BATCH_BYTES
+
+    @property
+    def is_streaming(self) -> bool:
+        return bool(self._inbox)
+
+    @property
+    def oldest(self) -> float | None:
+        """Since when (time.monotonic) the first of each kind waits; None where nothing does."""
+        return min((queue[0].since for queue in (self._inbox, self._alone) if queue), default=None)
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Take items; behind one to the same job it waits, so that the first answer counts."""
+        for item in items:
+            first = self._open.setdefault(item.uuid, item)
+            (self._inbox if first is item else first.followers).append(item)
+
+    def add_again(self, items: Iterable[Item], culprit: str) -> None:
+        """Take back what a thread did not finish; the culprit and what has failed go alone."""
+        for item in items:
+            if item.uuid == culprit or item.failure:
+                item.alone = True
+                self._alone.appendleft(item)
+            else:
+                self._inbox.appendleft(item)
+            item.since = time.monotonic()
+
+    def take_settled(self) -> Fates:
+        """Return what was settled since the last call."""
+        settled, self._settled = self._settled, []
+        return settled
+
+    def in_hand(self) -> list[Item]:
+        """Return what was added and not yet taken as settled."""
+        opened = [each for item in self._open.values() for each in (item, *item.followers)]
+        return opened + [item for item, _ in self._settled]
+
+    def forget(self) -> None:
+        """Leave all of it."""
+        self._open.clear()
+        self._inbox.clear()
+        self._alone.clear()
+        self._waiting.clear()
+        self._settled.clear()
+
+    def choose(self, running: Collection[Work], threads: int) -> Work | None:
+        """Return what a free thread writes next, while these run; None where nothing is due."""
+        now = time.monotonic()
+        slow = self._slow_turn(running, threads)
+        if slow is not None and (not self._inbox or now - slow.since > BUSY_SECONDS):
+            self._alone.remove(slow)
+            return Work([slow], alone=True)
+        few = STREAM <= len(self._inbox) < BATCH
+        if self._inbox and not (few and now - self._inbox[0].since < GATHERING_SECONDS):
+            count = min(BATCH, len(self._inbox))
+            return Work([self._inbox.popleft() for _ in range(count)])
+        return None
+
+    def _slow_turn(self, running: Collection[Work], threads: int) -> Item | None:
+        """Return what may run alone now: one thread is left for what is fast."""
+        kinds = [work.items[0].key for work in running if work.alone]
+        if not self._alone or len(kinds) >= max(1, threads - 1):
+            return None
+        free = (i for i in self._alone if i.key is None or kinds.count(i.key) < MOST_OF_A_KIND)
+        return next(free, None)
+
+    def sort(self, fates: Fates) -> None:
+        """Settle what a thread has written, and have the rest written again."""
+        for item, fate in reversed(fates):
+            self._sort(item, fate)
+
+    def _sort(self, item: Item, fate: Fate) -> None:
+        if fate is Fate.AGAIN:
+            item.again += 1
+            fate = Fate.BUSY if item.again > MOST_AGAIN else fate
+        if fate is Fate.LATER:
+            self._postpone(item)
+        elif fate is Fate.AGAIN:
+            self._alone.append(item) if item.alone else self._inbox.appendleft(item)
+        else:
+            self._settle(item, fate)
+
+    def _settle(self, item: Item, fate: Fate) -> None:
+        self._settled.append((item, fate))
+        self._open.pop(item.uuid, None)
+        for follower in item.followers:
+            if fate is Fate.BUSY:  # parked in their order
+                self._settled.append((follower, fate))
+            else:
+                self.add([follower])
+
+    def _postpone(self, item: Item) -> None:
+        """Have an item written alone, after another of its kind, or when it comes back."""
+        if item.suspect:
+            self._alone.append(item)
+        elif self._speeds.is_fast(item.key):
+            self._inbox.appendleft(item)
+        elif item.key is not None and not self._speeds.is_known(item.key):
+            if item.key in self._waiting:
+                self._waiting[item.key].append(item)
+            else:
+                self._waiting[item.key] = []
+                self._alone.appendleft(item)
+        elif len(self._alone) < MOST_ALONE or item.delivery is None:
+            self._alone.append(item)
+        else:
+            self._settle(item, Fate.BUSY)
+
+    def release(self, key: Key | None) -> None:
+        """Sort what has waited for the first run of its kind."""
+        for item in self._waiting.pop(key, ()) if key is not None else ():
+            self._postpone(item)

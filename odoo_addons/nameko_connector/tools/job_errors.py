@@ -1,0 +1,103 @@
+"""Why a job failed, in the language of the user who asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from odoo import api, models
+from odoo.exceptions import MissingError
+
+from ..exceptions import (
+    CallTimeout,
+    NamekoError,
+    ResultNotWritten,
+    UnknownService,
+    user_error,
+)
+from ..job_store.events import GivenUp
+from ..job_store.rows import Row
+from .texts import clean
+
+if TYPE_CHECKING:
+    from ..broker.jobs.reply import Reply
+
+
+def reply_error(env: api.Environment, row: Row, reply: Reply) -> NamekoError:
+    """Return the error that a service answered with."""
+    from ..broker.jobs.reply import error_of  # noqa: PLC0415  loads kombu
+
+    reply = replace(reply, error=clean(reply.error))
+    return user_error(error_of(reply, row.service, row.method), env._)
+
+
+def no_answer(env: api.Environment, row: Row) -> NamekoError:
+    """Return the error of a job of which no attempt was answered in time."""
+    if row.error_type == "UnknownService":
+        return UnknownService(
+            env._(
+                "The message broker did not know the service “%(service)s” at any of "
+                "%(attempts)s attempts. Start the service, then retry the job.",
+                service=row.service,
+                attempts=row.attempts,
+            )
+        )
+    return CallTimeout(
+        env._(
+            "%(service)s.%(method)s did not answer any of %(attempts)s attempts in time. It "
+            "may have been executed. Check the service, then retry the job.",
+            service=row.service,
+            method=row.method,
+            attempts=row.attempts,
+        )
+    )
+
+
+def service_away(env: api.Environment, row: Row) -> NamekoError:
+    """Return the error of a job whose service was away for as long as the job may take."""
+    return UnknownService(
+        env._(
+            "The service “%(service)s” has run before, but its queue was gone from the "
+            "message broker for as long as the job may take. Start the service, then retry "
+            "the job.",
+            service=row.service,
+        )
+    )
+
+
+def not_written(env: api.Environment, row: Row, given_up: GivenUp) -> NamekoError:
+    """Return the error of a job whose callback ended processes, or did not return."""
+    values = {
+        "target": f"{row.res_model}.{row.result_field or row.on_result or row.on_error}",
+        "number": f"{given_up.number:g}",
+    }
+    if given_up.why == "deadly":
+        text = env._(
+            "%(number)s processes ended while they ran %(target)s for this job, so it does "
+            "not run again. Check what it does, then press “Write Result Again”.",
+            **values,
+        )
+    else:
+        text = env._(
+            "%(target)s did not return within %(number)s seconds, so nothing was written. "
+            "Have it do less, then press “Write Result Again”.",
+            **values,
+        )
+    return ResultNotWritten(text)
+
+
+def record_gone(record: models.BaseModel) -> MissingError:
+    """Return the error of a job whose record was deleted."""
+    model = record.env["ir.model"].sudo()._get(record._name).name
+    text = record.env._("The record (%(model)s, ID %(id)s) no longer exists.",
+                        model=model, id=record.id)  # fmt: skip
+    return MissingError(text)
+
+
+def both_errors(env: api.Environment, row: Row, error: Exception, problem: Exception) -> Exception:
+    """Return a job's error that says that its `on_error` failed, too."""
+    text = env._("%(error)s\n%(method)s failed, too: %(problem)s",
+                 error=error, method=row.on_error, problem=problem)  # fmt: skip
+    if isinstance(error, NamekoError):
+        return type(error)(text, error.error)
+    return RuntimeError(text)

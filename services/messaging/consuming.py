@@ -1,0 +1,266 @@
+"""Taking messages from the broker: requests, events, and what `consume` is for.
+
+For each message, in this order: `FrameReader` reads it, whatever it holds (`reading`); the
+`DeliveryCounter` decides whether it is run now (`counting`); its body is decoded and it is handled,
+in a greenlet of its own. Whatever that raises is answered, or logged and the message rejected.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import eventlet
+from amqp import AMQPError
+from kombu.connection import Connection
+from kombu.exceptions import OperationalError
+from kombu.messaging import Consumer
+from nameko import messaging
+from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
+
+from services.cancelling import cancellations, events_queue
+from services.messaging.counting import MAX_DELIVERIES, DeliveryCounter, name_of
+from services.messaging.publishing import CONNECTION_LOST, Publisher, SizeLimit
+from services.messaging.py_amqp import GatheredWrites, read_ahead
+from services.messaging.reading import FrameReader, Message, largest_message
+from services.messaging.replying import describe
+
+logger = logging.getLogger(__name__)
+
+
+class QueueConsumer(messaging.QueueConsumer):
+    """Nameko's, whose connection also carries the replies, and lasts until they are out.
+
+    Nameko closes the connection with its last queue, at once when a shutdown begins: the broker
+    would give the requests in hand to another instance, to run twice.
+    """
+
+    sharing_key = messaging.QueueConsumer
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopping = False
+        self._publisher: Publisher | None = None  # of the open connection
+        self._in_hand: dict[int, Any] = {}
+        self._suspects: Consumer | None = None
+        self._held: list[Any] = []  # messages that came after a stop began
+
+    def setup(self) -> None:
+        config = self.container.config
+        self.largest = largest_message(config)
+        self.limit = SizeLimit(self.largest)
+        max_deliveries = int(config.get("MAX_DELIVERIES") or MAX_DELIVERIES)
+        self.counter = DeliveryCounter(self, self.container.service_name, max_deliveries)
+
+    @property
+    def connection(self) -> Connection:
+        """Nameko's, with a reader that no message can stop."""
+        connection = super().connection
+        connection.transport_options = {
+            **connection.transport_options,
+            "frame_handler": partial(FrameReader, largest=self.largest),
+        }
+        return connection
+
+    def publisher(self, channel: Any = None) -> Publisher:
+        """Return the publisher; raises OperationalError where it, or `channel`, is lost."""
+        if self._publisher is None or (channel is not None and channel.connection is None):
+            raise OperationalError(CONNECTION_LOST)
+        return self._publisher
+
+    def flush(self) -> None:
+        """Return when what was written is sent, or the connection is lost."""
+        self._writes.flush()
+
+    # Connecting
+
+    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
+        """Prepare a new connection; called by kombu before it consumes."""
+        connection = channel.connection
+        read_ahead(connection)
+        self._writes = GatheredWrites(connection)
+        serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
+        self._publisher = Publisher(connection, serializer, self.limit)
+        self._prepare(channel)
+        for provider in self._providers:
+            self._consumers[provider] = self._consumer(consumer_cls, provider)
+        self._consume_beside(connection)
+        return self._consumers.values()
+
+    def _prepare(self, channel: Any) -> None:
+        channel.message_to_python = partial(Message, channel=channel, largest=self.largest)
+
+    def _consumer(self, consumer_cls: Any, provider: Any) -> Any:
+        receive = partial(self._on_message, provider)
+        consumer = consumer_cls(queues=[provider.queue], on_message=receive, accept=self.accept)
+        consumer.qos(prefetch_count=self.prefetch_count)
+        return consumer
+
+    def _consume_beside(self, connection: Any) -> None:
+        """Consume what a service can do without, where the broker does not allow it."""
+        self._suspects = None
+        if self._providers:
+            self._optional(connection, "suspects and dead letters", self._consume_suspects)
+        self.counter.can_suspect = self._suspects is not None
+        if cancellations.heard_by in (None, self):
+            self._optional(connection, "events of cancelled jobs", self._consume_cancellations)
+
+    def _optional(self, connection: Any, what: str, consume: Callable[[Any], None]) -> None:
+        channel = connection.channel()
+        self._prepare(channel)
+        try:
+            consume(channel)
+        except connection.channel_errors as error:
+            logger.warning("%s goes without %s: %s", self.container.service_name, what, error)
+            with suppress(*connection.channel_errors):
+                channel.close()
+
+    def _consume_suspects(self, channel: Any) -> None:
+        self.counter.dead_queue(channel).declare()
+        receive = partial(self._on_message, None)
+        consumer = Consumer(
+            channel,
+            [self.counter.suspects_queue],
+            on_message=receive,
+            on_decode_error=self.on_decode_error,
+            accept=self.accept,
+        )
+        consumer.qos(prefetch_count=1)
+        consumer.consume()
+        self._suspects = consumer
+
+    def _consume_cancellations(self, channel: Any) -> None:
+        Consumer(
+            channel, [events_queue()], no_ack=True, on_message=cancellations.on_event
+        ).consume()
+        cancellations.heard_by = self
+
+    @contextmanager
+    def extra_context(self, connection: Any, channel: Any) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._lose_connection()
+
+    def _lose_connection(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            publisher.lose()
+        if cancellations.heard_by is self:
+            cancellations.heard_by = None
+        self.counter.lose(self._in_hand.values())
+        self._in_hand.clear()
+        self._held.clear()
+
+    # Stopping
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether its container was asked to stop."""
+        return bool(self.container.stop_requested)
+
+    def _cancel_consumers_if_requested(self) -> None:
+        if self._pending_remove_providers and self._suspects is not None:
+            self._suspects.cancel()
+            self._suspects = None
+            self.counter.can_suspect = False
+        super()._cancel_consumers_if_requested()
+
+    def on_iteration(self) -> None:
+        busy = self._held or self.counter.is_copying
+        self._cancel_consumers_if_requested()
+        self._requeue_held()
+        if self.stopping and not self._consumers and not busy:
+            self.should_stop = True
+
+    def hold(self, message: Any) -> None:
+        """Keep a message that came after a stop began until its consumer has ended."""
+        self._held.append(message)
+
+    def _requeue_held(self) -> None:
+        """Give back what came after a stop began; before its consumer ends it would come again."""
+        held, self._held = self._held, []
+        for message in held:
+            if message.provider in self._consumers:
+                self._held.append(message)
+            else:
+                self.container.spawn_managed_thread(partial(self.requeue_uncounted, message))
+
+    def stop(self) -> None:
+        """End when the workers have ended, which the container waits for before it calls this."""
+        self.stopping = True
+        super().stop()
+
+    # Handling
+
+    def provider_of(self, queue: str) -> Any:
+        """Return what takes the messages of a queue, or None."""
+        return next((each for each in self._providers if each.queue.name == queue), None)
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drop what not even `Message` can read; called by kombu."""
+        logger.error("a message cannot be read, and is rejected: %s", exc)
+        with suppress(AMQPError, OSError):
+            message.channel.basic_reject(message.delivery_tag, requeue=False)
+
+    def _on_message(self, provider: Any, message: Any) -> None:
+        self._in_hand[id(message)] = message
+        message.provider, message.record, message.finished = provider, None, False
+        name = f"handle_message[{message.delivery_info['routing_key']}]"
+        self.container.spawn_managed_thread(partial(self._handle, message), identifier=name)
+
+    def _handle(self, message: Any) -> None:
+        eventlet.getcurrent().message = message
+        try:
+            if self.counter.may_run(message):
+                message.provider.handle_message(message.content(), message)
+        except Exception as error:  # noqa: BLE001 - it is answered, or logged
+            self.refuse(message, error)
+
+    def resume(self, orphan: Any, message: Any) -> None:
+        """Have the worker of `orphan`, which is still at it, go on for its new delivery."""
+        self._in_hand.pop(id(message), None)
+        orphan.channel, orphan.delivery_tag = message.channel, message.delivery_tag
+        self._in_hand[id(orphan)] = orphan
+
+    def refuse(self, message: Any, error: Exception) -> None:
+        """Answer a message that cannot be handled with an error, or log it."""
+        try:
+            self._refuse_to(message.provider, message, error)
+        except Exception:
+            logger.exception("a message is rejected: %s", name_of(message))
+            self._settle(message, message.reject)
+
+    def _refuse_to(self, provider: Any, message: Any, error: Exception) -> None:
+        if refuse := getattr(provider, "refuse", None):
+            refuse(message, error)
+        elif hasattr(provider, "get_reply_event"):  # somebody waits for this reply
+            provider.handle_message({"result": None, "error": describe(error)}, message)
+        else:
+            logger.error("a message is rejected: %s: %s", name_of(message), error, exc_info=error)
+            self._settle(message, message.reject)
+
+    def ack_message(self, message: Any) -> None:
+        self._settle(message, message.ack)
+
+    def requeue_message(self, message: Any) -> None:
+        """Give a message back: in order, without counting that, or because its handler failed."""
+        if getattr(message, "in_order", False):
+            self.requeue_uncounted(message)
+        else:
+            self._settle(message, message.requeue)
+
+    def requeue_uncounted(self, message: Any) -> None:
+        """Have a message run later, here or elsewhere, without counting this delivery."""
+        is_open = message.channel.connection and not message.acknowledged
+        if not is_open or not self.counter.requeue_uncounted(message):
+            self._settle(message, message.requeue)
+
+    def _settle(self, message: Any, settle: Callable[[], None]) -> None:
+        message.finished = True
+        self._in_hand.pop(id(message), None)
+        if message.channel.connection and not message.acknowledged:
+            with suppress(AMQPError, OSError):  # it is delivered again
+                settle()
+        message.body = message._decoded_cache = None

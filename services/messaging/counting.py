@@ -1,0 +1,207 @@
+"""Whether a delivered message is run now: what comes again may have ended the process that had it.
+
+One that the broker has delivered before is not run at once: a copy that counts goes to the end of
+its queue, from the second time on to the service's queue of suspects, of which each instance takes
+one at a time. So a request that kills its process stands alone soon, and what was beside it is not
+suspected with it. After MAX_DELIVERIES it is answered with RequestGivenUp and kept in the queue of
+dead letters.
+
+What a living process loses with its connection is not counted where the same process gets it again:
+a worker that is still at it goes on, for the new delivery. What a process gives back in order goes
+to the end of the queue as a copy that does not count.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from eventlet.event import Event
+from kombu.entity import Queue
+from kombu.exceptions import OperationalError
+from nameko.amqp.publish import UndeliverableMessage
+
+from services.exceptions import MessageTooLarge, PublicationRefused, RequestGivenUp
+from services.messaging.deliveries import HEADER, Record, copy_of
+
+if TYPE_CHECKING:
+    from services.messaging.consuming import QueueConsumer
+
+logger = logging.getLogger(__name__)
+
+MAX_DELIVERIES = 5
+SUSPECT_COUNT = 2  # deliveries in vain from which on a message is a suspect
+MAX_ORPHANS = 1000
+MAX_DEAD_LETTERS = 10_000
+NOT_PUBLISHED = (OperationalError, UndeliverableMessage, MessageTooLarge, PublicationRefused)
+
+
+def suspects_queue(service: str) -> Queue:
+    """Return the queue of the messages that may have ended processes of a service."""
+    return Queue(
+        f"nameko.suspects-{service}", durable=True, queue_arguments={"x-queue-type": "quorum"}
+    )
+
+
+def dead_queue(service: str) -> Queue:
+    """Return the queue of the messages that a service has given up, the newest of them."""
+    arguments = {"x-queue-type": "quorum", "x-max-length": MAX_DEAD_LETTERS}
+    return Queue(f"nameko.dead-{service}", durable=True, queue_arguments=arguments)
+
+
+class DeliveryCounter:
+    """Counts the deliveries of one consumer's messages that came to no end.
+
+    can_suspect: whether the consumer takes what is in its queue of suspects.
+    """
+
+    def __init__(self, consumer: QueueConsumer, service: str, max_deliveries: int) -> None:
+        self.suspects_queue = suspects_queue(service)
+        self.dead_queue = dead_queue(service)
+        self.can_suspect = False
+        self._consumer = consumer
+        self._max_deliveries = max_deliveries
+        # Messages whose connection was lost, by what they will look like when they come again.
+        self._orphans: deque[tuple[Any, Any]] = deque(maxlen=MAX_ORPHANS)
+        self._copied: dict[Any, Event] = {}  # by the id of a copy: its original is settled
+
+    @property
+    def is_copying(self) -> bool:
+        """Whether a copy is being put in the place of a message."""
+        return bool(self._copied)
+
+    def lose(self, messages: Iterable[Any]) -> None:
+        """Note that these, which are in hand, will come again: their connection is lost."""
+        self._orphans.extend((_fingerprint(each), each) for each in messages)
+
+    def may_run(self, message: Any) -> bool:
+        """Tell whether a message is to be handled now; if not, it is settled, held or resumed."""
+        redelivered = message.delivery_info["redelivered"]
+        stopping = self._consumer.is_stopping
+        if message.provider is not None and not (
+            stopping or redelivered or HEADER in message.headers
+        ):
+            return True  # as nearly all
+        self._wait_for_original(message)
+        self._take_record(message)
+        counts = _counts(message.provider)
+        orphan = self._orphan_of(message) if redelivered and counts else None
+        if orphan is not None and not orphan.finished:
+            logger.info("%s goes on after its connection was lost", name_of(message))
+            self._consumer.resume(orphan, message)
+        elif stopping and counts:
+            self._consumer.hold(message)
+        elif message.provider is None:
+            self._give_up(message, "its service takes nothing from that queue any more")
+        elif redelivered and counts and orphan is None:
+            return self._count(message)
+        else:
+            return True
+        return False
+
+    def requeue_uncounted(self, message: Any) -> bool:
+        """Put a copy that does not count in the place of a message; tell whether it is there."""
+        if message.record is None:
+            message.record = Record.take(message, message.provider.queue.name)
+        return _counts(message.provider) and self._replace(message, message.record.queue)
+
+    def _wait_for_original(self, message: Any) -> None:
+        """Wait until what this is a copy of is settled: ended by the copy, it would come again."""
+        if settled := self._copied.get(message.properties.get("message_id")):
+            settled.wait()
+
+    def _take_record(self, message: Any) -> None:
+        queue = message.provider.queue.name if message.provider else ""
+        message.record = record = Record.take(message, queue)
+        if message.provider is None:
+            message.provider = self._consumer.provider_of(record.queue)
+
+    def _orphan_of(self, message: Any) -> Any:
+        """Return the message of which this is the next delivery to the same living process."""
+        looks = _fingerprint(message)
+        for number, (fingerprint, orphan) in enumerate(self._orphans):
+            if fingerprint == looks:
+                del self._orphans[number]
+                return orphan
+        return None
+
+    def _count(self, message: Any) -> bool:
+        record = message.record
+        record.count += 1
+        if record.count >= self._max_deliveries:
+            self._give_up(message, f"it was delivered {record.count} times and never finished")
+            return False
+        is_suspect = record.count >= SUSPECT_COUNT and self.can_suspect
+        queues = [self.suspects_queue.name] if is_suspect else []
+        for queue in (*queues, record.queue):
+            if self._replace(message, queue):
+                logger.warning("%s was delivered before: now in %s", name_of(message), queue)
+                return False
+        return True
+
+    def _replace(self, message: Any, queue: str) -> bool:
+        """Put a copy of a message into a queue in its place; tell whether the broker has it."""
+        copy, settled = copy_of(message, message.record), Event()
+        name = copy.properties["message_id"]
+        self._copied[name] = settled
+        try:
+            if not self._publish(message, copy, queue):
+                return False
+            self._consumer.ack_message(message)
+            self._consumer.flush()
+            return True
+        finally:
+            del self._copied[name]
+            settled.send()
+
+    def _publish(self, message: Any, copy: Any, queue: str) -> bool:
+        """Publish a copy of a message to a queue; tell whether the broker has it for certain."""
+        try:
+            self._consumer.publisher(message.channel).send(copy, "", queue, mandatory=True)
+        except NOT_PUBLISHED as error:
+            logger.warning("no copy of %s in %s: %r", name_of(message), queue, error)
+            return False
+        return True
+
+    def _give_up(self, message: Any, reason: str) -> None:
+        name = name_of(message)
+        error = RequestGivenUp(
+            f"{name} is given up: {reason}. It is kept in the queue {self.dead_queue.name}. Look "
+            "for what ended the processes in their logs, and mend that or ask for something else."
+        )
+        logger.error("%s", error)
+        copy = copy_of(message, message.record, **{"x-nameko-given-up": str(error)})
+        if self._publish(message, copy, self.dead_queue.name):
+            if refuse := getattr(message.provider, "refuse", None):
+                refuse(message, error)
+            else:
+                self._consumer.ack_message(message)
+        elif message.channel.connection:
+            self._consumer.refuse(message, error)
+
+
+def _counts(provider: Any) -> bool:
+    """Tell whether deliveries are counted: not where the broker does so, or nobody else is."""
+    if provider is None:  # a suspect's, which has gone
+        return True
+    arguments = provider.queue.queue_arguments or {}
+    return not (
+        provider.queue.exclusive
+        or "x-delivery-limit" in arguments
+        or hasattr(provider, "get_reply_event")
+    )
+
+
+def _fingerprint(message: Any) -> tuple[Any, ...]:
+    info = message.delivery_info
+    return info["routing_key"], message.properties.get("correlation_id"), hash(message.body)
+
+
+def name_of(message: Any) -> str:
+    """Return what a message is called in logs and errors."""
+    name = str(message.delivery_info["routing_key"])
+    if correlation_id := message.properties.get("correlation_id"):
+        name += f" {correlation_id}"
+    return f"the request {name}"

@@ -1,0 +1,107 @@
+"""What py-amqp does not offer: larger reads, gathered writes, channels opened without waiting.
+
+With `reading`, this is the only module that relies on py-amqp's inner parts.
+tests/services/test_reading.py fails where a new version changes them.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import amqp
+import eventlet
+from amqp import Message, spec
+from eventlet.event import Event
+
+logger = logging.getLogger(__name__)
+
+TESTED_VERSION = "5.4."
+if not amqp.__version__.startswith(TESTED_VERSION):
+    logger.warning(
+        "py-amqp %s is not the version that these services were tested with (%s*): run "
+        "tests/services/test_reading.py",
+        amqp.__version__,
+        TESTED_VERSION,
+    )
+READ_AHEAD = 65536  # bytes
+
+
+def read_ahead(connection: Any) -> None:
+    """Have a connection read as much as has arrived; py-amqp's buffer asks for no byte ahead."""
+    transport = connection.transport
+    receive = transport._quick_recv
+    transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
+
+
+class GatheredWrites:
+    """Sends what the greenlets of one turn of the event loop write in one piece, in their order."""
+
+    def __init__(self, connection: Any) -> None:
+        """Take over the writing of a connection."""
+        self._socket = connection.transport.sock
+        self._waiting: list[bytes] = []
+        self._sent: Event | None = None  # of what is being sent
+        connection.transport._write = self.write
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Have these bytes sent soon."""
+        self._waiting.append(bytes(data))
+        if self._sent is None:
+            self._sent = Event()
+            eventlet.spawn_n(self._send_all, self._sent)
+
+    def flush(self) -> None:
+        """Return when what was written is sent, or the connection is lost."""
+        if self._sent is not None:
+            self._sent.wait()
+
+    def _send_all(self, sent: Event) -> None:
+        try:
+            while self._waiting:
+                data, self._waiting = b"".join(self._waiting), []
+                self._send(memoryview(data))
+        except OSError:  # whoever reads from the connection meets it too
+            self._waiting.clear()
+        finally:
+            self._sent = None
+            sent.send()
+
+    def _send(self, data: memoryview) -> None:
+        while data:
+            try:
+                data = data[self._socket.send(data) :]
+            except TimeoutError:  # of a reader, who sets it for the socket
+                continue
+
+
+def open_channel(connection: Any, on_refusal: Callable[[str], None]) -> Any:
+    """Return a new channel without waiting for the broker.
+
+    on_refusal: called with the reason when the broker closes it, which ends nothing else
+    """
+    channel = connection.Channel(connection)
+
+    def on_close(code: int, text: str, class_id: int, method_id: int) -> None:
+        channel.send_method(spec.Channel.CloseOk)
+        channel.collect()
+        on_refusal(f"{code} {text}")
+
+    channel._callbacks[spec.Channel.Close] = on_close
+    channel.send_method(spec.Channel.Open, "s", ("",))
+    return channel
+
+
+def close_channel(channel: Any) -> None:
+    """Close a channel without waiting for the broker's consent."""
+    if channel.connection:
+        channel.is_closing = True
+        channel.send_method(spec.Channel.Close, "BsBB", (0, "", 0, 0))
+
+
+def publish(channel: Any, message: Message, exchange: str, key: str, *, mandatory: bool) -> None:
+    """Write a message to the connection.
+
+    py-amqp's own `basic_publish` sets the socket's timeout, which other greenlets share.
+    """
+    arguments = (0, exchange, key, mandatory, False)
+    channel.send_method(spec.Basic.Publish, "Bssbb", arguments, message)
