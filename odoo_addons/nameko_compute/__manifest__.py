@@ -3,7 +3,6 @@
     "summary": "An example to copy: a model whose buttons have a Nameko service compute",
     "version": "19.0.1.0.0",
     "category": "Productivity",
-    "website": "https://github.com/nameko-compute/nameko-compute",
     "author": "Nameko Compute contributors",
     "license": "LGPL-3",
     "depends": ["nameko_connector"],

@@ -3,7 +3,6 @@
     "summary": "Call Nameko microservices over RabbitMQ and get the result back in a field",
     "version": "19.0.1.0.0",
     "category": "Productivity",
-    "website": "https://github.com/nameko-compute/nameko-compute",
     "author": "Nameko Compute contributors",
     "license": "LGPL-3",
     "depends": ["mail", "web"],

@@ -3,7 +3,6 @@
     "summary": "Tests of the Nameko connector that need a model with jobs",
     "version": "19.0.1.0.0",
     "category": "Hidden",
-    "website": "https://github.com/nameko-compute/nameko-compute",
     "author": "Nameko Compute contributors",
     "license": "LGPL-3",
     "depends": ["nameko_compute"],

@@ -3,7 +3,6 @@
     "summary": "A target of jobs that counts how often a result is written to it",
     "version": "19.0.1.0.0",
     "author": "Nameko Compute contributors",
-    "website": "https://github.com/nameko-compute/nameko-compute",
     "license": "LGPL-3",
     "depends": ["nameko_compute"],
     "data": ["security/ir.model.access.csv"],
