@@ -23,10 +23,16 @@ class NamekoError(UserError):
 
     # Odoo's web client picks the dialog by this: the same as for any other UserError.
     context: ClassVar[dict[str, str]] = {"exception_class": "odoo.exceptions.UserError"}
+    _has_run = False  # where `error` does not say
 
     def __init__(self, message: str, error: errors.RpcError | None = None) -> None:
         super().__init__(clean(message))  # it may be written into a field, and quotes a reply
         self.error = error
+
+    @property
+    def may_have_run(self) -> bool:
+        """Whether the service has run, may have, or still may; if not, calling again is safe."""
+        return self._has_run if self.error is None else self.error.may_have_run
 
 
 class NotConfigured(NamekoError):
@@ -76,6 +82,8 @@ class UncertainOutcome(NamekoError):
 class UnusableResult(NamekoError):
     """The answer does not fit the field that should take it."""
 
+    _has_run = True
+
 
 class UnusableExpression(NamekoError):
     """An expression of a server action gives no value that could be sent."""
@@ -83,6 +91,8 @@ class UnusableExpression(NamekoError):
 
 class ResultNotWritten(NamekoError):
     """The service answered, but Odoo does not take the result: nothing was written."""
+
+    _has_run = True
 
 
 class InvalidCall(NamekoError):
@@ -95,6 +105,8 @@ class InvalidJob(InvalidCall):
 
 class JobCancelled(NamekoError):
     """Somebody cancelled the job; what the service may have done is not known."""
+
+    _has_run = True
 
 
 class PredecessorFailed(NamekoError):
@@ -180,15 +192,15 @@ def _request_refused(error: errors.RequestRefused, _: Translate) -> str:
 def _unknown_service(error: errors.UnknownService, _: Translate) -> str:
     return _(
         "The service “%(service)s” is not known to the message broker, so nothing was sent. "
-        "Ask your administrator to start it.",
+        "Check its name, or ask your administrator to start it.",
         service=error.service,
     )
 
 
 def _unknown_method(error: errors.UnknownMethod, _: Translate) -> str:
     return _(
-        "The service “%(service)s” has no method “%(method)s”. "
-        "Ask your administrator whether the service and this addon belong together.",
+        "The service “%(service)s” has no method “%(method)s”. Check the name. If an addon calls "
+        "it, ask your administrator whether the service has the version that the addon needs.",
         service=error.service,
         method=error.method,
     )
@@ -196,8 +208,9 @@ def _unknown_method(error: errors.UnknownMethod, _: Translate) -> str:
 
 def _wrong_arguments(error: errors.WrongArguments, _: Translate) -> str:
     return _(
-        "%(service)s.%(method)s was called with arguments that it does not take. "
-        "Ask your administrator whether the service and this addon belong together.\n\n%(reason)s",
+        "%(service)s.%(method)s was called with arguments that it does not take. Check them. If an "
+        "addon calls it, ask your administrator whether the service has the version that the addon "
+        "needs.\n\n%(reason)s",
         service=error.service,
         method=error.method,
         reason=str(error),
@@ -210,6 +223,14 @@ def _remote_error(error: errors.RemoteError, _: Translate) -> str:
         service=error.service,
         method=error.method,
         message=error.remote_message or error.exc_type,
+    )
+
+
+def _pool_exhausted(error: errors.PoolExhausted, _: Translate) -> str:
+    return _(
+        "All of Odoo's connections to the message broker were in use for %(seconds)s seconds, so "
+        "nothing was sent. Try again. If this goes on, ask your administrator to raise pool_size.",
+        seconds=f"{error.seconds:g}",
     )
 
 
@@ -250,6 +271,7 @@ _MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., st
     errors.UnknownMethod: (UnknownMethod, _unknown_method),
     errors.WrongArguments: (WrongArguments, _wrong_arguments),
     errors.RemoteError: (RemoteError, _remote_error),
+    errors.PoolExhausted: (CallTimeout, _pool_exhausted),
     errors.CallTimeout: (CallTimeout, _call_timeout),
     errors.UncertainOutcome: (UncertainOutcome, _uncertain_outcome),
     errors.BadReply: (UncertainOutcome, _uncertain_outcome),

@@ -82,7 +82,7 @@ def test_callback_that_ends_its_process_fails_its_job(world: World):
     rows = "SELECT error_type, has_result, error_message FROM nameko_job WHERE state = 'failed'"
     ((error, has_result, message),) = world.sql(rows)
     assert (error, has_result) == ("ResultNotWritten", True)
-    assert "5 processes ended while they ran nameko.job.probe._on_deadly" in message
+    assert "The relay ended 5 times while it ran nameko.job.probe._on_deadly" in message
     assert 5 <= starts <= 9
 
 

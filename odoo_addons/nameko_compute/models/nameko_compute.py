@@ -35,7 +35,8 @@ class NamekoCompute(models.Model):
     other = fields.Float(digits=False, required=True)
     is_mailed = fields.Boolean(
         string="Mail Me the Result",
-        help="The services mail the result, or the error, to whoever presses “Compute”.",
+        help="“Compute” and “Compute Later” mail the result, or the error, to the address of the "
+        "user who presses them. “Sum” and “Number of Primes” send no mail.",
     )
     result = fields.Float(digits=False, readonly=True, copy=False)
     state = fields.Selection(

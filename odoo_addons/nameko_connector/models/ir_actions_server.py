@@ -57,7 +57,8 @@ class IrActionsServer(models.Model):
     )
     nameko_timeout = fields.Float(
         "Timeout (s)",
-        help="How long an answer may take. 0: as long as the settings say.",
+        help="How long an answer may take. 0: for a call now, the timeout in odoo.conf; for a job, "
+        "the one in the settings.",
     )
     nameko_priority = Int4(
         "Job's Priority", default=DEFAULT_PRIORITY, help="The lower, the earlier."

@@ -27,8 +27,8 @@ class IrActionsServer(models.Model):
             if not are_names(service, method):
                 raise ValidationError(
                     self.env._(
-                        "A service and a method need names, a method's without dots, and not "
-                        "longer than the message broker allows: 255 bytes."
+                        "Enter a service and a method. The method's name must not contain a dot, "
+                        "and both together may have 254 bytes."
                     )
                 )
             chosen = action.sudo().nameko_method_id
@@ -78,7 +78,10 @@ class IrActionsServer(models.Model):
                     label = action._fields[name]._description_string(self.env)
                     raise ValidationError(
                         self.env._(
-                            "%(field)s cannot be %(value)s.", field=label, value=action[name]
+                            "%(field)s cannot be %(value)s: enter a value up to %(most)s.",
+                            field=label,
+                            value=action[name],
+                            most=MOST,
                         )
                     )
 

@@ -85,7 +85,7 @@ class IrActionsServer(models.Model):
         return AccessError(
             self.env._(
                 "“%(action)s” may do no more than %(designer)s, who designed it. An administrator "
-                "lifts this by saving its parameters. %(reason)s",
+                "lifts this by changing one of its parameters. %(reason)s",
                 action=self.name,
                 designer=self.nameko_designer_id.name,
                 reason=str(error),

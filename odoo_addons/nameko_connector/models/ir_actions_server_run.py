@@ -101,8 +101,8 @@ class IrActionsServer(models.Model):
         if self.nameko_result_kind != "nothing":
             raise UserError(
                 self.env._(
-                    "“%s” has no record for its result: select one, or let it run on those that "
-                    "match.",
+                    "“%s” has no record for its result. Select a record, or tick Run on Records "
+                    "That Match in the action.",
                     self.name,
                 )
             )

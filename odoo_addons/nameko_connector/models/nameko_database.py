@@ -131,8 +131,8 @@ class NamekoDatabase(models.AbstractModel):
             "activity_type_id": self.env.ref(ACTIVITY).id,
             "summary": self.env._("Nameko: was this database moved, or is it a copy?"),
             "note": self.env._(
-                "It is not where it was. Nothing is sent to services, and no result is written, "
-                "until you say under Settings, Nameko, which it is."
+                "This database was restored, copied or moved. Odoo sends nothing to services and "
+                "writes no result until you answer under Settings, Nameko."
             ),
         }
         self.env["mail.activity"].sudo().with_context(mail_activity_quick_update=True).create(

@@ -66,15 +66,15 @@ class NamekoJob(models.Model):
         rows, locked = store.lock_free_rows(self.env.cr, [event.uuid])
         text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
         live = [row for row in rows.values() if row.state in LIVE]
-        finished = [Finish(row, text, self._given_up(row, problem)) for row in live]
+        finished = [Finish(row, text, self._given_up(row, problem, text)) for row in live]
         self._write_finished(finished)
         self._tell_finished(finished)
         return locked
 
-    def _given_up(self, row: Row, problem: Exception | GivenUp) -> Exception:
+    def _given_up(self, row: Row, problem: Exception | GivenUp, text: str | None) -> Exception:
         if isinstance(problem, Exception):
             return problem
-        return job_errors.not_written(self._env_of(row), row, problem)
+        return job_errors.not_written(self._env_of(row), row, problem, has_result=text is not None)
 
     # What each job gets
 

@@ -138,7 +138,9 @@ class NamekoService(models.Model):
     def _tell_gone(self) -> None:
         """Give every manager an activity, once for as long as it lasts."""
         for service in self.filtered("method_ids").with_context(mail_activity_quick_update=True):
-            text = self.env._("No instance of the service is left")
+            text = self.env._(
+                "All instances of this service are gone. Look into its log and start it again."
+            )
             for manager in self._managers():
                 service.activity_schedule(
                     "mail.mail_activity_data_warning", summary=text, user_id=manager.id

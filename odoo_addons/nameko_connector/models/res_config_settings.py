@@ -28,7 +28,6 @@ from .nameko_rpc_allowed import service_names
 
 MOST_DAYS = 36_500
 MOST_TRIED = 100  # services that the test of the connection looks at
-OWN_SERVICES = {"compute", "mail"}  # which this addon calls itself
 SERVICE_NAME = re.compile(r"[^\s.,#*]{1,200}")
 
 
@@ -149,7 +148,7 @@ class ResConfigSettings(models.TransientModel):
     def _onchange_nameko_allowed_services(self) -> dict[str, Any] | None:
         """Warn of names that nobody has heard of: a typing error keeps a service from all."""
         names = service_names(self.nameko_allowed_services or "")
-        unknown = names - OWN_SERVICES.union(self._nameko_known_services(names))
+        unknown = names.difference(self._nameko_known_services(names))
         if not unknown:
             return None
         return {
@@ -198,10 +197,14 @@ class ResConfigSettings(models.TransientModel):
         if not self.env.is_system():
             raise AccessError(self.env._("Only administrators may test the connection."))
         verdict = self._test_nameko_connection()
-        title = self.env._("It works") if verdict.is_good else self.env._("It does not work")
-        return notification(
-            verdict.text, "success" if verdict.is_good else "danger", title=title, sticky=True
-        )
+        if verdict.is_good:
+            title = self.env._("It works")
+        elif verdict.is_connected:
+            title = self.env._("Connected, but no service is running")
+        else:
+            title = self.env._("It does not work")
+        kind = "success" if verdict.is_good else "danger"
+        return notification(verdict.text, kind, title=title, sticky=True)
 
     @api.model
     def _test_nameko_connection(self) -> Verdict:
@@ -216,7 +219,7 @@ class ResConfigSettings(models.TransientModel):
         """The services that are allowed or, if all are, known."""
         text = self.env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
         listed = self.env["nameko.service"].sudo().search([], limit=MOST_TRIED).mapped("name")
-        return sorted(service_names(text) or OWN_SERVICES.union(listed))
+        return sorted(service_names(text) or listed)
 
 
 def _is_delay(text: str) -> bool:

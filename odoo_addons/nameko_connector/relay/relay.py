@@ -5,7 +5,7 @@ It connects to both, and repeats this, without ever waiting for long (`Rounds.tu
 1. **Hear** what PostgreSQL notifies: new jobs, finished jobs. The session shows others that this
    process works; one that is frozen for 30 s is taken for gone, and its sessions are ended.
 2. **Drain** the broker: confirms, replies, progress.
-3. **Replies** go to the writers, threads with sessions of their own (`writers`, `writing`). Each
+3. **Replies** go to the writers, threads with sessions of their own (`writing`). Each
    reply comes back as written (acknowledged), dead (it names no job: a dead letter) or busy (what
    it needs is locked: parked in the broker for 5 s). Nothing is acknowledged before its commit.
 4. **The clock** runs, once a second, each step in a guard of its own (`clock`): leases for the
@@ -25,7 +25,7 @@ What happens when a step fails:
   somebody has decided (`models/nameko_database`).
 - A row, record or callback is at fault: its job fails, is parked or has a transaction of its own;
   the others go on (`models/nameko_job_answers`).
-- A callback is slow or does not return: `writers` says what becomes of it.
+- A callback is slow or does not return: `writing` says what becomes of it.
 - A callback ends this process: its reply comes again; such a one is tried alone, after that was
   noted in its row, and its job fails after five tries.
 - A step of the clock fails: it is logged and tried again, less and less often.

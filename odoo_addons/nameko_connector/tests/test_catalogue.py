@@ -390,7 +390,7 @@ class TestStates(CatalogueCase):
         self.keep()
         self.lose()
         self.assertEqual(len(self.activities()), 1)
-        self.assertIn("No instance", self.activities().summary)
+        self.assertIn("All instances", self.activities().summary)
 
     def test_managers_are_not_told_while_another_instance_runs(self):
         other = beat(service("pricing", self.quote))

@@ -11,10 +11,14 @@ Translate = Callable[..., str]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a test; `is_good`: calls would find a service."""
+    """What came of a test.
+
+    is_good: nothing is wrong; is_connected: the broker takes requests.
+    """
 
     is_good: bool
     text: str
+    is_connected: bool = False
 
 
 def try_broker(config: BrokerConfig, services: Iterable[str], _: Translate) -> Verdict:
@@ -26,16 +30,17 @@ def try_broker(config: BrokerConfig, services: Iterable[str], _: Translate) -> V
     except errors.RpcError as error:
         return Verdict(False, f"{_reason(error, config, _)}\n{error}")
     running = ", ".join(f"{name} ({count})" for name, count in found.items() if count)
-    if not running:
-        return Verdict(False, _no_service(config, _))
-    return Verdict(
-        True,
-        _(
-            "The broker at %(address)s takes requests. Running services, with their number of "
-            "instances: %(services)s.",
-            address=config.address,
-            services=running,
-        ),
+    if running:
+        return Verdict(True, _running(config, running, _), is_connected=True)
+    return Verdict(not found, _no_service(config, ", ".join(found), _), is_connected=True)
+
+
+def _running(config: BrokerConfig, services: str, _: Translate) -> str:
+    return _(
+        "The broker at %(address)s takes requests. Running services, with their number of "
+        "instances: %(services)s.",
+        address=config.address,
+        services=services,
     )
 
 
@@ -46,11 +51,18 @@ def _reason(error: errors.RpcError, config: BrokerConfig, _: Translate) -> str:
     return _("The broker takes connections, but not requests.")
 
 
-def _no_service(config: BrokerConfig, _: Translate) -> str:
+def _no_service(config: BrokerConfig, services: str, _: Translate) -> str:
+    if not services:
+        return _(
+            "The connection to the broker at %(address)s works. Odoo has not heard of any service "
+            "yet.",
+            address=config.address,
+        )
     return _(
-        "The broker at %(address)s takes requests, but none of the known services is running. "
-        "Start the services, with this broker's address.",
+        "The connection to the broker at %(address)s works, but none of the known services is "
+        "running: %(services)s. Start them with this broker's address.",
         address=config.address,
+        services=services,
     )
 
 

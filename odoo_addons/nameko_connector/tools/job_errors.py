@@ -65,22 +65,29 @@ def service_away(env: api.Environment, row: Row) -> NamekoError:
     )
 
 
-def not_written(env: api.Environment, row: Row, given_up: GivenUp) -> NamekoError:
-    """Return the error of a job whose callback ended processes, or did not return."""
+def not_written(
+    env: api.Environment, row: Row, given_up: GivenUp, *, has_result: bool
+) -> NamekoError:
+    """Return the error of a job whose callback ended relays, or did not return.
+
+    has_result: whether it was called with a result, which is kept, or with an error
+    """
+    method = (row.result_field or row.on_result) if has_result else row.on_error
     values = {
-        "target": f"{row.res_model}.{row.result_field or row.on_result or row.on_error}",
+        "target": f"{row.res_model}.{method}",
         "number": f"{given_up.number:g}",
+        "button": env._("Write Result Again") if has_result else env._("Retry"),
     }
     if given_up.why == "deadly":
         text = env._(
-            "%(number)s processes ended while they ran %(target)s for this job, so it does "
-            "not run again. Check what it does, then press “Write Result Again”.",
+            "The relay ended %(number)s times while it ran %(target)s for this job, so Odoo does "
+            "not try again. Correct this method, then press “%(button)s”.",
             **values,
         )
     else:
         text = env._(
             "%(target)s did not return within %(number)s seconds, so nothing was written. "
-            "Have it do less, then press “Write Result Again”.",
+            "Have it do less, then press “%(button)s”.",
             **values,
         )
     return ResultNotWritten(text)

@@ -123,16 +123,19 @@ def _check_uri(uri: str) -> None:
         _ = parts.port
     except ValueError:
         raise InvalidBrokerConfig(
-            "Broker setting uri has no valid host and port; is a / or @ of the password "
-            "written as it is, instead of %2F or %40?"
+            "The broker's address (amqp_uri) has no valid host and port; is a / or @ of the "
+            "password written as it is, instead of %2F or %40?"
         ) from None
     if parts.scheme not in PORTS:
-        raise InvalidBrokerConfig("Broker setting uri must start with amqp:// or amqps://.")
+        raise InvalidBrokerConfig(
+            "The broker's address (amqp_uri) must start with amqp:// or amqps://."
+        )
     if not parts.hostname or ";" in uri or "," in parts.netloc:
-        raise InvalidBrokerConfig("Broker setting uri must name one host.")
+        raise InvalidBrokerConfig("The broker's address (amqp_uri) must name one host.")
     if parts.query or parts.fragment:
         raise InvalidBrokerConfig(
-            "Broker setting uri takes no ?options and no #; TLS files have settings of their own."
+            "The broker's address (amqp_uri) takes no ?options and no #; TLS files have settings "
+            "of their own."
         )
 
 
