@@ -71,7 +71,7 @@ class NumberOutOfRangeError(ComputeError):
 
 
 class PoolError(ServiceError):
-    """A heavy operation came to no end."""
+    """The process of a heavy operation ended before its result."""
 
 
 class PoolWorkerDiedError(PoolError):

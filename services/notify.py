@@ -1,4 +1,4 @@
-"""The service `notify`: messages to whoever reads the log."""
+"""The service `notify`: messages to the log."""
 
 import logging
 

@@ -1,6 +1,6 @@
 """What a user or an addon's developer gets when a call brings no result.
 
-Each is a `UserError`, so that whoever clicked reads what happened and what to do, and no traceback.
+Each is a `UserError`, so that the user reads what happened and what to do, and no traceback.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Locks by number, which a process that dies gives back at once."""
+"""Locks by number, which are free at once when their process dies."""
 
 import fcntl
 from collections.abc import Iterator

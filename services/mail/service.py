@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class MailService:
-    """Accepts mails, and lets an admin see to those that could not be delivered."""
+    """Accepts mails, and lets an admin retry or drop those that could not be delivered."""
 
     name = "mail"
     queues = MailQueues()
@@ -93,7 +93,7 @@ class MailDeliveryService:
 
     @consume(OUTGOING, requeue_on_error=True)
     def deliver(self, body: Any) -> None:
-        """Deliver one mail, or see to it that it is tried again.
+        """Deliver one mail, or have it tried again.
 
         The message is acknowledged only when the mail was sent or the broker has confirmed its
         place in another queue.

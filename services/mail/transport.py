@@ -104,7 +104,7 @@ class MailTransport(DependencyProvider):
 
 
 def close(client: yagmail.SMTP) -> None:
-    """Drop the connection without a word: whoever fails once may hang at `QUIT`."""
+    """Close the connection without `QUIT`: a server that failed once may not answer that."""
     client.is_closed = True
     if client.smtp is not None:
         with suppress(OSError):

@@ -1,6 +1,7 @@
-"""Whether a delivered message is run now: what comes again may have ended the process that had it.
+"""Counting redeliveries: whether a delivered message is run now.
 
-One that the broker has delivered before is not run at once: a copy that counts goes to the end of
+RabbitMQ delivers a message again when the process that had it has ended, and the message may be the
+cause. So one that was delivered before is not run at once: a copy that counts goes to the end of
 its queue, from the second time on to the service's queue of suspects, of which each instance takes
 one at a time. So a request that kills its process stands alone soon, and what was beside it is not
 suspected with it. After MAX_DELIVERIES it is answered with RequestGivenUp and kept in the queue of
@@ -52,7 +53,7 @@ def dead_queue(service: str) -> Queue:
 
 
 class DeliveryCounter:
-    """Counts the deliveries of one consumer's messages that came to no end.
+    """Counts the redeliveries of one consumer's messages.
 
     can_suspect: whether the consumer takes what is in its queue of suspects.
     """

@@ -1,4 +1,4 @@
-"""How often a message was delivered in vain, counted in a header of copies of it.
+"""How often a message was redelivered, counted in a header of its copies.
 
 The broker says of a message only that it was `redelivered`: because a process died of it, or for
 reasons that are not its own. A copy takes its place at the end of a queue, with what is known.
@@ -28,8 +28,8 @@ DROPPED_HEADERS = frozenset(
 class Record:
     """What is known of a message's deliveries.
 
-    count: deliveries that came to no end; queue: where it was published to; since: when the first
-    copy was made, in ms since 1970.
+    count: deliveries after which it was not acknowledged; queue: where it was published to; since:
+    when the first copy was made, in ms since 1970.
     """
 
     count: int

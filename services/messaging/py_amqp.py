@@ -60,7 +60,7 @@ class GatheredWrites:
             while self._waiting:
                 data, self._waiting = b"".join(self._waiting), []
                 self._send(memoryview(data))
-        except OSError:  # whoever reads from the connection meets it too
+        except OSError:  # the connection's reader meets it, too
             self._waiting.clear()
         finally:
             self._sent = None

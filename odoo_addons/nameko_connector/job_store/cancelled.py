@@ -16,7 +16,7 @@ def note_cancelled(cr: Cursor, job_ids: Collection[int]) -> None:
 
 
 def has_cancelled(cr: Cursor) -> bool:
-    """Tell whether services are to be told of cancelled jobs."""
+    """Tell whether services are to hear of cancelled jobs."""
     cr.execute("SELECT EXISTS (SELECT FROM nameko_job WHERE cancel_untold)")
     return bool(cr.fetchone()[0])
 

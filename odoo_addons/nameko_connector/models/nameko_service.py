@@ -23,7 +23,7 @@ class NamekoService(models.Model):
     _name = "nameko.service"
     _description = "Service"
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    _mail_post_access = "read"  # managers only read, but see to the activities
+    _mail_post_access = "read"  # managers only read, but close the activities
     _order = "name"
 
     name = fields.Char("Service", required=True, readonly=True)

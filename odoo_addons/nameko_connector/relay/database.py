@@ -130,7 +130,7 @@ def end_session(database: str, pid: int) -> None:
 
 
 class Listener:
-    """A session that is told of new jobs and shows others that a relay runs."""
+    """A session that hears of new jobs (LISTEN) and shows others that a relay runs."""
 
     def __init__(self, database: str) -> None:
         _, info = connection_info_for(database)

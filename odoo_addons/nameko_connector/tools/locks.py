@@ -5,9 +5,9 @@ import hashlib
 from odoo import models
 from odoo.http import request
 
-IDENTITY = 7_210_423_119  # whoever reads or changes which database this is; until the commit
+IDENTITY = 7_210_423_119  # to read or change which database this is; until the commit
 RELAY = 7_210_423_120  # every running relay, shared; as long as its session
-CATALOGUE = 7_210_423_121  # whoever writes the catalogue of services; until the commit
+CATALOGUE = 7_210_423_121  # to write the catalogue of services; until the commit
 
 
 def is_under_way(records: models.BaseModel, name: str) -> bool:

@@ -40,7 +40,7 @@ class Limit:
 class RecordView:
     """Records whose fields can be read as the user may read them, and within a limit.
 
-    There is no way from here to `env`, `sudo` or a method: whoever writes an expression gets no
+    There is no way from here to `env`, `sudo` or a method: the author of an expression gets no
     rights that the one who runs it lacks. Fields of relations are views, too; those of no record
     are False, as in Odoo.
     """
