@@ -3,6 +3,7 @@
 from odoo.tests import TransactionCase, tagged
 
 from .. import exceptions
+from ..broker.amqp import errors
 from ..broker.amqp.request import Request
 
 
@@ -52,6 +53,25 @@ class TestCall(TransactionCase):
         with self.assertRaises(exceptions.UnknownService) as caught:
             self.rpc.with_context(lang="es_ES").call("nowhere", "method")
         self.assertIn("no conoce el servicio «nowhere»", str(caught.exception))
+
+    def test_error_says_whether_the_service_may_have_run(self):
+        for kind, may_have_run in (
+            (exceptions.NotConfigured, False),
+            (exceptions.ServiceNotAllowed, False),
+            (exceptions.UnusableResult, True),
+            (exceptions.ResultNotWritten, True),
+        ):
+            self.assertIs(kind("text").may_have_run, may_have_run)
+        for may_have_run in (False, True):
+            error = errors.CallTimeout("text", may_have_run=may_have_run)
+            self.assertIs(exceptions.CallTimeout("text", error).may_have_run, may_have_run)
+
+    def test_connections_that_are_all_in_use_are_no_fault_of_the_service(self):
+        error = errors.PoolExhausted("text", seconds=5, may_have_run=False)
+        found = exceptions.user_error(error, self.env._)
+        self.assertIsInstance(found, exceptions.CallTimeout)
+        self.assertIn("pool_size", str(found))
+        self.assertFalse(found.may_have_run)
 
     def test_web_client_shows_our_errors_as_it_shows_a_user_error(self):
         error = exceptions.CallTimeout("late")

@@ -134,7 +134,14 @@ class TestSettings(ConnectorCase):
         self.settings(nameko_allowed_services="never_ran").execute()
         action = self.settings().action_nameko_test_connection()
         self.assertEqual(action["params"]["type"], "danger")
+        self.assertEqual(action["params"]["title"], "Connected, but no service is running")
         self.assertIn("none of the known services is running", action["params"]["message"])
+
+    def test_test_of_the_connection_where_no_service_is_known(self):
+        self.patch(self.registry["res.config.settings"], "_nameko_services", lambda model: [])
+        action = self.settings().action_nameko_test_connection()
+        self.assertEqual(action["params"]["type"], "success")
+        self.assertIn("has not heard of any service", action["params"]["message"])
 
     def test_only_administrators_test_the_connection(self):
         manager = self.new_user("not admin", MANAGER)
