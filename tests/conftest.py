@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from stack.demo import LOGIN, PASSWORD
 from stack.stack import broker_answers, services_answer
 from stack.supervision import Control
 from stack.web import WebClient
 from tests.browser.chromium import chromium
-from tests.browser.odoo_page import log_in
+from tests.browser.odoo_page import open_odoo
 from tests.waiting import wait_until
 
 # A slow machine fails no example.
@@ -82,10 +82,18 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="session")
+def logged_in(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
+    """A browser in which admin is logged in; it keeps its cache from test to test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    open_odoo(context, stack.odoo_url).close()
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Browser, stack: Stack) -> Iterator[Page]:
+def page(logged_in: BrowserContext, stack: Stack) -> Iterator[Page]:
     """A page on which admin is logged in."""
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    log_in(page, stack.odoo_url)
+    page = open_odoo(logged_in, stack.odoo_url)
     yield page
     page.close()

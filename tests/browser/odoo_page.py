@@ -1,6 +1,6 @@
 """What a person does in Odoo's web client."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from stack.demo import LOGIN, PASSWORD
 
@@ -13,6 +13,18 @@ def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWOR
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
     page.wait_for_selector(".o_main_navbar", timeout=FIRST_PAGE)
+
+
+def open_odoo(
+    context: BrowserContext, address: str, login: str = LOGIN, password: str = PASSWORD
+) -> Page:
+    """Open the web client on a new page; log in where this browser is not, or not any more."""
+    page = context.new_page()
+    page.goto(f"{address}/odoo")
+    page.wait_for_selector(".o_main_navbar, input[name=login]", timeout=FIRST_PAGE)
+    if page.locator("input[name=login]").count():
+        log_in(page, address, login, password)
+    return page
 
 
 def open_computations(page: Page) -> None:

@@ -27,7 +27,8 @@ def test_several_relays_share_the_work(world: World):
         published, acknowledged = (world.counted(what, relays) for what in ("publish", "ack"))
         return min(published) > 1 and min(acknowledged) > 0  # 1: to ask whether the broker takes it
 
-    wait_until(each_has_done_both, what="each relay to publish requests and to take replies")
+    what = "each relay to publish requests and to take replies"
+    wait_until(each_has_done_both, seconds=240, what=what)
     assert world.wait_until_finished() == {"done": made}
     assert world.hits() == {1: made}
     assert len(world.ran()) == made

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from stack.demo import LOGIN
 from stack.demo import PASSWORD as ADMIN_PASSWORD
+from tests.browser.odoo_page import open_odoo
 from tests.conftest import Stack
-from tests.nocode.pages import page_of
 from tests.nocode.world import MANAGER, PASSWORD, NoCode, opened
 
 
@@ -33,16 +33,33 @@ def nocode(running_nocode: NoCode) -> Iterator[NoCode]:
         client.call(model, "unlink", found)
 
 
+@pytest.fixture(scope="module")
+def manager_browser(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of the manager's, which keeps its cache and session."""
+    yield from _context(browser)
+
+
+@pytest.fixture(scope="module")
+def admin_browser(browser: Browser) -> Iterator[BrowserContext]:
+    yield from _context(browser)
+
+
+def _context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def manager_page(browser: Browser, nocode: NoCode) -> Iterator[Page]:
+def manager_page(manager_browser: BrowserContext, nocode: NoCode) -> Iterator[Page]:
     """The page of a manager who is no administrator."""
-    page = page_of(browser, nocode.address, MANAGER, PASSWORD)
+    page = open_odoo(manager_browser, nocode.address, MANAGER, PASSWORD)
     yield page
     page.close()
 
 
 @pytest.fixture
-def admin_page(browser: Browser, nocode: NoCode) -> Iterator[Page]:
-    page = page_of(browser, nocode.address, LOGIN, ADMIN_PASSWORD)
+def admin_page(admin_browser: BrowserContext, nocode: NoCode) -> Iterator[Page]:
+    page = open_odoo(admin_browser, nocode.address, LOGIN, ADMIN_PASSWORD)
     yield page
     page.close()

@@ -16,7 +16,8 @@ PLAIN = "tests.services.plain_service"
 
 @pytest.fixture
 def plain(fresh_vhost):
-    with running(PLAIN, AMQP_URI=fresh_vhost.amqp_uri, MAX_WORKERS="100") as process:
+    options = {"MAX_WORKERS": "100", "HEARTBEAT_INTERVAL": "0"}  # beats have another connection
+    with running(PLAIN, AMQP_URI=fresh_vhost.amqp_uri, **options) as process:
         yield process
 
 
