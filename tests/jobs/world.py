@@ -213,7 +213,8 @@ class World:
         answer.raise_for_status()
         counts: Counter[int] = Counter()
         for channel in answer.json():
-            port = channel.get("connection_details", {}).get("peer_port")
+            # RabbitMQ says [] of a channel whose connection it does not know yet, or any more.
+            port = dict(channel.get("connection_details") or {}).get("peer_port")
             counts[port] += channel.get("message_stats", {}).get(figure, 0)
         return [sum(counts[port] for port in program.ports()) for program in programs]
 

@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 
 from ..broker.amqp.config import InvalidBrokerConfig
-from ..tools.client_actions import notification
+from ..tools.client_actions import Kind, notification
 from ..tools.configuration import broker_config, broker_source
 from ..tools.connection_test import Verdict, try_broker
 from ..tools.fields import MOST, Int4
@@ -203,7 +203,7 @@ class ResConfigSettings(models.TransientModel):
             title = self.env._("Connected, but no service is running")
         else:
             title = self.env._("It does not work")
-        kind = "success" if verdict.is_good else "danger"
+        kind: Kind = "success" if verdict.is_good else "danger"
         return notification(verdict.text, kind, title=title, sticky=True)
 
     @api.model
