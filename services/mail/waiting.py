@@ -18,6 +18,7 @@ from services.messaging.reading import Message, tolerant_channel, tolerant_conne
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0  # between two looks at a queue, at most
+SHORTEST_PAUSE = 0.02  # s between them, at least
 LOOKS = 10  # at a queue while a mail waits in it, at least
 MOST_AT_ONCE = 1_000  # mails moved from one queue before the next one's turn
 PASS_SECONDS = 60.0  # that moving them may take, before the connection counts as lost
@@ -33,7 +34,8 @@ class WaitingMails(DependencyProvider):
     def start(self) -> None:
         providers = self.container.dependencies
         self.queues = next(each for each in providers if isinstance(each, MailQueues))
-        self.container.spawn_managed_thread(self._run, identifier="waiting mails")
+        if self.queues.waits:
+            self.container.spawn_managed_thread(self._run, identifier="waiting mails")
 
     def _run(self) -> None:
         while True:
@@ -52,14 +54,13 @@ class WaitingMails(DependencyProvider):
                     with eventlet.Timeout(PASS_SECONDS):
                         self._move_due(wait, channel)
                     pause = min(LOOK_SECONDS, wait.seconds / LOOKS)
-                    looks[wait] = time.monotonic() + pause
+                    looks[wait] = time.monotonic() + max(SHORTEST_PAUSE, pause)
             eventlet.sleep(max(0.0, min(looks.values()) - time.monotonic()))
 
     def _move_due(self, wait: Wait, channel: Any) -> None:
         """Move the mails at the head of a queue; behind the first that is not due, none is."""
         queue = wait.queue(channel)
-        count = queue.queue_declare(passive=True).message_count
-        for _ in range(min(count, MOST_AT_ONCE)):
+        for _ in range(MOST_AT_ONCE):
             message = queue.get(no_ack=False)
             if message is None:
                 return
@@ -77,7 +78,10 @@ class WaitingMails(DependencyProvider):
 
 
 def read_waiting(message: Message) -> tuple[Mail, float]:
-    """Return a mail and when it is due (s since the epoch); raise what shows that it is none."""
+    """Return a mail and when to try it again, in seconds since the epoch.
+
+    Raises an error of any kind where the message is not a waiting mail.
+    """
     body = message.content()
     due = float(body.pop(DUE, 0.0))
     return read(body), due

@@ -23,7 +23,7 @@ from services.cancelling import cancellations, events_queue
 from services.messaging.counting import MAX_DELIVERIES, DeliveryCounter, name_of
 from services.messaging.publishing import CONNECTION_LOST, Publisher, SizeLimit
 from services.messaging.py_amqp import GatheredWrites, read_ahead
-from services.messaging.reading import FrameReader, Message, largest_message
+from services.messaging.reading import FrameReader, largest_message, read_messages
 from services.messaging.replying import describe
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 class QueueConsumer(messaging.QueueConsumer):
     """Nameko's, whose connection also carries the replies, and lasts until they are out.
 
-    Nameko closes the connection with its last queue, at once when a shutdown begins: the broker
-    would give the requests in hand to another instance, to run twice.
+    Nameko closes the connection as soon as a shutdown begins. RabbitMQ would then deliver the
+    unacknowledged requests to another instance, and they would run twice.
     """
 
     sharing_key = messaging.QueueConsumer
@@ -82,14 +82,11 @@ class QueueConsumer(messaging.QueueConsumer):
         self._writes = GatheredWrites(connection)
         serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
         self._publisher = Publisher(connection, serializer, self.limit)
-        self._prepare(channel)
+        read_messages(channel, self.largest)
         for provider in self._providers:
             self._consumers[provider] = self._consumer(consumer_cls, provider)
         self._consume_beside(connection)
         return self._consumers.values()
-
-    def _prepare(self, channel: Any) -> None:
-        channel.message_to_python = partial(Message, channel=channel, largest=self.largest)
 
     def _consumer(self, consumer_cls: Any, provider: Any) -> Any:
         receive = partial(self._on_message, provider)
@@ -102,13 +99,12 @@ class QueueConsumer(messaging.QueueConsumer):
         self._suspects = None
         if self._providers:
             self._optional(connection, "suspects and dead letters", self._consume_suspects)
-        self.counter.can_suspect = self._suspects is not None
         if cancellations.heard_by in (None, self):
             self._optional(connection, "events of cancelled jobs", self._consume_cancellations)
 
     def _optional(self, connection: Any, what: str, consume: Callable[[Any], None]) -> None:
         channel = connection.channel()
-        self._prepare(channel)
+        read_messages(channel, self.largest)
         try:
             consume(channel)
         except connection.channel_errors as error:
@@ -135,6 +131,11 @@ class QueueConsumer(messaging.QueueConsumer):
             channel, [events_queue()], no_ack=True, on_message=cancellations.on_event
         ).consume()
         cancellations.heard_by = self
+
+    @property
+    def takes_suspects(self) -> bool:
+        """Whether it takes what is in its service's queue of suspects."""
+        return self._suspects is not None
 
     @contextmanager
     def extra_context(self, connection: Any, channel: Any) -> Iterator[None]:
@@ -164,7 +165,6 @@ class QueueConsumer(messaging.QueueConsumer):
         if self._pending_remove_providers and self._suspects is not None:
             self._suspects.cancel()
             self._suspects = None
-            self.counter.can_suspect = False
         super()._cancel_consumers_if_requested()
 
     def on_iteration(self) -> None:

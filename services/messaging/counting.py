@@ -53,15 +53,11 @@ def dead_queue(service: str) -> Queue:
 
 
 class DeliveryCounter:
-    """Counts the redeliveries of one consumer's messages.
-
-    can_suspect: whether the consumer takes what is in its queue of suspects.
-    """
+    """Counts the redeliveries of one consumer's messages."""
 
     def __init__(self, consumer: QueueConsumer, service: str, max_deliveries: int) -> None:
         self.suspects_queue = suspects_queue(service)
         self.dead_queue = dead_queue(service)
-        self.can_suspect = False
         self._consumer = consumer
         self._max_deliveries = max_deliveries
         # Messages whose connection was lost, by what they will look like when they come again.
@@ -134,7 +130,7 @@ class DeliveryCounter:
         if record.count >= self._max_deliveries:
             self._give_up(message, f"it was delivered {record.count} times and never finished")
             return False
-        is_suspect = record.count >= SUSPECT_COUNT and self.can_suspect
+        is_suspect = record.count >= SUSPECT_COUNT and self._consumer.takes_suspects
         queues = [self.suspects_queue.name] if is_suspect else []
         for queue in (*queues, record.queue):
             if self._replace(message, queue):

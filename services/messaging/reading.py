@@ -197,8 +197,13 @@ def tolerant_connection(config: dict[str, Any]) -> Connection:
 def tolerant_channel(connection: Connection, config: dict[str, Any]) -> Any:
     """Open a channel whose messages are `Message`s."""
     channel = connection.channel()
-    channel.message_to_python = partial(Message, channel=channel, largest=largest_message(config))
+    read_messages(channel, largest_message(config))
     return channel
+
+
+def read_messages(channel: Any, largest: int) -> None:
+    """Have a channel's messages be `Message`s, whose bodies have at most `largest` bytes."""
+    channel.message_to_python = partial(Message, channel=channel, largest=largest)
 
 
 def largest_message(config: dict[str, Any]) -> int:

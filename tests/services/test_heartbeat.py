@@ -213,9 +213,7 @@ def test_a_process_beats_once_whatever_it_hosts(vhost, services):
 
 
 def test_a_process_does_not_beat_where_that_is_not_wanted(vhost):
-    port = free_port()
-    environment = {"AMQP_URI": vhost.amqp_uri, "METRICS_PORT": str(port)}
-    with running("services.notify", **environment, HEARTBEAT_INTERVAL="0") as process:
+    with running("services.notify", AMQP_URI=vhost.amqp_uri, HEARTBEAT_INTERVAL="0") as process:
         with cluster(vhost.amqp_uri) as services:
             services.notify.send("hello")
         assert process.terminate() == 0

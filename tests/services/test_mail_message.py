@@ -130,6 +130,7 @@ def test_what_is_read_from_a_queue_is_what_was_written():
         *({"x": 1}, [], None, 5, "text", {}, {"id": 5}, {"to": ""}, {"to": "nobody"}),
         *({"attempts": -1}, {"attempts": "1"}, {"attempts": True}, {"accepted": "now"}),
         *({"subject": "two\nlines"}, {"contents": []}, {"id": "x"}, {"more": 1}),
+        {"error": [["nested"]]},
     ],
 )
 def test_what_is_no_mail_is_named(odd):

@@ -74,13 +74,16 @@ class IrActionsServer(models.Model):
     def _check_nameko_numbers(self) -> None:
         for action in self:
             for name in NUMBERS:
-                if not (0 if name != "nameko_priority" else -MOST) <= action[name] <= MOST:
+                least = -MOST if name == "nameko_priority" else 0
+                if not least <= action[name] <= MOST:
                     label = action._fields[name]._description_string(self.env)
                     raise ValidationError(
                         self.env._(
-                            "%(field)s cannot be %(value)s: enter a value up to %(most)s.",
+                            "%(field)s cannot be %(value)s: enter a value from %(least)s to "
+                            "%(most)s.",
                             field=label,
                             value=action[name],
+                            least=least,
                             most=MOST,
                         )
                     )

@@ -113,7 +113,7 @@ class NamekoJob(models.Model):
         return None
 
     def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
-        env, is_ready = self._env_of(row), row.state == "pending" and row.is_ready
+        env = self._env_of(row)
         if lost.why == "predecessor":
             is_waiting = row.state == "pending" and row.is_waiting
             text = env._("A job that it waited for has failed or was cancelled.")
@@ -122,6 +122,7 @@ class NamekoJob(models.Model):
             is_held = row.state == "pending" and not row.is_ready
             return Answer(row, None, user_error(lost.error, env._)) if is_held else None
         if lost.why == "away":
+            is_ready = row.state == "pending" and row.is_ready
             return Answer(row, None, job_errors.service_away(env, row)) if is_ready else None
         is_lost = row.state == "sent" and row.attempt == lost.attempt
         return Answer(row, None, job_errors.no_answer(env, row)) if is_lost else None

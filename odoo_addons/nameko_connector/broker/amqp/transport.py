@@ -23,6 +23,7 @@ from amqp import spec
 from amqp.transport import TCPTransport
 
 from .config import BrokerConfig
+from .connecting import BROKER_LOST
 from .deadline import Deadline
 from .frames import FrameReader
 from .resolving import resolve
@@ -226,14 +227,14 @@ class DeadlineConnection(amqp.Connection):
 
     def close_at_once(self) -> None:
         """Tell the broker, which deletes what was exclusive; wait for no answer."""
-        with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+        with contextlib.suppress(*BROKER_LOST):
             self.transport.deadline = Deadline(CLOSING_SECONDS)
             self.send_method(spec.Connection.Close, "BsBB", (0, "", 0, 0))
         self.discard()
 
     def discard(self) -> None:
         """Close the socket without a word to the broker."""
-        with contextlib.suppress(OSError, amqp.exceptions.AMQPError):
+        with contextlib.suppress(*BROKER_LOST):
             self.collect()
 
     def abandon(self) -> None:

@@ -123,9 +123,12 @@ class Wire:
             return
         if fate is Fate.TAKEN:
             pending.confirmed_at = time.monotonic()
+            return
+        del self._pending[correlation_id]
+        if fate is Fate.RETURNED:
+            pending.settle(returned=True)
         else:
-            del self._pending[correlation_id]
-            pending.settle(**{fate.name.lower(): True})
+            pending.settle(refused=True)
 
     def _on_blocked(self, reason: str) -> None:
         self.blocked = True

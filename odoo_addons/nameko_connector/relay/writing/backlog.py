@@ -45,9 +45,10 @@ class Backlog:
         return bool(self._inbox)
 
     @property
-    def oldest(self) -> float | None:
-        """Since when (time.monotonic) the first of each kind waits; None where nothing does."""
-        return min((queue[0].since for queue in (self._inbox, self._alone) if queue), default=None)
+    def waited(self) -> float:
+        """For how many seconds something has waited; 0 where nothing does."""
+        now = time.monotonic()
+        return max((now - each[0].since for each in (self._inbox, self._alone) if each), default=0)
 
     def add(self, items: Iterable[Item]) -> None:
         """Take items; behind one to the same job it waits, so that the first answer counts."""

@@ -150,9 +150,8 @@ class Writers:
         with self._changed:
             for writer, work in list(self._work.items()):
                 self._look_at(writer, work, now)
-            oldest = self._backlog.oldest
-            waits = now - oldest if oldest is not None else 0.0
-            is_behind = waits > BUSY_SECONDS and len(self._work) >= len(self._threads)
+            is_busy = len(self._work) >= len(self._threads)
+            is_behind = is_busy and self._backlog.waited > BUSY_SECONDS
             if is_behind and len(self._threads) < MOST_WRITERS:
                 self._add_thread()
             self._stuck = [thread for thread in self._stuck if thread.is_alive()]
