@@ -135,15 +135,15 @@ def test_what_is_given_back_in_order_is_not_counted(fresh_vhost):
     }
     with running("services.compute", **environment) as process:
         client = DurableClient(fresh_vhost.amqp_uri)
-        ids = client.request("compute.prime_count", (5 * 10**8,))
+        ids = client.request("compute.prime_count", (4 * 10**8,))
         wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
         assert process.terminate() == 0
     with running("services.compute", **environment) as process:
         wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
         assert process.terminate() == 0
     with running("services.compute", **environment):
-        (reply,) = client.wait_for(ids)
-    assert reply["result"] == 26355867
+        (reply,) = client.wait_for(ids, 240)  # the pool's processes are nice to all others
+    assert reply["result"] == 21336326
 
 
 def wait_for_run(folder, count=1):
