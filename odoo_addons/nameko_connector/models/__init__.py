@@ -17,10 +17,8 @@ from . import nameko_method_choice
 from . import nameko_action_parameter
 from . import ir_actions_server
 from . import ir_actions_server_design
-from . import ir_actions_server_designer
 from . import ir_actions_server_run
 from . import ir_actions_server_job
-from . import ir_actions_server_failures
 from . import ir_config_parameter
 from . import ir_cron
 from . import res_config_settings

@@ -1,22 +1,39 @@
-"""The kind of server action “Call a Nameko service”: what is checked when one is saved."""
+"""The kind of server action “Call a Nameko service”: what is checked when one is saved, by whom.
+
+Odoo runs an action with the rights of the user who runs it, and a link is enough to make somebody
+run it. So what an action reads and writes must be allowed to the user who designed it as well,
+unless that is an administrator, who may write any code.
+"""
 
 from typing import Any
 
-from odoo import api, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, ValidationError
 from odoo.orm.fields import Field
 
 from ..broker.amqp.names import are_names
+from ..tools.expression.record_view import Limit
 from ..tools.fields import MOST
 from ..tools.results import FIELD_TYPES, is_path
 from .ir_actions_server import KIND, MANAGER
 
 NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
 ADMINISTRATOR = "base.group_system"
+DESIGN = ("model_id", "state")  # beside all that is named nameko_*
 
 
 class IrActionsServer(models.Model):
     _inherit = "ir.actions.server"
+
+    nameko_designer_id = fields.Many2one(
+        "res.users",
+        "Designed By",
+        readonly=True,
+        copy=False,
+        ondelete="restrict",
+        help="The action reads and writes only what this user may read and write, too. Empty: an "
+        "administrator designed it, and only the rights of the user who runs it count.",
+    )
 
     # What it calls
 
@@ -127,15 +144,24 @@ class IrActionsServer(models.Model):
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "IrActionsServer":
         """Let managers alone make calls of services, and nothing else where they are no admins."""
+        self._check_nameko_path(*vals_list)
         actions = super().create(vals_list)
         actions._check_nameko_designer()
+        actions._nameko_note_designer()
         return actions
 
     def write(self, vals: dict[str, Any]) -> bool:
-        """Check before and after: neither may it have been another's, nor become something else."""
+        """Check before and after: neither may it have been another's, nor become something else.
+
+        An administrator who moves or renames it only does not become its designer.
+        """
+        self._check_nameko_path(vals)
         self._check_nameko_designer()
         result = super().write(vals)
         self._check_nameko_designer()
+        designs = any(name.startswith("nameko_") or name in DESIGN for name in vals)
+        if designs or not self.env.user.has_group(ADMINISTRATOR):
+            self._nameko_note_designer()
         return result
 
     def copy_data(self, default: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -187,6 +213,22 @@ class IrActionsServer(models.Model):
             for action in calls:
                 action._nameko_check_reach(user)
 
+    def _nameko_note_designer(self) -> None:
+        """Take this user for the designer; what a module's data or code make has none."""
+        if self.env.su:
+            return
+        user = self.env.user
+        designer = False if user.has_group(ADMINISTRATOR) else user.id
+        for action in self.sudo():
+            if action.state == KIND and action.nameko_designer_id.id != designer:
+                action.write({"nameko_designer_id": designer})
+
+    def _check_nameko_path(self, *vals_list: dict[str, Any]) -> None:
+        """Raise AccessError for an address of the web client that a manager would take."""
+        is_free = self.env.su or self.env.user.has_group(ADMINISTRATOR)
+        if not is_free and any(vals.get("path") for vals in vals_list):
+            raise AccessError(self.env._("Only administrators may set the path of an action."))
+
     def _nameko_runs_elsewhere(self) -> bool:
         rule = "base_automation_id"  # of an addon that may not be installed
         others = self.parent_id or self.child_ids or self.ir_cron_ids
@@ -195,6 +237,35 @@ class IrActionsServer(models.Model):
     def _nameko_runs_for_outsiders(self) -> bool:
         internal = self.env.ref("base.group_user")
         return any(internal not in group.all_implied_ids for group in self.group_ids)
+
+    def _nameko_check_reach(self, user: models.BaseModel) -> None:
+        """Raise AccessError where its model or the field for the result are not for this user."""
+        model = self.env.get(self.model_id.model)
+        if self.state != KIND or model is None:
+            return
+        model = model.with_user(user)
+        model.check_access("read")
+        field = model._fields.get(self.nameko_result_field_id.name)
+        if self.nameko_result_kind == "field" and field is not None:
+            model.check_access("write")
+            model._check_field_access(field, "write")
+
+    @property
+    def _nameko_limit(self) -> Limit | None:
+        """The rights that count beside those of who runs the action."""
+        designer = self.nameko_designer_id
+        return Limit(designer) if designer and designer != self.env.user else None
+
+    def _nameko_beyond(self, error: AccessError) -> AccessError:
+        return AccessError(
+            self.env._(
+                "“%(action)s” may do no more than %(designer)s, who designed it. An administrator "
+                "lifts this by changing one of its parameters. %(reason)s",
+                action=self.name,
+                designer=self.nameko_designer_id.name,
+                reason=str(error),
+            )
+        )
 
 
 def _takes(field: Field) -> bool:

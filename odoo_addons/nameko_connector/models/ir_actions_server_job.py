@@ -1,5 +1,9 @@
-"""The kind of server action “Call a Nameko service”: later, as jobs."""
+"""The kind of server action “Call a Nameko service”: later, as jobs.
 
+One notification for each user who asked for jobs that failed, whatever their number.
+"""
+
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -18,6 +22,9 @@ from .ir_actions_server_run import Outcomes
 ON_RESULT = "_on_nameko_action_result"
 ON_ERROR = "_on_nameko_action_error"
 MOST_KEY = 255
+TOLD = "nameko_failures"
+MOST_IDS = 1000  # of failed jobs, or of their records, that a message leads to
+JOBS_ARE_FOR = "nameko_connector.group_nameko_user"
 
 
 class NamekoJob(models.Model):
@@ -36,6 +43,41 @@ class NamekoJob(models.Model):
         if not answer.error and answer.row.on_error == ON_ERROR:
             self._in_savepoint(partial(self._call, answer.row, ON_ERROR, problem))
         return super()._failed(answer, problem)
+
+    def _tell_finished(self, finished: Collection[Finish]) -> None:
+        """Tell the users what has failed, one message for each of them and server action."""
+        failed = {each.row.id: each for each in finished if each.error}
+        jobs = self.sudo().browse(failed).filtered(lambda job: job.server_action_id)
+        for (user, action), theirs in jobs.grouped(
+            lambda job: (job.user_id, job.server_action_id)
+        ).items():
+            if action.nameko_on_error == "raise" and user.id != self.env.uid:
+                self._in_savepoint(
+                    lambda: theirs._tell_failed(user, action, failed[theirs[0].id])  # noqa: B023
+                )
+        return super()._tell_finished(finished)
+
+    def _tell_failed(self, user: models.BaseModel, action: models.BaseModel, first: Finish) -> None:
+        record = self._env_of(first.row)[first.row.res_model].browse(first.row.res_id)
+        for model, ids in self._shown_to(user).items():
+            user._bus_send(
+                TOLD,
+                {
+                    "action": action.id,
+                    "title": action.name,
+                    "text": f"{record.display_name}: {first.error}",
+                    "count": len(ids),
+                    "model": model,
+                    "ids": ids[:MOST_IDS],
+                },
+            )
+
+    def _shown_to(self, user: models.BaseModel) -> dict[str, Any]:
+        """Return what the user may see: these jobs, or else the records that they are for."""
+        if user.has_group(JOBS_ARE_FOR):
+            return {self._name: self.ids}
+        by_model = self.grouped("res_model").items()
+        return {model: jobs.mapped("res_id") for model, jobs in by_model if model}
 
 
 class IrActionsServer(models.Model):
@@ -103,10 +145,7 @@ class IrActionsServer(models.Model):
         self._nameko_write({target: self._nameko_value(target, answer)})
 
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
-        """Post the error in the chatter if the action says so.
-
-        Users get a notification: ir_actions_server_failures.
-        """
+        """Post the error in the chatter if the action says so; users are told by the job."""
         if self.nameko_on_error == "chatter":
             self._nameko_post(target, str(error))
 
