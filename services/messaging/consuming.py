@@ -22,7 +22,7 @@ from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
 from services.cancelling import cancellations, events_queue
 from services.messaging.counting import MAX_DELIVERIES, DeliveryCounter, name_of
 from services.messaging.publishing import CONNECTION_LOST, Publisher, SizeLimit
-from services.messaging.py_amqp import GatheredWrites, read_ahead
+from services.messaging.py_amqp import GatheredWrites, ReadAhead
 from services.messaging.reading import FrameReader, largest_message, read_messages
 from services.messaging.replying import describe
 
@@ -42,6 +42,7 @@ class QueueConsumer(messaging.QueueConsumer):
         super().__init__()
         self.stopping = False
         self._publisher: Publisher | None = None  # of the open connection
+        self._reads: ReadAhead | None = None  # of the last connection
         self._in_hand: dict[int, Any] = {}
         self._suspects: Consumer | None = None
         self._held: list[Any] = []  # messages that came after a stop began
@@ -78,7 +79,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         """Prepare a new connection; called by kombu before it consumes."""
         connection = channel.connection
-        read_ahead(connection)
+        self._reads = ReadAhead(connection)
         self._writes = GatheredWrites(connection)
         serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
         self._publisher = Publisher(connection, serializer, self.limit)
@@ -167,12 +168,23 @@ class QueueConsumer(messaging.QueueConsumer):
             self._suspects = None
         super()._cancel_consumers_if_requested()
 
+    def unregister_provider(self, provider: Any) -> None:
+        """End a consumer, at once: kombu would look for that once a second."""
+        self._interrupt()
+        super().unregister_provider(provider)
+
     def on_iteration(self) -> None:
         busy = self._held or self.counter.is_copying
         self._cancel_consumers_if_requested()
         self._requeue_held()
         if self.stopping and not self._consumers and not busy:
             self.should_stop = True
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Have the next iteration begin soon."""
+        if self._reads is not None:
+            self._reads.interrupt()
 
     def hold(self, message: Any) -> None:
         """Keep a message that came after a stop began until its consumer has ended."""
@@ -190,6 +202,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def stop(self) -> None:
         """End when the workers have ended, which the container waits for before it calls this."""
         self.stopping = True
+        self._interrupt()
         super().stop()
 
     # Handling

@@ -26,11 +26,32 @@ if not amqp.__version__.startswith(TESTED_VERSION):
 READ_AHEAD = 65536  # bytes
 
 
-def read_ahead(connection: Any) -> None:
-    """Have a connection read as much as has arrived; py-amqp's buffer asks for no byte ahead."""
-    transport = connection.transport
-    receive = transport._quick_recv
-    transport._quick_recv = lambda size: receive(max(size, READ_AHEAD))
+class ReadAhead:
+    """Has a connection read as much as has arrived; py-amqp's buffer asks for no byte ahead."""
+
+    def __init__(self, connection: Any) -> None:
+        """Take over the reading of a connection."""
+        transport = connection.transport
+        self._socket = transport.sock
+        self._receive = transport._quick_recv
+        self._reader: eventlet.greenlet.greenlet | None = None  # that waits for data
+        transport._quick_recv = self.receive
+
+    def receive(self, size: int) -> bytes:
+        """Wait for data; return what there is."""
+        self._reader = eventlet.getcurrent()
+        try:
+            return bytes(self._receive(max(size, READ_AHEAD)))
+        finally:
+            self._reader = None
+
+    def interrupt(self) -> None:
+        """Have a wait for messages end soon, as its timeout does; one for an answer goes on."""
+        eventlet.hubs.get_hub().schedule_call_global(0, self._time_out)
+
+    def _time_out(self) -> None:
+        if self._reader is not None and self._socket.gettimeout() is not None:
+            self._reader.throw(TimeoutError("interrupted"))
 
 
 class GatheredWrites:

@@ -2,16 +2,19 @@
 
 import inspect
 from struct import pack
+from types import SimpleNamespace
 
 import amqp
+import eventlet
 import pytest
 from amqp import spec
 from amqp.abstract_channel import AbstractChannel
 from amqp.exceptions import UnexpectedFrame
 from amqp.method_framing import frame_handler
 from amqp.transport import TCPTransport
+from eventlet.green import socket
 
-from services.messaging.py_amqp import TESTED_VERSION
+from services.messaging.py_amqp import TESTED_VERSION, ReadAhead
 from services.messaging.reading import (
     BODY,
     HEADER,
@@ -108,3 +111,35 @@ def test_the_body_of_a_message_that_is_too_large_is_not_kept():
 def test_what_cannot_be_unpacked_is_an_error(compression):
     with pytest.raises(Exception, match=r"compressions|header|Error"):
         unpacked(b"no such thing", compression, 1000)
+
+
+@pytest.fixture
+def read_ahead():
+    """A ReadAhead, its socket, and the other end."""
+    here, there = socket.socketpair()
+    transport = SimpleNamespace(sock=here, _quick_recv=here.recv)
+    with here, there:
+        yield ReadAhead(SimpleNamespace(transport=transport)), here, there
+
+
+def test_a_wait_for_messages_can_be_ended(read_ahead):
+    reads, here, _there = read_ahead
+    here.settimeout(120)
+    waiting = eventlet.spawn(reads.receive, 7)
+    eventlet.sleep(0)
+    reads.interrupt()
+    with pytest.raises(TimeoutError, match="interrupted"):
+        waiting.wait()
+
+
+def test_a_wait_for_an_answer_goes_on(read_ahead):
+    reads, here, there = read_ahead
+    here.settimeout(None)
+    waiting = eventlet.spawn(reads.receive, 7)
+    eventlet.sleep(0)
+    reads.interrupt()
+    eventlet.sleep(0.01)
+    there.send(b"more than seven bytes")
+    assert waiting.wait() == b"more than seven bytes"
+    reads.interrupt()  # nobody waits
+    eventlet.sleep(0.01)
