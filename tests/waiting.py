@@ -5,14 +5,15 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-POLL_SECONDS = 0.05
+PAUSES = (0.02, 0.2)  # s between two looks, at first and at the most
 
 
 def wait_until(condition: Callable[[], T], *, seconds: float = 90, what: str = "") -> T:
     """Return the first true value of `condition`; raises TimeoutError after so many seconds."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, PAUSES[0]
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what or condition}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(PAUSES[1], 1.2 * pause)
     return value

@@ -25,7 +25,7 @@ def world(jobs_database: str, request: pytest.FixtureRequest) -> Iterator[World]
 
     Its relays must keep their connections, unless the test is marked as one that breaks them.
     """
-    world = World()
+    world = World(fork=True)
     world.open()
     world.empty()
     yield world

@@ -18,6 +18,7 @@ import psycopg2
 import requests
 
 from stack.database import digest_of
+from tests.jobs.forks import Fork
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
@@ -48,11 +49,18 @@ def odoo_options(database: str = DATABASE) -> list[str]:
 class Program:
     """A process of the tests', with its output in a file."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, command: list[str], environment: Mapping[str, str], fork: bool = False
+    ) -> None:
+        """Start it: a command for Python, or with `fork` one of Odoo's, loaded before."""
         BUILD.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.log = BUILD / f"{name}-{uuid.uuid4().hex[:6]}.log"
+        self.process: subprocess.Popen[bytes] | Fork
         with self.log.open("w") as output:
+            if fork:
+                self.process = Fork(command, environment, self.log)
+                return
             self.process = subprocess.Popen(
                 [*NEXT_TO, *command],
                 env={**os.environ, **environment},
@@ -91,8 +99,9 @@ class Program:
 class World:
     """Everything that a test may start, stop and ask."""
 
-    def __init__(self, database: str = DATABASE) -> None:
-        self.database = database
+    def __init__(self, database: str = DATABASE, fork: bool = False) -> None:
+        """fork: whether relays start as forks, which is soon, or as from a shell"""
+        self.database, self.fork = database, fork
         self.vhost = f"jobs-{uuid.uuid4().hex[:12]}"
         self.api = f"{os.environ['RABBITMQ_MANAGEMENT_URI']}/api"
         parts = urllib.parse.urlsplit(os.environ["AMQP_URI"])
@@ -107,7 +116,7 @@ class World:
 
     def beside(self, database: str) -> "World":
         """Return another database with the same broker and services."""
-        other = World(database)
+        other = World(database, self.fork)
         other.vhost, other.amqp_uri, other.probe_file = self.vhost, self.amqp_uri, self.probe_file
         return other
 
@@ -119,7 +128,9 @@ class World:
 
     # Programs
 
-    def start(self, name: str, command: list[str], **environment: str) -> Program:
+    def start(
+        self, name: str, command: list[str], *, fork: bool = False, **environment: str
+    ) -> Program:
         everything = {
             "AMQP_URI": self.amqp_uri,
             "PROBE_FILE": str(self.probe_file),
@@ -127,14 +138,15 @@ class World:
             "PYTHONFAULTHANDLER": "1",
             **environment,
         }
-        program = Program(name, command, everything)
+        program = Program(name, command, everything, fork)
         self.programs.append(program)
         return program
 
     def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Program:
         alive = BUILD / f"{uuid.uuid4().hex[:8]}.alive"
-        command = ["-m", "odoo", "nameko_relay", *odoo_options(self.database)]
-        program = self.start("relay", [*command, f"--alive-file={alive}", *options], **environment)
+        command = ["nameko_relay", *odoo_options(self.database), f"--alive-file={alive}", *options]
+        command = command if self.fork else ["-m", "odoo", *command]
+        program = self.start("relay", command, fork=self.fork, **environment)
         if wait:
             program.wait_for("The relay serves")
         return program
