@@ -16,10 +16,19 @@ from ..tools.expression.record_view import Limit
 from ..tools.fields import MOST
 from ..tools.results import FIELD_TYPES, is_path
 from .ir_actions_server import KIND, MANAGER
+from .ir_actions_server_run import running_actions
 
 NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
 ADMINISTRATOR = "base.group_system"
-DESIGN = ("model_id", "state")  # beside all that is named nameko_*
+OWN_MODULE = "nameko_connector"
+DESIGN = ("model_id", "state", "group_ids")  # beside all that is named nameko_*
+# Models whose records decide what others see, run or receive. Their own checks look at the user who
+# writes, which is the one who runs the action, not its designer.
+TECHNICAL = (
+    "ir.", "base.", "bus.", "res.users", "res.groups", "res.config", "mail.template", "mail.alias",
+    "mail.server", "fetchmail.", "sms.template", "mailing.",
+)  # fmt: skip
+MOST_SECONDS_NOW = 60  # that a user waits: one of Odoo's few connections to the broker is held
 
 
 class IrActionsServer(models.Model):
@@ -87,12 +96,14 @@ class IrActionsServer(models.Model):
                 label = action._fields[name]._description_string(self.env)
                 self.env["nameko.action.parameter"]._check_expression(label, action[name])
 
-    @api.constrains(*NUMBERS)
+    @api.constrains("nameko_when", *NUMBERS)
     def _check_nameko_numbers(self) -> None:
         for action in self:
             for name in NUMBERS:
                 least = -MOST if name == "nameko_priority" else 0
-                if not least <= action[name] <= MOST:
+                waits = name == "nameko_timeout" and action.nameko_when == "now"
+                most = MOST_SECONDS_NOW if waits else MOST
+                if not least <= action[name] <= most:
                     label = action._fields[name]._description_string(self.env)
                     raise ValidationError(
                         self.env._(
@@ -101,7 +112,7 @@ class IrActionsServer(models.Model):
                             field=label,
                             value=action[name],
                             least=least,
-                            most=MOST,
+                            most=most,
                         )
                     )
 
@@ -153,14 +164,13 @@ class IrActionsServer(models.Model):
     def write(self, vals: dict[str, Any]) -> bool:
         """Check before and after: neither may it have been another's, nor become something else.
 
-        An administrator who moves or renames it only does not become its designer.
+        Who moves or renames it only does not become its designer.
         """
         self._check_nameko_path(vals)
         self._check_nameko_designer()
         result = super().write(vals)
         self._check_nameko_designer()
-        designs = any(name.startswith("nameko_") or name in DESIGN for name in vals)
-        if designs or not self.env.user.has_group(ADMINISTRATOR):
+        if any(name.startswith("nameko_") or name in DESIGN for name in vals):
             self._nameko_note_designer()
         return result
 
@@ -206,6 +216,13 @@ class IrActionsServer(models.Model):
                         "rules or of scheduled actions."
                     )
                 )
+            if any(action._nameko_breaks_menus() for action in calls):
+                raise AccessError(
+                    self.env._(
+                        "Only administrators may show an action elsewhere than in the menu of its "
+                        "own model."
+                    )
+                )
             if any(action._nameko_runs_for_outsiders() for action in calls):
                 raise AccessError(
                     self.env._("Only administrators may let portal or public users run actions.")
@@ -214,8 +231,11 @@ class IrActionsServer(models.Model):
                 action._nameko_check_reach(user)
 
     def _nameko_note_designer(self) -> None:
-        """Take this user for the designer; what a module's data or code make has none."""
-        if self.env.su:
+        """Take this user for the designer; what a module's data or code make has none.
+
+        Nor does a result: who runs an action that writes into another one does not design that.
+        """
+        if self.env.su or running_actions(self.env.context):
             return
         user = self.env.user
         designer = False if user.has_group(ADMINISTRATOR) else user.id
@@ -234,6 +254,12 @@ class IrActionsServer(models.Model):
         others = self.parent_id or self.child_ids or self.ir_cron_ids
         return bool(others or (rule in self._fields and self[rule]))
 
+    def _nameko_breaks_menus(self) -> bool:
+        """Tell whether Odoo would take it for something else where it lists a model's actions."""
+        elsewhere = self.binding_model_id and self.binding_model_id != self.model_id
+        kinds = (self.type, self.binding_type)
+        return bool(elsewhere or kinds != (self._name, "action"))
+
     def _nameko_runs_for_outsiders(self) -> bool:
         internal = self.env.ref("base.group_user")
         return any(internal not in group.all_implied_ids for group in self.group_ids)
@@ -243,6 +269,10 @@ class IrActionsServer(models.Model):
         model = self.env.get(self.model_id.model)
         if self.state != KIND or model is None:
             return
+        if model._name.startswith(TECHNICAL) or model._original_module == OWN_MODULE:
+            raise AccessError(
+                self.env._("Only administrators may design actions on “%s”.", self.model_id.name)
+            )
         model = model.with_user(user)
         model.check_access("read")
         field = model._fields.get(self.nameko_result_field_id.name)

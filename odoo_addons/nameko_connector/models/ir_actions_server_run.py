@@ -5,6 +5,8 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import psycopg2
+
 from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
@@ -113,9 +115,10 @@ class IrActionsServer(models.Model):
         expression, limit = self.nameko_domain or "[]", self._nameko_limit
         domain = self._nameko_evaluated(expression, context_of(model.env, limit), "domain", model)
         try:
-            found = model.search(domain)
-            return self._nameko_within(found, domain, limit) if limit else found
-        except (TypeError, ValueError, AttributeError) as error:
+            with self.env.cr.savepoint():
+                found = model.search(domain)
+                return self._nameko_within(found, domain, limit) if limit else found
+        except (TypeError, ValueError, AttributeError, psycopg2.DataError) as error:
             raise UnusableExpression(
                 self.env._(
                     "“%(domain)s” is not a domain: %(reason)s", domain=expression, reason=str(error)

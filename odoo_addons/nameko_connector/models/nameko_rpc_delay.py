@@ -157,7 +157,11 @@ class NamekoRpc(models.AbstractModel):
                 raise InvalidJob(f"{request}: result_field, on_result and on_error need a record.")
             return {}
         self._check_target(request, record)
-        return {"res_model": record._name, "res_id": record.id, **names}
+        target = {"res_model": record._name, "res_id": record.id, **names}
+        if "company_id" in record._fields:  # who may not see the record sees no job of it
+            company = record.sudo().company_id
+            target |= {"company_id": company.id} if company in self.env.companies else {}
+        return target
 
     def _check_target(self, request: JobRequest, record: models.BaseModel) -> None:
         options = request.options

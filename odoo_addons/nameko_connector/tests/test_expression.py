@@ -37,7 +37,9 @@ FORBIDDEN = (
     "record.ref = 1", "del record", "1; 2", "env", "model", "records", "self", "Command",
     "f'{env}'",
     "f'{record.env}'", "f'{record:{record.env}}'", "().__class__.__bases__[0].__subclasses__()",
-    "[].mro", "(x for x in [1]).gi_frame", "str.mro()", "reduce(max, [1])", "Exception('x')",
+    "[].mro", "(x for x in [1]).gi_frame", "str.mro()",
+    "record['child_ids']", "'%(name)s' % record",
+    "reduce(max, [1])", "Exception('x')",
 )  # fmt: skip
 
 X = "'x' * 10**6"
@@ -64,7 +66,12 @@ HOSTILE = (
     f"({X}).join('abc' * 999)", f"({X}).replace('', {X})", f"({X}).replace('x', {X})",
     f"({X}).split('x')", f"list({X})", "('x' * 30000).count('x' * 15000 + 'y')",
     "('x' * 30000).rfind('y' + 'x' * 15000)", f"[c for c in {X}]",
-    "('x' * 10**5).encode('punycode')", "('é' * 10**5).encode('idna')", "int('9' * 10**6)",
+    "('x' * 10**5).encode('punycode')", "('é' * 10**5).encode(encoding='punycode')",
+    "len(('\ufbf9' * 14000000).encode('ascii', 'namereplace'))",
+    "len(('é' * 10**6).encode('ascii', errors='xmlcharrefreplace'))",
+    "[1 for i in range(25000) if 1700 * (2**61 - 1) in {k * (2**61 - 1): 1 for k in range(1500)}]",
+    "[record.child_ids for i in range(9999)]", "[record.name for i in range(9999)]",
+    "('é' * 10**5).encode('idna')", "int('9' * 10**6)",
     "int('1' * 10**7, 2)", "round(5, -10**9)", "round(10**4000, -10**7)", "divmod(10**9999, 3)",
     "str(10**9999)", "(10**4000)**4000", "list(dateutil.rrule.rrule(6))",
     "dateutil.rrule.rrule(6).count()", "dateutil.parser.parse('1' * 10**6)",

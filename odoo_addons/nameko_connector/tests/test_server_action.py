@@ -130,6 +130,8 @@ class TestDesign(ActionCase):
             ({}, {"nameko_identity_key": "record.id +"}),
             ({}, {"nameko_domain": "import os"}),
             ({}, {"nameko_timeout": -1}),
+            ({}, {"nameko_timeout": 61}),  # s, for which one of Odoo's connections is held
+            ({}, {"nameko_timeout": 61, "nameko_when": "now"}),
             ({}, {"nameko_max_attempts": -1}),
         ):
             with self.assertRaises(ValidationError, msg=(parameters, values)):
@@ -267,6 +269,12 @@ class TestRunNow(ActionCase):
         action = self.new_action(nameko_by_domain=True, nameko_domain="[('ref', '=', 'nobody')]")
         with answered_calls({}) as requests:
             self.assertFalse(action.run())
+        self.assertEqual(requests, [])
+
+    def test_domain_that_the_database_refuses_is_told(self):
+        action = self.new_action(nameko_by_domain=True, nameko_domain="[('id', 'in', 'text')]")
+        with answered_calls({}) as requests, self.assertRaisesRegex(UserError, "not a domain"):
+            self.run_on(action, self.env["res.partner"])
         self.assertEqual(requests, [])
 
     def test_without_record_or_domain_there_is_one_call(self):

@@ -64,7 +64,7 @@ class TestDesigner(ActionCase):
     def test_each_change_by_a_manager_makes_it_theirs(self):
         changes = (
             lambda action: action.write({"nameko_when": "later"}),
-            lambda action: action.write({"name": "Another"}),
+            lambda action: action.write({"group_ids": [(4, self.env.ref(MANAGER).id)]}),
             lambda action: action.nameko_parameter_ids.write({"value": "record.ref"}),
             lambda action: action.nameko_parameter_ids.create(
                 {"action_id": action.id, "name": "more", "value": "1"}
@@ -75,6 +75,51 @@ class TestDesigner(ActionCase):
             action = self.new_action()
             change(action.with_env(self.as_manager))
             self.assertEqual(action.nameko_designer_id, self.manager)
+
+    def test_what_is_no_design_makes_it_nobody_s(self):
+        action = self.new_action()
+        action.with_env(self.as_manager).write({"name": "Another"})
+        action.with_env(self.as_manager).create_action()
+        self.assertFalse(action.nameko_designer_id)
+
+    def test_result_that_is_written_into_an_action_designs_nothing(self):
+        """An administrator ran it: that would have lifted the limit of the action it wrote into."""
+        other = self.new_action(
+            env=self.as_manager, model_id=self.env["ir.model"]._get_id("res.partner")
+        )
+        writing = self.new_action(
+            model_id=self.env["ir.model"]._get_id("ir.actions.server"),
+            nameko_result_field_id=self.field("nameko_timeout", "ir.actions.server").id,
+        )
+        self.run_answered(writing, other, 7, self.administrator)
+        self.assertEqual(other.nameko_timeout, 7)
+        self.assertEqual(other.nameko_designer_id, self.manager)
+
+    def test_managers_design_on_no_technical_model(self):
+        """What such a model's own checks allow is up to who runs the action."""
+        for name in ("ir.actions.server", "nameko.action.parameter", "mail.template", "ir.cron"):
+            values = {
+                "model_id": self.env["ir.model"]._get_id(name),
+                "nameko_result_kind": "nothing",
+                "nameko_result_field_id": False,
+            }
+            message = self.refused(self.new_action, env=self.as_manager, **values)
+            self.assertTrue(message)
+            self.assertTrue(self.new_action(**values))
+
+    def test_value_of_another_company_is_not_sent(self):
+        """A field with a value for each company: the designer is not in the runner's."""
+        other = self.env["res.company"].create({"name": "Other"})
+        self.administrator.company_ids += other
+        self.partner.with_company(other).barcode = "SECRET"
+        self.give("name", "record.barcode")
+        as_other = self.action.with_company(other)
+        with answered_calls({"pricing.quote": "42"}) as requests:
+            self.refused(self.run_on, as_other, self.partner, self.administrator)
+        self.assertEqual(requests, [])
+        self.partner.barcode = "KNOWN"
+        _, requests = self.run_answered(self.action, self.partner, "42", self.administrator)
+        self.assertEqual([each.kwargs for each in requests], [{"name": "KNOWN"}])
 
     def test_administrator_takes_it_over_by_designing_it(self):
         action = self.action.with_user(self.administrator)

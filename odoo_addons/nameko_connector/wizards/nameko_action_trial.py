@@ -64,6 +64,8 @@ class NamekoActionTrial(models.TransientModel):
             return model
         if self.record_ref._name != model._name:
             raise UserError(self.env._("Choose a record of the action's model."))
+        if not self.record_ref.exists():
+            raise UserError(self.env._("This record was deleted. Choose another one."))
         return self.record_ref
 
     def _timed_answer(self, request: Request) -> Any:

@@ -55,6 +55,20 @@ class TestCompanies(AccessCase):
         rpc = self.env(user=user)["nameko.rpc"].with_company(self.other_company)
         self.assertEqual(rpc.delay("compute", "method", 1, 2).company_id, self.other_company)
 
+    def test_job_of_a_record_belongs_to_the_record_s_company(self):
+        """Whichever of several companies was selected first when the user asked for it."""
+        user = self.new_user("in both", USER)
+        user.company_ids += self.other_company
+        companies = (self.company + self.other_company).ids
+        env = self.env(user=user, context={"allowed_company_ids": companies})
+        computations = env["nameko.compute"].with_company(self.other_company)
+        computation = computations.create({"value": 1, "other": 2})
+        rpc = env["nameko.rpc"]
+        job = rpc.delay("compute", "method", 1, 2, record=computation.with_env(env))
+        self.assertEqual(computation.company_id, self.other_company)
+        self.assertEqual(job.company_id, self.other_company)
+        self.assertFalse(self.sees(self.env["nameko.job"].browse(job.id), self.manager))
+
     def test_jobs_are_cancelled_retried_and_applied_by_owner_and_manager(self):
         for allowed in (self.user, self.manager, self.both):
             job = self.job.with_user(allowed)

@@ -38,6 +38,20 @@ class TestDesignAccess(ActionCase):
         copy.unlink()
         self.assertFalse(copy.exists())
 
+    def test_manager_shows_it_in_no_other_menu(self):
+        """Odoo reads these where it lists a model's actions: they would break its views for all."""
+        own = self.env["ir.model"]._get_id("res.partner")
+        company = self.env["ir.model"]._get_id("res.company")
+        for values in (
+            {"type": "ir.actions.client", "binding_model_id": own},
+            {"type": "zzz"},
+            {"binding_type": "report", "binding_model_id": own},
+            {"binding_model_id": company},
+        ):
+            self.refused(self.action.write, values)
+            self.refused(self.new_action, env=self.env(user=self.manager), **values)
+        self.env["res.partner"].get_views([(False, "list")], {"toolbar": True})
+
     def test_manager_reads_the_form_and_the_list(self):
         actions = self.env["ir.actions.server"].with_user(self.manager)
         form = self.env.ref("nameko_connector.nameko_action_view_form")

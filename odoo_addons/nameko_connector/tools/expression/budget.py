@@ -41,6 +41,11 @@ class Budget:
         """Pay for so many keys in one dictionary or set: they may all have the same hash."""
         self.spend(count + count * count // 200)
 
+    def spend_lookup(self, values: Sized, key: Any) -> None:
+        """Pay for a search in a dictionary or set: all its keys may have the same hash."""
+        self.spend(len(values) // 100)
+        self.spend_value(key)
+
     def spend_search(self, text: Sized, part: Sized) -> None:
         self.spend(len(text) * max(1, len(part)) // SEARCHED)
 

@@ -16,6 +16,7 @@ from .record_view import RecordView
 
 MOST_DIGITS = 4300
 CODECS = frozenset(("utf-8", "utf8", "ascii", "latin-1", "latin1", "iso-8859-1"))
+ON_CODING_ERROR = frozenset(("strict", "ignore", "replace"))
 CONVERSIONS: dict[int, Function] = {ord("s"): str, ord("r"): repr, ord("a"): ascii}
 
 SEARCHING = frozenset(
@@ -76,7 +77,7 @@ class Functions:
         if isinstance(value, RecordView):
             if name == "mapped":
                 return lambda path: self._mapped(value, path)
-            return RecordView.__getattr__(value, name)
+            return RecordView.read(value, name, self._budget.spend)
         if isinstance(value, Names):
             if name in value.names:
                 return value.names[name]
@@ -90,14 +91,16 @@ class Functions:
         values: list[Any] = [records]
         for name in path.split("."):
             views = [view for value in values for view in self._budget.items(value)]
-            values = [RecordView.__getattr__(view, name) for view in views]
+            values = [RecordView.read(view, name, self._budget.spend) for view in views]
         return values
 
     def _method(self, value: Any, name: str, method: Function) -> Function:
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            self._pay(value, name, args)
+            self._pay(value, name, (*args, *kwargs.values()))
             if isinstance(value, TEXTS) and name == "join":
                 return self._joined(value, *args)
+            if isinstance(value, TEXTS) and name in ("encode", "decode"):
+                return self._budget.spend_value(_coded(method, *args, **kwargs))
             if isinstance(value, dict) and name != "get":
                 return list(method())
             limited = short(method) if isinstance(value, datetime.date | datetime.time) else method
@@ -121,8 +124,6 @@ class Functions:
             budget.spend_text(args[0] if args and isinstance(args[0], int) else 0)
         elif name == "replace":
             self._pay_replacement(value, *args)
-        elif name in ("encode", "decode") and args and str(args[0]).lower() not in CODECS:
-            raise LookupError(f"the encoding {args[0]} is not one of {', '.join(sorted(CODECS))}")
 
     def _pay_replacement(self, text: Any, old: Any = "", new: Any = "", *_most: Any) -> None:
         self._budget.spend_search(text, old)
@@ -249,3 +250,12 @@ class Functions:
                 raise TypeError("texts are joined, not summed: ''.join(texts)")
             total = binary(self._budget, ast.Add, total, value)
         return total
+
+
+def _coded(method: Function, encoding: str = "utf-8", errors: str = "strict") -> Any:
+    """Encode or decode a text in a way that costs no more than its length."""
+    if str(encoding).lower() not in CODECS:
+        raise LookupError(f"the encoding {encoding} is not one of {', '.join(sorted(CODECS))}")
+    if errors not in ON_CODING_ERROR:
+        raise LookupError(f"errors must be one of {', '.join(sorted(ON_CODING_ERROR))}")
+    return method(encoding, errors)

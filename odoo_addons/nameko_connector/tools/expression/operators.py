@@ -60,7 +60,9 @@ def compare(budget: Budget, kind: type[ast.AST], left: Any, right: Any) -> Any:
 def _is_in(budget: Budget, item: Any, values: Any) -> bool:
     if isinstance(values, TEXTS) and isinstance(item, TEXTS):
         budget.spend_search(values, item)
-    elif not isinstance(values, dict | set | frozenset):
+    elif isinstance(values, dict | set | frozenset):
+        budget.spend_lookup(values, item)
+    else:
         budget.spend_value(item)
         budget.spend_value(values)
     return item in values

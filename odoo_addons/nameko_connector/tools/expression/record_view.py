@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from odoo.exceptions import AccessError
 from odoo.models import BaseModel
 
 TO_MANY = ("one2many", "many2many")
+FIELD_STEPS = 1  # that reading a field costs, of which an expression has 50,000
+LINE_STEPS = 1  # for each record of a to-many field
 
 
 class BeyondLimitError(AccessError):
@@ -27,14 +29,34 @@ class Limit:
         limited = records.with_user(self._user.id)
         return limited.with_context(allowed_company_ids=self._companies)
 
-    def check_read(self, records: BaseModel, name: str) -> None:
-        """Raise BeyondLimitError where the user may not read this field of these records."""
-        limited = self.of(records)
+    def check_access(self, records: BaseModel) -> None:
+        """Raise BeyondLimitError where the user may not read these records."""
         try:
-            limited.check_access("read")
-            limited._check_field_access(limited._fields[name], "read")
+            self.of(records).check_access("read")
         except AccessError as error:
             raise BeyondLimitError(str(error)) from error
+
+    def check_field(self, records: BaseModel, name: str) -> None:
+        """Raise BeyondLimitError where the user may not read this field."""
+        try:
+            self.of(records)._check_field_access(records._fields[name], "read")
+        except AccessError as error:
+            raise BeyondLimitError(str(error)) from error
+
+    def check_value(self, records: BaseModel, name: str, value: Any) -> None:
+        """Raise BeyondLimitError where the field has another value for the user than this one.
+
+        Those of a company, and computed ones, may hold what only the reader may know.
+        """
+        if records._fields[name].type in TO_MANY:
+            return  # of which each line is looked at
+        limited = self.of(records).with_company(records.env.company)
+        try:
+            is_same = limited[name] == value
+        except AccessError as error:
+            raise BeyondLimitError(str(error)) from error
+        if not is_same:
+            raise BeyondLimitError(records.env._("The field %s has another value for them.", name))
 
 
 class RecordView:
@@ -46,15 +68,23 @@ class RecordView:
     """
 
     # Mangled to names with two underscores: safe_eval refuses those.
-    __slots__ = ("__limit", "__records")
+    __slots__ = ("__limit", "__readable", "__records")
 
-    def __init__(self, records: BaseModel, limit: Limit | None = None) -> None:
+    def __init__(
+        self, records: BaseModel, limit: Limit | None = None, readable: bool = False
+    ) -> None:
+        """:param readable: whether the right to read the records was looked at already"""
         self.__records = records.sudo(False)
         self.__limit = limit
+        self.__readable = readable
 
     def __getattr__(self, name: str) -> Any:
+        return self.read(name)
+
+    def read(self, name: str, spend: Callable[[int], None] = lambda steps: None) -> Any:
         """Read a field; `id` and `ids` need no right to read the record.
 
+        :param spend: called with what it costs, in steps, before that is done
         :raises odoo.exceptions.AccessError: the user may not read the record or the field
         :raises AttributeError: there is no such field
         """
@@ -64,15 +94,29 @@ class RecordView:
         field = records._fields.get(name)
         if field is None:
             raise AttributeError(f"{records._name} has no field {name}")
-        # The cache may hold what was read with more rights: it asks for none.
-        records.check_access("read")
-        records._check_field_access(field, "read")
-        if self.__limit:
-            self.__limit.check_read(records, name)
+        spend(FIELD_STEPS)
+        self.__check(name)
         value = records[name]
-        return _viewed(self.__readable(value) if field.type in TO_MANY else value, self.__limit)
+        if self.__limit and (field.company_dependent or not field.store):
+            self.__limit.check_value(records, name, value)
+        if field.type in TO_MANY:
+            spend(LINE_STEPS * len(value))
+            return RecordView(self.__lines(value), self.__limit, readable=True)
+        return _viewed(value, self.__limit)
 
-    def __readable(self, records: BaseModel) -> BaseModel:
+    def __check(self, name: str) -> None:
+        """Check the rights: the cache, which may hold what others have read, asks for none."""
+        records, limit = self.__records, self.__limit
+        if not self.__readable:
+            records.check_access("read")
+            if limit:
+                limit.check_access(records)
+            self.__readable = True
+        records._check_field_access(records._fields[name], "read")
+        if limit:
+            limit.check_field(records, name)
+
+    def __lines(self, records: BaseModel) -> BaseModel:
         readable = records._filtered_access("read")
         if self.__limit:
             ids = set(self.__limit.of(readable)._filtered_access("read").ids)
@@ -80,13 +124,15 @@ class RecordView:
         return readable
 
     def __iter__(self) -> Iterator[RecordView]:
-        return (RecordView(record, self.__limit) for record in self.__records)
+        return (RecordView(each, self.__limit, self.__readable) for each in self.__records)
 
     def __len__(self) -> int:
         return len(self.__records)
 
     def __getitem__(self, key: int | slice) -> RecordView:
-        return RecordView(self.__records[key], self.__limit)
+        if not isinstance(key, int | slice):  # a text would read a field past all checks
+            raise TypeError("records are taken by their numbers")
+        return RecordView(self.__records[key], self.__limit, self.__readable)
 
     def __contains__(self, other: object) -> bool:
         return isinstance(other, RecordView) and other.__records in self.__records

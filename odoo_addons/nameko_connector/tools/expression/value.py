@@ -59,6 +59,8 @@ class Evaluation:
 
     def _item(self, node: ast.Subscript, names: Names) -> Any:
         values, key = self._value(node.value, names), self._value(node.slice, names)
+        if isinstance(values, dict):
+            self._budget.spend_lookup(values, key)
         return self._budget.spend_value(values[key])
 
     def _slice(self, node: ast.Slice, names: Names) -> slice:
