@@ -22,10 +22,10 @@ class DeadLetters(DependencyProvider):
     def get_dependency(self, worker_ctx: Any) -> "DeadLetters":
         return self
 
-    def list(self) -> list[Mail]:
-        """Return all dead letters, oldest first, and leave them where they are."""
+    def each(self) -> Iterator[Mail]:
+        """Yield all dead letters, oldest first, and leave them where they are."""
         with self._opened() as channel:
-            return [mail for mail, _ in self._each(channel)]
+            yield from (mail for mail, _ in self._each(channel))
 
     def take(self, mail_id: str | None = None, *, to_send: bool = False) -> Iterator[Mail]:
         """Yield the dead letter `mail_id`, or each; it is gone when the next one is asked for.

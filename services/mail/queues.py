@@ -21,7 +21,7 @@ from services.metrics import MAILS
 logger = logging.getLogger(__name__)
 
 DUE = "due"  # when a waiting mail is to be tried, in seconds since the epoch
-MANY = 1_000_000_000  # looks at a waiting mail: each counts as a delivery
+MANY = 1_000_000_000  # deliveries; a look at a waiting mail counts as one
 DEAD = Queue("mail.dead", routing_key="mail.dead", durable=True)
 OUTGOING = Queue(
     "mail.outgoing",
@@ -29,12 +29,7 @@ OUTGOING = Queue(
     durable=True,
     queue_arguments={
         "x-queue-type": "quorum",
-        # A mail that was in hand when a process died, so many times over, goes to the dead letters.
-        "x-delivery-limit": 100,
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": DEAD.name,
-        "x-dead-letter-strategy": "at-least-once",
-        "x-overflow": "reject-publish",
+        "x-delivery-limit": MANY,  # `outgoing` has the limit
     },
 )
 

@@ -3,14 +3,13 @@
 import logging
 from typing import Any
 
-from nameko.messaging import consume
-
 from services.dependencies import RequestId
 from services.entrypoints import rpc
 from services.exceptions import InvalidMailError, MailError, UnknownDeadLetterError
 from services.idempotency import HeldError, Idempotent
 from services.mail.dead_letters import DeadLetters
 from services.mail.message import Mail, accept, read, unreadable
+from services.mail.outgoing import consume_mails
 from services.mail.queues import OUTGOING, MailQueues
 from services.mail.transport import MailTransport, RefusedError
 from services.mail.waiting import WaitingMails
@@ -52,7 +51,7 @@ class MailService:
         What was no mail at all has no `to`; it can only be dropped.
         """
         fields = ("id", "to", "subject", "accepted", "attempts", "error")
-        return [{field: getattr(mail, field) for field in fields} for mail in self.dead.list()]
+        return [{field: getattr(mail, field) for field in fields} for mail in self.dead.each()]
 
     @rpc(expected_exceptions=MailError)
     def retry_dead(self, mail_id: str) -> None:
@@ -91,7 +90,7 @@ class MailDeliveryService:
     transport = MailTransport()
     once = Idempotent()
 
-    @consume(OUTGOING, requeue_on_error=True)
+    @consume_mails(OUTGOING, requeue_on_error=True)
     def deliver(self, body: Any) -> None:
         """Deliver one mail, or have it tried again.
 

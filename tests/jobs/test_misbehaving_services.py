@@ -3,6 +3,7 @@
 import kombu
 import pytest
 
+from tests.jobs.test_locks import locked
 from tests.jobs.world import World
 from tests.waiting import wait_until
 from tests.wire.raw import PERSISTENT, RawPublisher, long, short
@@ -67,6 +68,24 @@ def test_odd_reply_to_no_job_ends_no_queue(rogue: World, odd: str):
     rogue.make(3, method="twice", service="rogue")
     assert rogue.wait_until_finished() == {"done": 3}
     assert not rogue.reconnects()
+
+
+def test_odd_message_among_parked_replies_ends_no_queue(world: World):
+    """Anybody may publish there: the broker must not dead-letter from it either."""
+    world.start_service()
+    ids = world.make(10, timeout=60, max_attempts=1)
+    with locked(world, "nameko_job_probe", f"id <= {ids[-1]}"):
+        world.start_relay()
+        parked = f"nameko_connector.parked-{world.identity}"
+        wait_until(lambda: len(world.ran()) == 10)
+        publisher = RawPublisher(world.amqp_uri)
+        death = table([(b"x-death", b"A" + long(b"S" + long(b"x")))])
+        properties = {"headers": death, "delivery_mode": PERSISTENT}
+        publisher.publish(b"", parked.encode(), properties, b"no reply")
+        publisher.close()
+        wait_until(lambda: dead_letters(world) == 1)
+    assert world.wait_until_finished() == {"done": 10}
+    assert not world.reconnects()
 
 
 def test_no_answer_is_asked_for_again_and_then_failed(rogue: World):

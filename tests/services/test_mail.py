@@ -120,8 +120,10 @@ def test_odd_messages_stop_no_mail_and_are_kept(environment, server, queue):
     odd = short(b"\xff" * 255)
     with running("services.mail", **environment) as process:
         publisher = RawPublisher(environment["AMQP_URI"])
+        death = table([(b"x-death", b"A" + long(b"S" + long(b"x")))])
         for properties in (
-            {"headers": table([(b"x-death", b"A" + long(b"S" + long(b"x")))])},
+            {"headers": death},
+            {"headers": death, "content_type": short(b"application/json")},  # cannot be decoded
             {"content_type": odd, "correlation_id": odd, "headers": table([(b"\xff", b"V")])},
         ):
             publisher.publish(b"", queue.encode(), properties | {"delivery_mode": PERSISTENT}, b"?")
@@ -130,7 +132,18 @@ def test_odd_messages_stop_no_mail_and_are_kept(environment, server, queue):
         process.wait_for_log("try 1 failed")
         server.start()
         wait_until(lambda: received(server) == ["hello"])
-        wait_until(lambda: len(dead_letters(environment)) == 2)
+        wait_until(lambda: len(dead_letters(environment)) == 3)
+
+
+def test_mail_that_never_finishes_becomes_a_dead_letter(environment):
+    """A quorum queue counts in this header how often a process died with the mail in hand."""
+    with running("services.mail", **environment):
+        with Connection(environment["AMQP_URI"]) as connection:
+            headers = {"x-delivery-count": 100}
+            producer = connection.Producer()
+            producer.publish({"id": "x"}, routing_key="mail.outgoing", headers=headers)
+        (letter,) = wait_until(lambda: dead_letters(environment))
+    assert "delivered 100 times" in letter["error"]
 
 
 @pytest.mark.parametrize("answers", ["data_answers", "recipient_answers"])

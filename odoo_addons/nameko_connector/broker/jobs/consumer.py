@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import math
 import time
 from collections import deque
@@ -16,7 +17,7 @@ from ..amqp.connecting import BROKER_LOST
 from ..amqp.link import UNUSED_SECONDS, Link
 from ..amqp.names import EXCHANGE, is_service
 from .ids import read_correlation_id
-from .moving import Moving, QueueToMoveTo
+from .moving import Moving, QueueToMoveTo, moved_at
 from .reply import Delivery, Reply, read_progress, read_reply
 from .unsettled import Unsettled
 
@@ -27,6 +28,7 @@ DEAD_LETTERS = 10_000  # kept at most, the newest
 PROGRESS_EVENTS = 1_000
 PROGRESS_SECONDS = 60
 PARKED_SECONDS = 5
+PARKED_IN_HAND = 20  # of those that are parked, at most
 LOOK_AGAIN = 60.0  # s until a service without events is looked at again
 
 
@@ -45,7 +47,7 @@ def dead_queue(identity: str) -> str:
 
 
 def parked_queue(identity: str) -> str:
-    """Where replies wait whose record is in use, until the broker gives them back."""
+    """Where replies wait whose record is in use."""
     return f"nameko_connector.parked-{identity}"
 
 
@@ -59,20 +61,13 @@ class Consumer(Link):
     def __init__(self, config: BrokerConfig, identity: str) -> None:
         self._identity = identity
         self._replies: deque[Delivery] = deque()
-        self._kept: deque[tuple[float, Delivery]] = deque()  # and when they may be taken again
+        self._kept: list[tuple[float, int, Delivery]] = []  # a heap: when they may be taken again
         self._unsettled = Unsettled()
         self._moving: Moving | None = None
         self._dead = QueueToMoveTo(
             dead_queue(identity), {"x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
         )
-        self._parked = QueueToMoveTo(
-            parked_queue(identity),
-            {
-                "x-message-ttl": PARKED_SECONDS * 1000,
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": reply_queue(identity),
-            },
-        )
+        self._parked = QueueToMoveTo(parked_queue(identity), {})
         self._progress: dict[str, float] = {}
         self._watched: dict[str, float] = {}  # service: when to try to bind again
         self.cancelled = False
@@ -85,6 +80,10 @@ class Consumer(Link):
         channel.basic_qos(0, PREFETCH, False)
         channel.basic_consume(
             reply_queue(self._identity), callback=self._on_reply, on_cancel=self._on_cancel
+        )
+        channel.basic_qos(0, PARKED_IN_HAND, False)  # of the next consumer
+        channel.basic_consume(
+            self._parked.name, callback=self._on_parked, on_cancel=self._on_cancel
         )
         channel.basic_consume(
             progress_queue(self._identity), no_ack=True, callback=self._on_progress
@@ -99,6 +98,7 @@ class Consumer(Link):
         self._declare_queue(reply_queue(self._identity), {})
         channel.queue_bind(reply_queue(self._identity), EXCHANGE, reply_key(self._identity))
         self._declare_queue(self._dead.name, self._dead.arguments)
+        self._declare_queue(self._parked.name, self._parked.arguments)
         self._declare_queue(
             progress_queue(self._identity),
             {
@@ -113,6 +113,15 @@ class Consumer(Link):
         delivery = delivery_of(message)
         self._unsettled.add(delivery)
         self._replies.append(delivery)
+
+    def _on_parked(self, message: Any) -> None:
+        """Keep a reply in hand until it may be taken, which one that has waited long may at once.
+
+        The broker could give them back in time, by dead-lettering: `moving` says why it must not.
+        """
+        delivery = delivery_of(message)
+        self._unsettled.add(delivery)
+        self._keep_for(delivery, moved_at(message) + PARKED_SECONDS - time.time())
 
     def _is_full(self) -> bool:
         return self._unsettled.bytes > MOST_BYTES
@@ -156,12 +165,13 @@ class Consumer(Link):
 
     @property
     def waiting(self) -> int:
-        """Replies that have arrived and were not taken."""
+        """Replies that may be taken now."""
+        self._take_kept()
         return len(self._replies)
 
     def waiting_uuids(self) -> set[str]:
         """Return the jobs of the replies that have arrived and were not taken."""
-        deliveries = [*self._replies, *(delivery for _, delivery in self._kept)]
+        deliveries = [*self._replies, *(delivery for *_, delivery in self._kept)]
         known = (read_correlation_id(delivery.correlation_id) for delivery in deliveries)
         return {each[0] for each in known if each}
 
@@ -212,11 +222,15 @@ class Consumer(Link):
     def _keep(self, delivery: Delivery) -> None:
         """Have a reply taken again later that could not be moved."""
         self._unsettled.stay(delivery)
-        self._kept.append((time.monotonic() + PARKED_SECONDS, delivery))
+        self._keep_for(delivery, PARKED_SECONDS)
+
+    def _keep_for(self, delivery: Delivery, seconds: float) -> None:
+        when = time.monotonic() + min(max(0.0, seconds), PARKED_SECONDS)
+        heapq.heappush(self._kept, (when, delivery.tag, delivery))
 
     def _take_kept(self) -> None:
         while self._kept and self._kept[0][0] <= time.monotonic():
-            self._replies.append(self._kept.popleft()[1])
+            self._replies.append(heapq.heappop(self._kept)[-1])
 
     def watch(self, services: Iterable[str]) -> None:
         """Take the progress events of these services; one that has dispatched none yet waits."""

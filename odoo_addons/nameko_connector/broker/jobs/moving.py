@@ -13,6 +13,7 @@ headers but ours.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -80,5 +81,12 @@ def _copy(delivery: Delivery, name: str) -> amqp.Message:
         correlation_id=short(delivery.correlation_id),
         application_headers=dropped,
         message_id=name,
+        timestamp=int(time.time()),
         delivery_mode=2,
     )
+
+
+def moved_at(message: Any) -> float:
+    """Return when a message was moved, in seconds since the epoch; 0 where it does not say."""
+    timestamp = message.properties.get("timestamp")
+    return float(timestamp) if isinstance(timestamp, int) else 0.0

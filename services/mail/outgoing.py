@@ -1,0 +1,49 @@
+"""Taking mails from `mail.outgoing`, so that whatever else is put there becomes a dead letter.
+
+The broker could dead-letter what is rejected, but reads the headers for that: see `waiting`.
+"""
+
+import logging
+from typing import Any
+
+from nameko.messaging import Consumer
+
+from services.exceptions import InvalidMailError
+from services.mail.message import unreadable
+from services.mail.queues import MailQueues
+
+logger = logging.getLogger(__name__)
+
+MOST_DELIVERIES = 100  # of a mail, each of which ended with its process
+DELIVERIES = "x-delivery-count"  # earlier ones, as a quorum queue counts them
+
+
+class MailConsumer(Consumer):
+    """Nameko's consumer, for the queue of mails that are to be delivered."""
+
+    def handle_message(self, body: Any, message: Any) -> None:
+        count = message.headers.get(DELIVERIES)
+        if isinstance(count, int) and count >= MOST_DELIVERIES:
+            error = InvalidMailError(f"It was delivered {count} times and never finished.")
+            self.refuse(message, error)
+        else:
+            super().handle_message(body, message)
+
+    def refuse(self, message: Any, error: BaseException) -> None:
+        """Put a message that is not handled among the dead letters."""
+        try:
+            problem = str(error)
+            self._queues.dead_letter(unreadable(message.body, problem), problem)
+        except Exception:
+            logger.exception("a message of %s goes back to it", self.queue.name)
+            self.queue_consumer.requeue_message(message)
+        else:
+            self.queue_consumer.ack_message(message)
+
+    @property
+    def _queues(self) -> MailQueues:
+        providers = self.container.dependencies
+        return next(each for each in providers if isinstance(each, MailQueues))
+
+
+consume_mails = MailConsumer.decorator
