@@ -10,7 +10,9 @@ from services.compute.primes import check_limit
 from services.compute.progress import ProgressDispatcher
 from services.dependencies import AfterReply, AsyncRpcProxy, Job
 from services.entrypoints import rpc
-from services.exceptions import ComputeError, MailError
+from services.exceptions import ComputeError, InvalidOperandError, MailError
+
+MOST_JOB = 255  # characters of an id, which each event carries
 
 
 class ComputeService:
@@ -59,8 +61,10 @@ class ComputeService:
         Dispatches events `progress` {"job": ..., "progress": 0 to 1}. The job is `job`, else the
         context's `job`, else the correlation id of the request. Stops when its job is cancelled.
         """
-        report = partial(self.report_progress, job or self.job)
         number = check_limit(limit)
+        if job is not None and (not isinstance(job, str) or len(job) > MOST_JOB):
+            raise InvalidOperandError(f"job is a text of at most {MOST_JOB} characters.")
+        report = partial(self.report_progress, job or self.job)
         return int(self.pool.run("prime_count", number, report=report, job=self.job))
 
     def _mail(self, email: str | None, subject: str, contents: str) -> None:

@@ -107,7 +107,7 @@ def test_another_content_type_is_never_parsed():
     assert read(BEAT, "") is None
 
 
-@pytest.mark.parametrize(("told", "kept"), [(1e-9, 0.05), (0, 0.05), (-5, 0.05), (1e12, 86_400)])
+@pytest.mark.parametrize(("told", "kept"), [(1e-9, 0.05), (0, 0.05), (-5, 0.05), (1e12, 900)])
 def test_interval_is_bounded(told, kept):
     assert read({**BEAT, "interval": told}).interval == kept
 

@@ -117,6 +117,22 @@ def test_a_dead_request_that_cannot_be_answered_holds_up_no_other(vhost, dead_re
     assert not messages(vhost.amqp_uri, UNANSWERED)
 
 
+def test_a_dead_request_takes_one_line_of_the_log(vhost, dead_requests, caplog):
+    client = DurableClient(vhost.amqp_uri)
+    with Connection(vhost.amqp_uri) as connection:
+        connection.Producer().publish(
+            "x",
+            headers={"x-first-death-reason": "delivery_limit"},
+            exchange=Exchange(DEAD_EXCHANGE, "headers"),
+            routing_key="deadly.work",
+            reply_to=client.reply_to,
+            correlation_id="id\n2026-11-29 CRITICAL all is lost\0",
+        )
+    wait_until(lambda: dead_requests.turn() or client.take())
+    (line,) = [message for message in caplog.messages if "deadly.work" in message]
+    assert line.isprintable()
+
+
 def test_the_running_relay_answers(stack):
     """The same through the relay of the stack, for a service of this test's own."""
     service = f"deadly{uuid.uuid4().hex[:8]}"

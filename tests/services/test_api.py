@@ -19,6 +19,7 @@ from tests.services import api_trial
 from tests.services.processes import ROOT, free_port, running
 from tests.services.rest_api import KEY, SUM, api, environment, server, services, serving
 from tests.waiting import wait_until
+from tests.wire.raw import RawPublisher, short
 
 __all__ = ["api", "environment", "server", "services"]
 
@@ -211,6 +212,20 @@ def test_connections_are_kept(api, vhost):
         api.compute(wait="true")
     assert len(set(_reply_queues(vhost)) - before) <= 1  # a proxy is renewed now and then
     assert connections() < 40
+
+
+def test_odd_messages_in_its_queues_are_nobody_s_answer(api, vhost):
+    """Whoever may publish on the broker may put anything there."""
+    api.compute(wait="true")
+    publisher = RawPublisher(vhost.amqp_uri)
+    for queue in _reply_queues(vhost):
+        for content_type in (b"application/x-python-serialize", b"application/json"):
+            properties = {"content_type": short(content_type)}
+            properties |= {"correlation_id": short(b"\xff" * 20)}
+            publisher.publish(b"", queue.encode(), properties, b"{odd")
+    publisher.close()
+    for _ in range(20):
+        assert api.compute(wait="true").status_code == 200
 
 
 def _reply_queues(vhost):

@@ -144,3 +144,11 @@ def test_bad_limits(service, limit):
     with pytest.raises((InvalidOperandError, NumberOutOfRangeError)):
         service.prime_count(limit)
     service.pool.run.assert_not_called()
+
+
+@pytest.mark.parametrize("job", ["x" * 256, 7, ["x"]])
+def test_bad_jobs(service, job):
+    """Each event of its progress would carry it."""
+    with pytest.raises(InvalidOperandError, match="255 characters"):
+        service.prime_count(10, job=job)
+    service.pool.run.assert_not_called()

@@ -27,7 +27,7 @@ MOST_PARAMETERS = 100  # of a method
 LONGEST_NAME = 200
 LONGEST_TEXT = 10_000
 LONGEST_DEFAULT = 1_000
-INTERVALS = (0.05, 86_400.0)  # s between two beats of an instance
+INTERVALS = (0.05, 900.0)  # s between two beats of an instance
 NAME = re.compile(r"[\w-]+")
 KINDS = (
     "POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL", "KEYWORD_ONLY", "VAR_KEYWORD",
@@ -178,5 +178,9 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def newest(beats: Iterable[Beat]) -> list[Beat]:
-    """Keep the last beat of each instance."""
-    return list({beat.uuid: beat for beat in beats}.values())
+    """Keep the last beat of each instance, in the order in which these came."""
+    found: dict[str, Beat] = {}
+    for beat in beats:
+        found.pop(beat.uuid, None)
+        found[beat.uuid] = beat
+    return list(found.values())

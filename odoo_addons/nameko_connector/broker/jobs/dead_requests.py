@@ -73,7 +73,7 @@ class DeadRequestsLink(Link):
 
     def _answer(self, message: Any) -> None:
         reply_to = message.properties.get("reply_to")
-        name = f"{info_of(message)} {message.properties.get('correlation_id', '')}".rstrip()
+        name = name_of(message)
         _logger.error("The broker has given up the request %s: it is in the queue %s", name, KEPT)
         if reply_to:
             try:
@@ -90,8 +90,11 @@ class DeadRequestsLink(Link):
             self._connection.drain_events()
 
 
-def info_of(message: Any) -> str:
-    return str(message.delivery_info["routing_key"])
+def name_of(message: Any) -> str:
+    """Return what a request is called in the log and in its answer, in one line."""
+    texts = (message.delivery_info["routing_key"], message.properties.get("correlation_id", ""))
+    name = " ".join(str(text) for text in texts).rstrip()
+    return "".join(each if each.isprintable() else "?" for each in name)
 
 
 def answer_to(message: Any, name: str) -> amqp.Message:
