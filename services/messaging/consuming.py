@@ -46,6 +46,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self._in_hand: dict[int, Any] = {}
         self._suspects: Consumer | None = None
         self._held: list[Any] = []  # messages that came after a stop began
+        self._has_connected = False
 
     def setup(self) -> None:
         config = self.container.config
@@ -86,6 +87,9 @@ class QueueConsumer(messaging.QueueConsumer):
         read_messages(channel, self.largest)
         for provider in self._providers:
             self._consumers[provider] = self._consumer(consumer_cls, provider)
+            if not self._has_connected:
+                self._take_first(provider.queue(channel), provider)
+        self._has_connected = True
         self._consume_beside(connection)
         return self._consumers.values()
 
@@ -94,6 +98,12 @@ class QueueConsumer(messaging.QueueConsumer):
         consumer = consumer_cls(queues=[provider.queue], on_message=receive, accept=self.accept)
         consumer.qos(prefetch_count=self.prefetch_count)
         return consumer
+
+    def _take_first(self, queue: Any, provider: Any) -> None:
+        """Handle the first message of a queue, and see whether the broker marks it afterwards."""
+        message = self.counter.first_of(queue, provider, accept=self.accept)
+        if message is not None:
+            self._on_message(provider, message)
 
     def _consume_beside(self, connection: Any) -> None:
         """Consume what a service can do without, where the broker does not allow it."""

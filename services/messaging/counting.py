@@ -15,7 +15,7 @@ to the end of the queue as a copy that does not count.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,10 @@ MAX_DELIVERIES = 5
 SUSPECT_COUNT = 2  # deliveries in vain from which on a message is a suspect
 MAX_ORPHANS = 1000
 MAX_DEAD_LETTERS = 10_000
+UNMARKED = (
+    "RabbitMQ no longer marks what it delivers again from %s: a message that ends its process is "
+    "found more slowly. Stop the service, delete the queue once it is empty, and start the service."
+)
 NOT_PUBLISHED = (OperationalError, UndeliverableMessage, MessageTooLarge, PublicationRefused)
 
 
@@ -63,6 +67,7 @@ class DeliveryCounter:
         # Messages whose connection was lost, by what they will look like when they come again.
         self._orphans: deque[tuple[Any, Any]] = deque(maxlen=MAX_ORPHANS)
         self._copied: dict[Any, Event] = {}  # by the id of a copy: its original is settled
+        self._unmarked: Counter[str] = Counter()  # by queue: messages whose mark says nothing
 
     @property
     def is_copying(self) -> bool:
@@ -73,9 +78,36 @@ class DeliveryCounter:
         """Note that these, which are in hand, will come again: their connection is lost."""
         self._orphans.extend((_fingerprint(each), each) for each in messages)
 
+    def first_of(self, queue: Any, provider: Any, accept: Any) -> Any:
+        """Return the first message of a queue; see with it whether the broker marks redeliveries.
+
+        After a restart of RabbitMQ, 3.10 to 4.x, with messages in a classic queue that were not
+        persistent, it marks none there any more (`next_deliver_seq_id` in its
+        rabbit_variable_queue stands still). Then what this new process is given first may have
+        ended the one before it, and counts as redelivered.
+        """
+        if not _counts(provider) or (first := queue.get(accept=accept)) is None:
+            return None
+        first.requeue()
+        again = queue.get(accept=accept)
+        if again is None or _fingerprint(again) != _fingerprint(first):
+            return again  # another instance was faster
+        if not again.delivery_info["redelivered"]:
+            logger.error(UNMARKED, queue.name)
+            self._unmarked[queue.name] = self._consumer.prefetch_count
+        again.delivery_info["redelivered"] = first.delivery_info["redelivered"]
+        return again
+
+    def _is_redelivered(self, message: Any) -> bool:
+        """Tell whether a process may have had this message before."""
+        if message.provider is not None and self._unmarked[message.provider.queue.name] > 0:
+            self._unmarked[message.provider.queue.name] -= 1
+            return True
+        return bool(message.delivery_info["redelivered"])
+
     def may_run(self, message: Any) -> bool:
         """Tell whether a message is to be handled now; if not, it is settled, held or resumed."""
-        redelivered = message.delivery_info["redelivered"]
+        redelivered = self._is_redelivered(message)
         stopping = self._consumer.is_stopping
         if message.provider is not None and not (
             stopping or redelivered or HEADER in message.headers

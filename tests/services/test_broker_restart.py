@@ -3,10 +3,12 @@
 import contextlib
 
 import pytest
+from kombu import Connection
 
 from tests.services.durable_client import DurableClient
 from tests.services.processes import cluster, new_vhost, running
 from tests.services.smtp_server import SmtpServer
+from tests.services.test_poison import POISON, respawning
 from tests.waiting import wait_until
 
 
@@ -48,3 +50,23 @@ def test_mails_and_requests_outlive_a_restart_of_the_broker(faults, stack, serve
                 (reply,) = client.wait_for(ids)
     assert reply["result"] == 50847534
     assert set(server.count().values()) == {1}
+
+
+def test_a_deadly_request_is_given_up_where_the_broker_marks_no_redelivery(faults, stack, tmp_path):
+    """RabbitMQ does so after a restart with messages in the queue that were not persistent."""
+    folder = str(tmp_path)
+    with new_vhost() as vhost:
+        with running(POISON, AMQP_URI=vhost.amqp_uri):
+            client = DurableClient(vhost.amqp_uri)
+        with Connection(vhost.amqp_uri) as connection:
+            for _ in range(3):
+                producer = connection.Producer()
+                producer.publish("lost", routing_key="rpc-poison", delivery_mode=1)
+        faults.restart("rabbitmq")
+        stack.wait_until_whole()
+        (deadly,) = client.request("poison.die", (folder,))
+        ids = client.request("poison.work", *[(folder, number) for number in range(20)])
+        with respawning(1, POISON, AMQP_URI=vhost.amqp_uri):
+            (reply,) = client.wait_for([deadly], 120)
+            assert [each["result"] for each in client.wait_for(ids)] == list(range(20))
+    assert reply["error"]["exc_type"] == "RequestGivenUp"
