@@ -1,7 +1,10 @@
 """Databases that find themselves in another place, and the answers to what they ask."""
 
+import contextlib
+
 import psycopg2
 import psycopg2.sql
+from psycopg2.errors import InsufficientPrivilege
 
 from tests.jobs.world import World, odoo_options
 from tests.waiting import wait_until
@@ -34,12 +37,22 @@ def answer(world: World, option: str) -> str:
 
 
 def run_outside(statement: str, *names: str) -> None:
-    """Run a statement in no database of the tests', with names in its braces."""
+    """Run a statement in no database of the tests', with names in its braces.
+
+    PostgreSQL refuses to drop a database while its autovacuum, which only a superuser may end, is
+    at work there: it is asked again.
+    """
     connection = psycopg2.connect(dbname="postgres")
     connection.autocommit = True
-    with connection.cursor() as cursor:
-        identifiers = map(psycopg2.sql.Identifier, names)
-        cursor.execute(psycopg2.sql.SQL(statement).format(*identifiers))
+    identifiers = list(map(psycopg2.sql.Identifier, names))
+
+    def is_done() -> bool:
+        with connection.cursor() as cursor, contextlib.suppress(InsufficientPrivilege):
+            cursor.execute(psycopg2.sql.SQL(statement).format(*identifiers))
+            return True
+        return False
+
+    wait_until(is_done)
     connection.close()
 
 

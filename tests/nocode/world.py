@@ -1,13 +1,12 @@
 """A database with contacts and automation rules, its Odoo and relay, and the pricing service."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-
-import psycopg2
 
 from services.heartbeat.catalogue import describe_methods
 from stack.web import WebClient
+from tests.jobs.elsewhere import run_outside
 from tests.jobs.world import Program, World, odoo_options
 from tests.nocode.pricing_service import PricingService
 from tests.odoo_process import OdooProcess, running_odoo
@@ -61,8 +60,7 @@ def opened() -> Iterator[NoCode]:
 
 def install() -> None:
     """Create the database anew."""
-    with suppress(psycopg2.Error):
-        _on_postgres(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    run_outside("DROP DATABASE IF EXISTS {} WITH (FORCE)", DATABASE)
     command = ["-m", "odoo", "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
     program = Program("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
     assert program.process.wait(900) == 0, program.log.read_text()[-3000:]
@@ -79,11 +77,3 @@ def prepare(world: World) -> None:
         env["res.users"].create(
             {"name": "Nora", "login": MANAGER, "password": PASSWORD, "group_ids": groups}
         )
-
-
-def _on_postgres(statement: str) -> None:
-    connection = psycopg2.connect(dbname="postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
