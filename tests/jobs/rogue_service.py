@@ -1,5 +1,6 @@
 """A service that keeps no rule: it answers twice, never, late by a day's clock, or with garbage."""
 
+import contextlib
 import json
 import os
 import random
@@ -35,7 +36,7 @@ HOSTILE = [
 
 class Rogue:
     def __init__(self, uri):
-        self.connection = kombu.Connection(uri)
+        self.connection = kombu.Connection(uri, heartbeat=10)  # it ends with its connection
         self.exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
         self.producer = self.connection.Producer()
         self.garbage = 0
@@ -45,7 +46,9 @@ class Rogue:
         with self.connection.Consumer(queue, callbacks=[self.on_request], accept=["json"]):
             print("ready", flush=True)  # noqa: T201  whoever started it waits for this
             while True:
-                self.connection.drain_events()
+                with contextlib.suppress(TimeoutError):
+                    self.connection.drain_events(timeout=1)
+                self.connection.heartbeat_check()
 
     def on_request(self, body, message):
         behaviour = message.delivery_info["routing_key"].partition(".")[2]
