@@ -4,17 +4,6 @@ The service is imported when somebody asks for it: the pool's processes, which d
 operations, need no Nameko.
 """
 
-from typing import Any
+from services.lazy import lazily
 
-
-def __getattr__(name: str) -> Any:
-    if name != "ComputeService":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from services.compute.service import ComputeService  # noqa: PLC0415
-
-    return ComputeService
-
-
-def __dir__() -> list[str]:
-    """Name the service, which is where `nameko run services.compute` looks for it."""
-    return [*globals(), "ComputeService"]
+__getattr__, __dir__ = lazily(globals(), {"ComputeService": "services.compute.service"})

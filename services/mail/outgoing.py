@@ -10,7 +10,7 @@ from nameko.messaging import Consumer
 
 from services.exceptions import InvalidMailError
 from services.mail.message import unreadable
-from services.mail.queues import MailQueues
+from services.mail.queues import queues_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,17 +33,12 @@ class MailConsumer(Consumer):
         """Put a message that is not handled among the dead letters."""
         try:
             problem = str(error)
-            self._queues.dead_letter(unreadable(message.body, problem), problem)
+            queues_of(self.container).dead_letter(unreadable(message.body, problem), problem)
         except Exception:
             logger.exception("a message of %s goes back to it", self.queue.name)
             self.queue_consumer.requeue_message(message)
         else:
             self.queue_consumer.ack_message(message)
-
-    @property
-    def _queues(self) -> MailQueues:
-        providers = self.container.dependencies
-        return next(each for each in providers if isinstance(each, MailQueues))
 
 
 consume_mails = MailConsumer.decorator

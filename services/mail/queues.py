@@ -49,6 +49,11 @@ def wait_of(seconds: float) -> Wait:
     return Wait(seconds, queue)
 
 
+def queues_of(container: Any) -> "MailQueues":
+    """Return the queues that a service's container provides."""
+    return next(each for each in container.dependencies if isinstance(each, MailQueues))
+
+
 class MailQueues(DependencyProvider):
     """Provide `queues`: every method returns when the broker has confirmed.
 

@@ -12,7 +12,7 @@ import eventlet
 from nameko.extensions import DependencyProvider
 
 from services.mail.message import Mail, read, unreadable
-from services.mail.queues import DUE, MailQueues, Wait
+from services.mail.queues import DUE, Wait, queues_of
 from services.messaging.reading import Message, tolerant_channel, tolerant_connection
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ class WaitingMails(DependencyProvider):
     """
 
     def start(self) -> None:
-        providers = self.container.dependencies
-        self.queues = next(each for each in providers if isinstance(each, MailQueues))
+        self.queues = queues_of(self.container)
         if self.queues.waits:
             self.container.spawn_managed_thread(self._run, identifier="waiting mails")
 

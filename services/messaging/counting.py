@@ -100,9 +100,11 @@ class DeliveryCounter:
 
     def _is_redelivered(self, message: Any) -> bool:
         """Tell whether a process may have had this message before."""
-        if message.provider is not None and self._unmarked[message.provider.queue.name] > 0:
-            self._unmarked[message.provider.queue.name] -= 1
-            return True
+        if self._unmarked and message.provider is not None:
+            queue = message.provider.queue.name
+            if self._unmarked[queue] > 0:
+                self._unmarked[queue] -= 1
+                return True
         return bool(message.delivery_info["redelivered"])
 
     def may_run(self, message: Any) -> bool:

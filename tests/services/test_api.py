@@ -215,7 +215,7 @@ def test_connections_are_kept(api, vhost):
 
 
 def test_odd_messages_in_its_queues_are_nobody_s_answer(api, vhost):
-    """Whoever may publish on the broker may put anything there."""
+    """Any client that may publish can put messages into these queues."""
     api.compute(wait="true")
     publisher = RawPublisher(vhost.amqp_uri)
     for queue in _reply_queues(vhost):

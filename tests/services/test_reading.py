@@ -138,8 +138,8 @@ def test_a_wait_for_an_answer_goes_on(read_ahead):
     waiting = eventlet.spawn(reads.receive, 7)
     eventlet.sleep(0)
     reads.interrupt()
-    eventlet.sleep(0.01)
+    eventlet.sleep(0)
     there.send(b"more than seven bytes")
     assert waiting.wait() == b"more than seven bytes"
     reads.interrupt()  # nobody waits
-    eventlet.sleep(0.01)
+    eventlet.sleep(0)

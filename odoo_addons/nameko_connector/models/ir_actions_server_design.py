@@ -1,4 +1,4 @@
-"""The kind of server action “Call a Nameko service”: what is checked when one is saved, by whom.
+"""The server action “Call a Nameko service”: the checks when it is saved, and who may save it.
 
 Odoo runs an action with the rights of the user who runs it, and a link is enough to make somebody
 run it. So what an action reads and writes must be allowed to the user who designed it as well,

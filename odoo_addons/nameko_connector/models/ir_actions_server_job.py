@@ -145,7 +145,7 @@ class IrActionsServer(models.Model):
         self._nameko_write({target: self._nameko_value(target, answer)})
 
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
-        """Post the error in the chatter if the action says so; users are told by the job."""
+        """Post the error in the chatter if the action is set to; `_tell_finished` tells users."""
         if self.nameko_on_error == "chatter":
             self._nameko_post(target, str(error))
 

@@ -166,8 +166,8 @@ class Consumer(Link):
     @property
     def waiting(self) -> int:
         """Replies that may be taken now."""
-        self._take_kept()
-        return len(self._replies)
+        now = time.monotonic()
+        return len(self._replies) + sum(when <= now for when, *_ in self._kept)
 
     def waiting_uuids(self) -> set[str]:
         """Return the jobs of the replies that have arrived and were not taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from odoo.exceptions import AccessError
@@ -15,6 +16,15 @@ LINE_STEPS = 1  # for each record of a to-many field
 
 class BeyondLimitError(AccessError):
     """The user may read it, but not the one to whose rights an expression is held as well."""
+
+
+@contextmanager
+def _as_beyond_limit() -> Iterator[None]:
+    """Raise BeyondLimitError for the AccessError of the block."""
+    try:
+        yield
+    except AccessError as error:
+        raise BeyondLimitError(str(error)) from error
 
 
 class Limit:
@@ -31,17 +41,13 @@ class Limit:
 
     def check_access(self, records: BaseModel) -> None:
         """Raise BeyondLimitError where the user may not read these records."""
-        try:
+        with _as_beyond_limit():
             self.of(records).check_access("read")
-        except AccessError as error:
-            raise BeyondLimitError(str(error)) from error
 
     def check_field(self, records: BaseModel, name: str) -> None:
         """Raise BeyondLimitError where the user may not read this field."""
-        try:
+        with _as_beyond_limit():
             self.of(records)._check_field_access(records._fields[name], "read")
-        except AccessError as error:
-            raise BeyondLimitError(str(error)) from error
 
     def check_value(self, records: BaseModel, name: str, value: Any) -> None:
         """Raise BeyondLimitError where the field has another value for the user than this one.
@@ -51,10 +57,8 @@ class Limit:
         if records._fields[name].type in TO_MANY:
             return  # of which each line is looked at
         limited = self.of(records).with_company(records.env.company)
-        try:
+        with _as_beyond_limit():
             is_same = limited[name] == value
-        except AccessError as error:
-            raise BeyondLimitError(str(error)) from error
         if not is_same:
             raise BeyondLimitError(records.env._("The field %s has another value for them.", name))
 
@@ -67,7 +71,7 @@ class RecordView:
     are False, as in Odoo.
     """
 
-    # Mangled to names with two underscores: safe_eval refuses those.
+    # Mangled to names that begin with an underscore, which expressions may not use.
     __slots__ = ("__limit", "__readable", "__records")
 
     def __init__(

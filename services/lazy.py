@@ -1,0 +1,24 @@
+"""Packages that import what they offer when somebody asks for it."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazily(
+    package: Mapping[str, Any], modules: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the `__getattr__` and `__dir__` of a package.
+
+    package: its globals; modules: the module of each name that it offers
+    """
+
+    def get(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}")
+        return getattr(import_module(modules[name]), name)
+
+    def names() -> list[str]:
+        return [*package, *modules]
+
+    return get, names
