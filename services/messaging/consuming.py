@@ -46,6 +46,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self._in_hand: dict[int, Any] = {}
         self._suspects: Consumer | None = None
         self._held: list[Any] = []  # messages that came after a stop began
+        self._first: list[tuple[Any, Any]] = []  # messages taken before consuming, and for whom
         self._has_connected = False
 
     def setup(self) -> None:
@@ -85,6 +86,7 @@ class QueueConsumer(messaging.QueueConsumer):
         serializer = self.container.config.get(SERIALIZER_CONFIG_KEY, DEFAULT_SERIALIZER)
         self._publisher = Publisher(connection, serializer, self.limit)
         read_messages(channel, self.largest)
+        self._first.clear()
         for provider in self._providers:
             self._consumers[provider] = self._consumer(consumer_cls, provider)
             if not self._has_connected:
@@ -100,10 +102,17 @@ class QueueConsumer(messaging.QueueConsumer):
         return consumer
 
     def _take_first(self, queue: Any, provider: Any) -> None:
-        """Handle the first message of a queue, and see whether the broker marks it afterwards."""
+        """Take the first message of a queue, and see whether the broker marks it afterwards."""
         message = self.counter.first_of(queue, provider, accept=self.accept)
         if message is not None:
+            self._first.append((provider, message))
+
+    def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
+        """Handle what was taken before: its reply may block the connection, so not earlier."""
+        first, self._first = self._first, []
+        for provider, message in first:
             self._on_message(provider, message)
+        super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def _consume_beside(self, connection: Any) -> None:
         """Consume what a service can do without, where the broker does not allow it."""
