@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import eventlet
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from services.container import Container
 
 GOODBYE_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+logger = logging.getLogger(__name__)
 
 
 class Companion:
@@ -32,15 +35,26 @@ class Companion:
 
     def join(self, container: Container) -> None:
         """Start the heartbeat beside a service that has started."""
-        from services.heartbeat.service import HeartbeatService  # noqa: PLC0415
-
         if container is self._container:
             return
         self._others.add(container)
         wanted = container.config.get("HEARTBEAT_INTERVAL") != 0
         if wanted and not self._named and self._container is None:
-            self._container = type(container)(HeartbeatService, container.config)
-            self._container.start()
+            self._start(container)
+
+    def _start(self, other: Container) -> None:
+        """Start the heartbeat; without success, try again: the services work on meanwhile."""
+        from services.heartbeat.service import HeartbeatService  # noqa: PLC0415
+
+        if not self._others:
+            return
+        self._container = container = type(other)(HeartbeatService, other.config)
+        try:
+            container.start()
+        except Exception as error:  # noqa: BLE001 - of any of its extensions
+            logger.warning("the heartbeat is started again in %g s: %r", RETRY_SECONDS, error)
+            container.discard()
+            eventlet.spawn_after(RETRY_SECONDS, self._start, other)
 
     def leave(self, container: Container) -> None:
         """Stop the heartbeat behind the last service."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import eventlet
 from eventlet.semaphore import Semaphore
+from nameko.amqp.publish import get_connection
 from nameko.constants import (
     AMQP_SSL_CONFIG_KEY,
     AMQP_URI_CONFIG_KEY,
@@ -97,6 +98,13 @@ class Container(ServiceContainer):
         for extension in self.extensions:
             if prepare_stop := getattr(extension, "prepare_stop", None):
                 prepare_stop()
+
+    def discard(self) -> None:
+        """End after a start that failed, without the process."""
+        hosted.discard(self)
+        self._kill_managed_threads()
+        self._died.send(None)
+        reopen_pooled_connection(self.config)
 
     def kill(self, exc_info: Any = None) -> None:
         """End with an error, and the process with it, come what may.
@@ -194,6 +202,15 @@ def context_of(data: dict[str, Any] | None, message: Any) -> dict[str, Any]:
         if correlation_id:
             data.setdefault("job", correlation_id)
     return data
+
+
+def reopen_pooled_connection(config: dict[str, Any]) -> None:
+    """Open what kombu puts back closed into Nameko's pool when it breaks: it stays so by itself."""
+    with (
+        suppress(Exception),
+        get_connection(config[AMQP_URI_CONFIG_KEY], config.get(AMQP_SSL_CONFIG_KEY)) as connection,
+    ):
+        connection.connect()
 
 
 def broker_problem(config: dict[str, Any]) -> str | None:

@@ -107,7 +107,9 @@ class QueueConsumer(messaging.QueueConsumer):
         if message is not None:
             self._first.append((provider, message))
 
-    def on_consume_ready(self, connection: Any, channel: Any, consumers: Any, **kwargs: Any) -> None:
+    def on_consume_ready(
+        self, connection: Any, channel: Any, consumers: Any, **kwargs: Any
+    ) -> None:
         """Handle what was taken before: its reply may block the connection, so not earlier."""
         first, self._first = self._first, []
         for provider, message in first:

@@ -3,9 +3,10 @@
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,7 +16,10 @@ from nameko.rpc import rpc
 from services.heartbeat.catalogue import describe_methods, describe_services
 from services.heartbeat.monitor import Monitor
 from tests.services.processes import cluster, free_port, running
+from tests.services.tcp_proxy import TcpProxy
 from tests.waiting import wait_until
+
+EXCHANGE = b"heartbeat.events"
 
 
 class Platform:
@@ -218,6 +222,33 @@ def test_a_process_does_not_beat_where_that_is_not_wanted(vhost):
             services.notify.send("hello")
         assert process.terminate() == 0
         assert not process.logged("heartbeat is ready")
+
+
+class BreakingProxy(TcpProxy):
+    """Breaks the first connection over which the exchange of the beats is declared."""
+
+    has_broken = False
+
+    def _pump(self, source, sink):
+        with suppress(OSError):
+            while (data := source.recv(65536)) and (self.has_broken or EXCHANGE not in data):
+                sink.sendall(data)
+            self.has_broken |= EXCHANGE in data
+            source.shutdown(socket.SHUT_RDWR)
+        super()._pump(source, sink)
+
+
+def test_a_heartbeat_that_cannot_start_is_started_again(vhost):
+    """A connection lost while it starts: the process's service goes on."""
+    address = urlsplit(vhost.amqp_uri)
+    proxy = BreakingProxy(address.hostname, address.port)
+    uri = vhost.amqp_uri.replace(f":{address.port}", f":{proxy.port}")
+    with running("services.notify", AMQP_URI=uri, HEARTBEAT_INTERVAL="0.2") as process:
+        process.wait_for_log("the heartbeat is started again")
+        process.wait_for_log('"message": "alive"')
+        assert process.terminate() == 0
+    assert proxy.has_broken
+    proxy.cut()
 
 
 def test_metrics_of_a_process(vhost):
