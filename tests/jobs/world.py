@@ -19,6 +19,7 @@ import requests
 
 from stack.database import digest_of
 from tests.jobs.forks import Fork
+from tests.services.processes import QUICK_START
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
@@ -63,7 +64,7 @@ class Program:
                 return
             self.process = subprocess.Popen(
                 [*NEXT_TO, *command],
-                env={**os.environ, **environment},
+                env={**os.environ, **QUICK_START, **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

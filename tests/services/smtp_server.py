@@ -5,6 +5,7 @@ import email
 import email.policy
 import ssl
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -36,6 +37,7 @@ class SmtpServer(Controller):
     def __init__(self, **session_options: Any) -> None:
         self.accepted: list[email.message.EmailMessage] = []
         self.envelopes: list[Any] = []
+        self.tried: list[float] = []  # s on the monotonic clock: when mails were offered
         self.data_answers: list[str] = []
         self.recipient_answers: list[str] = []
         self.transports: set[Any] = set()
@@ -62,6 +64,7 @@ class SmtpServer(Controller):
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.tried.append(time.monotonic())
         self.peers.add(session.peer)
         answer = self.data_answers.pop(0) if self.data_answers else "250 OK"
         if answer == "hang":

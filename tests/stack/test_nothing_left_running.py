@@ -131,15 +131,12 @@ def test_nothing_is_left_after(checkout: Checkout, end: Callable):
     end(make, checkout)
     wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
     make.wait()
+    if end in (interrupt, make_down):
+        check_that_each_program_stopped_in_order(checkout)
 
 
-@pytest.mark.parametrize("end", [interrupt, make_down])
-def test_a_stop_waits_for_no_program_alone(checkout: Checkout, end: Callable):
-    """Supervisord logs whom it waits for, and stops no two of these at the same time."""
-    make = checkout.make("run")
-    wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=120)
-    end(make, checkout)
-    make.wait()
+def check_that_each_program_stopped_in_order(checkout: Checkout) -> None:
+    """No program was waited for alone: supervisord logs whom it waits for."""
     log = (checkout.folder / "build/stack/log/supervisord.log").read_text()
     for program in ("odoo", "relay", "api", "services", "rabbitmq", "postgres"):
         assert f"stopped: {program} (exit status 0)" in log
