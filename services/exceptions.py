@@ -63,7 +63,7 @@ class InvalidPairsError(ComputeError):
 
 
 class DivisionByZeroError(ComputeError):
-    """The second operand of a division is zero."""
+    """The divisor is zero."""
 
 
 class NumberOutOfRangeError(ComputeError):

@@ -112,6 +112,12 @@ def add_health(app: OpenAPI, config: dict[str, Any]) -> None:
 
 def add_errors(app: OpenAPI) -> None:
     """Have every error answered as a `Problem`."""
+    add_errors_of_requests(app)
+    add_errors_of_calls(app)
+
+
+def add_errors_of_requests(app: OpenAPI) -> None:
+    """Have what is asked wrongly answered."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
@@ -124,6 +130,10 @@ def add_errors(app: OpenAPI) -> None:
     @app.errorhandler(RecursionError)
     def too_deep(error: RecursionError) -> Any:
         return problem("BadRequest", "The JSON is nested too deep: send a flat object.", 400)
+
+
+def add_errors_of_calls(app: OpenAPI) -> None:
+    """Have what the services or the way to them refuse answered."""
 
     @app.errorhandler(PoolBusyError)
     def busy(error: PoolBusyError) -> Any:

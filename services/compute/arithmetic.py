@@ -107,7 +107,7 @@ def to_result(exact: Exact) -> Number:
 def quotient(value: Exact, other: Exact) -> Exact:
     """Return the exact quotient, or raise `DivisionByZeroError`."""
     if other == 0:
-        raise DivisionByZeroError("A number cannot be divided by zero: change the second operand.")
+        raise DivisionByZeroError("A number cannot be divided by zero: change the divisor.")
     return Fraction(value) / Fraction(other)
 
 

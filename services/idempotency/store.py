@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Column,
     Engine,
     Float,
@@ -155,19 +156,27 @@ def open_store(url: str, days: float) -> Store:
         ) from error
     parsed = parsed.set(drivername=f"{parsed.get_backend_name()}+{driver}")
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(
-            parsed,
-            pool_pre_ping=True,
-            max_overflow=-1,  # as many as there are workers
-            isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": CONNECT_SECONDS},
-        )
-        return Store(engine, AdvisoryLocks(engine), days)
-    if not parsed.database or parsed.database == ":memory:":
+        return _postgresql_store(parsed, days)
+    return _sqlite_store(parsed, days)
+
+
+def _postgresql_store(url: URL, days: float) -> Store:
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        max_overflow=-1,  # as many as there are workers
+        isolation_level="AUTOCOMMIT",
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+    )
+    return Store(engine, AdvisoryLocks(engine), days)
+
+
+def _sqlite_store(url: URL, days: float) -> Store:
+    if not url.database or url.database == ":memory:":
         raise ConfigurationError("IDEMPOTENCY_URL names no file: write sqlite:///folder/file.")
-    path = Path(parsed.database)
+    path = Path(url.database)
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": CONNECT_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": CONNECT_SECONDS})
     event.listen(engine, "connect", _tune)
     return Store(engine, FileLocks(path.with_name(f"{path.name}.locks")), days)
 

@@ -163,12 +163,13 @@ class Presser:
     def form_cancel(self) -> None:
         self.job("pending")
         self.press("action_cancel")
-        self.dialog("Ok")
+        self.dialog("Cancel the Job")
         self.told("1 cancelled.")
 
-    def menu_cancel(self) -> None:
+    def list_cancel(self) -> None:
         self.all_jobs("pending")
-        self.choose("Cancel")
+        self.press("action_cancel")
+        self.dialog("Cancel the Jobs")
         self.told("500 cancelled.")
         assert self.database.states("nameko_job") == {"cancelled": MANY}
         assert self.database.states("nameko_compute") == {"failed": MANY}
@@ -260,10 +261,10 @@ PRESSES: dict[Key, Callable[[Presser], None]] = {
     ("nameko.job", "form", "action_apply_again"): Presser.form_apply,
     ("nameko.job", "form", "action_cancel"): Presser.form_cancel,
     ("nameko.job", "form", "action_open_record"): Presser.form_open_record,
+    ("nameko.job", "list", "action_cancel"): Presser.list_cancel,
     ("nameko.job", "form", "nameko_job_reschedule_action"): Presser.form_reschedule,
     ("nameko.job", "menu", "nameko_job_server_action_retry"): Presser.menu_retry,
     ("nameko.job", "menu", "nameko_job_server_action_apply"): Presser.menu_apply,
-    ("nameko.job", "menu", "nameko_job_server_action_cancel"): Presser.menu_cancel,
     ("nameko.job", "menu", "nameko_job_reschedule_action"): Presser.menu_reschedule,
     ("nameko.job.reschedule", "form", "action_reschedule"): Presser.form_reschedule,
     ("nameko.job.reschedule", "form", "cancel"): Presser.reschedule_discard,

@@ -8,7 +8,7 @@ from odoo.addons.nameko_connector.exceptions import NamekoError
 from odoo.addons.nameko_connector.job_store.rows import LIVE
 from odoo.addons.nameko_connector.tools.client_actions import notification
 from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 
 _logger = logging.getLogger(__name__)
 LATER_ONLY = ("prime_count",)
@@ -93,8 +93,14 @@ class NamekoCompute(models.Model):
         return JobRequest("compute", "compute", arguments, {}, options)
 
     def _on_computed(self, result: Any) -> None:
-        if self._is_awaited():
-            self._write_outcomes({self: self._number_or_error(result)})
+        if not self._is_awaited():
+            raise UserError(
+                self.env._(
+                    "The computation does not wait for this job any more: its operands have "
+                    "changed, or another result has come."
+                )
+            )
+        self._write_outcomes({self: self._number_or_error(result)})
 
     def _on_not_computed(self, error: NamekoError) -> None:
         if self._is_awaited():

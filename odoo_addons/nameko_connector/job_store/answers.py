@@ -30,6 +30,26 @@ def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], se
     return rows, {uuid for (uuid,) in cr.fetchall()}
 
 
+WRITE_FINISHED = """
+    UPDATE nameko_job job
+       SET state = told.state, is_ready = false, is_waiting = false, eta = NULL,
+           deadline = NULL, done_at = now() AT TIME ZONE 'UTC',
+           seconds = CASE WHEN job.state = 'sent' THEN
+               extract(epoch FROM now() AT TIME ZONE 'UTC' - job.sent_at)
+               ELSE job.seconds END,
+           progress = CASE WHEN told.state = 'done' THEN 100 ELSE job.progress END,
+           attempts = CASE WHEN told.result IS NOT NULL THEN greatest(job.attempts, 1)
+                           ELSE job.attempts END,
+           has_result = told.result IS NOT NULL, result = told.result,
+           error_type = told.error_type, error_message = told.error_message
+      FROM json_to_recordset(%s) AS told(
+               id int, state text, result text, error_type text, error_message text)
+     WHERE job.id = told.id
+    RETURNING job.id,
+              EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
+"""
+
+
 def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
     """Write how these jobs ended; have those looked at that wait for them.
 
@@ -37,27 +57,7 @@ def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
     """
     if not finished:
         return
-    cr.execute(
-        """
-        UPDATE nameko_job job
-           SET state = told.state, is_ready = false, is_waiting = false, eta = NULL,
-               deadline = NULL, done_at = now() AT TIME ZONE 'UTC',
-               seconds = CASE WHEN job.state = 'sent' THEN
-                   extract(epoch FROM now() AT TIME ZONE 'UTC' - job.sent_at)
-                   ELSE job.seconds END,
-               progress = CASE WHEN told.state = 'done' THEN 100 ELSE job.progress END,
-               attempts = CASE WHEN told.result IS NOT NULL THEN greatest(job.attempts, 1)
-                               ELSE job.attempts END,
-               has_result = told.result IS NOT NULL, result = told.result,
-               error_type = told.error_type, error_message = told.error_message
-          FROM json_to_recordset(%s) AS told(
-                   id int, state text, result text, error_type text, error_message text)
-         WHERE job.id = told.id
-        RETURNING job.id,
-                  EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
-        """,
-        [json.dumps([each.values() for each in finished])],
-    )
+    cr.execute(WRITE_FINISHED, [json.dumps([each.values() for each in finished])])
     awaited = [job_id for job_id, is_awaited in cr.fetchall() if is_awaited]
     if awaited:
         notify_finished(cr, awaited)
@@ -79,10 +79,12 @@ def put_back(cr: Cursor, rows: Collection[Row]) -> None:
                error_type = old.error_type,
                error_message = old.error_message, done_at = NULL, seconds = NULL,
                result = NULL, has_result = false, write_tries = 0,
-               deadline = CASE WHEN old.state = 'sent' THEN {NOW} + interval '1 second' * %s END
+               deadline = CASE WHEN old.state = 'sent'
+                   THEN greatest(old.deadline, {NOW} + interval '1 second' * %s) END
           FROM json_to_recordset(%s) AS old(
                    id int, state text, is_ready bool, is_waiting bool, eta timestamp,
-                   progress float, attempts int, error_type text, error_message text)
+                   deadline timestamp, progress float, attempts int, error_type text,
+                   error_message text)
          WHERE job.id = old.id
         """,  # noqa: S608  constants
         [LEASE_SECONDS, json.dumps(values, default=str)],
@@ -99,10 +101,14 @@ def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
 
 
 def lease(cr: Cursor, uuids: Collection[str]) -> None:
-    """Let jobs whose answers wait in a relay's hands not expire for a while."""
+    """Let jobs whose answers wait in a relay's hands not expire for a while.
+
+    Their own time may be longer: a relay that ends or freezes leaves the answer to another one.
+    """
     cr.execute(
         f"""
-        UPDATE nameko_job SET deadline = {NOW} + interval '1 second' * %s, write_tries = 0
+        UPDATE nameko_job
+           SET deadline = greatest(deadline, {NOW} + interval '1 second' * %s), write_tries = 0
          WHERE id IN (SELECT id FROM nameko_job WHERE uuid = ANY(%s) AND state = 'sent'
                          FOR NO KEY UPDATE SKIP LOCKED)
         """,  # noqa: S608  constants

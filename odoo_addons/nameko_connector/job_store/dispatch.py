@@ -117,37 +117,40 @@ def capacities(cr: Cursor, most: int) -> dict[str, Capacity]:
     return {service: capacity for service, capacity in capacities.items() if capacity.most > 0}
 
 
+COMPUTED = ("arguments", "sendings", "size", "results_before")
+CLAIMED = [name for name in Claimed.__annotations__ if name not in COMPUTED]
+CLAIM = f"""
+    WITH locked AS MATERIALIZED (
+        SELECT {", ".join(CLAIMED)}, arguments, {SENDINGS} AS sendings, priority FROM nameko_job
+         WHERE {READY} AND service = %(service)s
+         ORDER BY priority, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED),
+    sized AS MATERIALIZED (
+        SELECT *, octet_length(arguments) + coalesce({SIZE_BEFORE}, 0) AS size
+          FROM locked job),
+    counted AS (
+        SELECT *, sum(CASE WHEN size <= %(most_size)s THEN size ELSE 0 END) OVER earlier
+                  AS before
+          FROM sized
+        WINDOW earlier AS (
+            ORDER BY priority, id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW))
+    SELECT {", ".join(CLAIMED)}, CASE WHEN size <= %(most_size)s THEN arguments END,
+           sendings, size,
+           CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
+      FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
+"""  # noqa: S608  constants
+
+
 def claim(cr: Cursor, service: str, most: int, most_bytes: int, most_size: int) -> list[Claimed]:
     """Lock ready jobs of a service, the most urgent and oldest first.
 
     :param most_bytes: after which no further job is returned
     :param most_size: that may be sent of one job, in bytes
     """
-    computed = ("arguments", "sendings", "size", "results_before")
-    columns = ", ".join(name for name in Claimed.__annotations__ if name not in computed)
     cr.execute(
-        f"""
-        WITH locked AS MATERIALIZED (
-            SELECT {columns}, arguments, {SENDINGS} AS sendings, priority FROM nameko_job
-             WHERE {READY} AND service = %(service)s
-             ORDER BY priority, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED),
-        sized AS MATERIALIZED (
-            SELECT *, octet_length(arguments) + coalesce({SIZE_BEFORE}, 0) AS size
-              FROM locked job),
-        counted AS (
-            SELECT *, sum(CASE WHEN size <= %(most_size)s THEN size ELSE 0 END) OVER earlier
-                      AS before
-              FROM sized
-            WINDOW earlier AS (
-                ORDER BY priority, id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW))
-        SELECT {columns}, CASE WHEN size <= %(most_size)s THEN arguments END,
-               sendings, size,
-               CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
-          FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
-        """,  # noqa: S608  constants
+        CLAIM,
         {"service": service, "most": most, "most_bytes": most_bytes, "most_size": most_size},
     )
-    names = [*columns.split(", "), *computed]
+    names = [*CLAIMED, *COMPUTED]
     rows = [dict(zip(names, row, strict=True)) for row in cr.fetchall()]
     return [Claimed(**{**row, "size": int(row["size"])}) for row in rows]
 

@@ -15,8 +15,8 @@ READY = "state = 'pending' AND is_ready"
 NOW = "clock_timestamp() AT TIME ZONE 'UTC'"
 SENDINGS = "coalesce(sendings, attempts, 0)"  # rows of earlier versions have none
 PUT_BACK = (
-    "id", "state", "is_ready", "is_waiting", "eta", "progress", "attempts", "error_type",
-    "error_message",
+    "id", "state", "is_ready", "is_waiting", "eta", "deadline", "progress", "attempts",
+    "error_type", "error_message",
 )  # fmt: skip
 # Another attempt ends the same way: no "*" asks for it.
 FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})

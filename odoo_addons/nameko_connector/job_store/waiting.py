@@ -124,6 +124,12 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
         {"ids": list(job_ids)},
     )
     again = [job_id for (job_id,) in cr.fetchall()]
+    _set_ready_or_waiting(cr, again)
+    return again
+
+
+def _set_ready_or_waiting(cr: Cursor, job_ids: Sequence[int]) -> None:
+    """Mark pending jobs that have neither mark: what others hold back waits."""
     cr.execute(
         f"""
         UPDATE nameko_job job
@@ -132,6 +138,5 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
          WHERE id = ANY(%s) AND state = 'pending' AND NOT is_ready AND NOT is_waiting
            AND eta IS NULL
         """,  # noqa: S608  constants
-        [again],
+        [job_ids],
     )
-    return again

@@ -137,6 +137,18 @@ class IrActionsServer(models.Model):
         field = None if model is None else model._fields.get(chosen.name)
         return chosen.model_id == self.sudo().model_id and field is not None and _takes(field)
 
+    @api.constrains("state", "usage", "nameko_by_domain", "nameko_result_kind")
+    def _check_nameko_schedule(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND and each.usage == "ir_cron"):
+            if not action.nameko_by_domain and action.nameko_result_kind != "nothing":
+                raise ValidationError(
+                    self.env._(
+                        "“%s” has no record for its result: a scheduled action has no selection. "
+                        "Tick Run on Records That Match, or set Result to Ignore.",
+                        action.name,
+                    )
+                )
+
     @api.constrains("nameko_result_path")
     def _check_nameko_result_path(self) -> None:
         for action in self:
@@ -209,26 +221,33 @@ class IrActionsServer(models.Model):
             )
         if not user.has_group(ADMINISTRATOR):
             self.check_access("write")
-            if calls != self.sudo() or any(action._nameko_runs_elsewhere() for action in calls):
-                raise AccessError(
-                    self.env._(
-                        "Only administrators change actions that are part of others, of automation "
-                        "rules or of scheduled actions."
-                    )
+            self._check_nameko_manager(calls, user)
+
+    def _check_nameko_manager(self, calls: models.BaseModel, user: models.BaseModel) -> None:
+        """Raise AccessError where a manager may not have these actions be as they are.
+
+        :param calls: those of these actions that call services, with all rights
+        """
+        if calls != self.sudo() or any(action._nameko_runs_elsewhere() for action in calls):
+            raise AccessError(
+                self.env._(
+                    "Only administrators change actions that are part of others, of automation "
+                    "rules or of scheduled actions."
                 )
-            if any(action._nameko_breaks_menus() for action in calls):
-                raise AccessError(
-                    self.env._(
-                        "Only administrators may show an action elsewhere than in the menu of its "
-                        "own model."
-                    )
+            )
+        if any(action._nameko_breaks_menus() for action in calls):
+            raise AccessError(
+                self.env._(
+                    "Only administrators may show an action elsewhere than in the menu of its "
+                    "own model."
                 )
-            if any(action._nameko_runs_for_outsiders() for action in calls):
-                raise AccessError(
-                    self.env._("Only administrators may let portal or public users run actions.")
-                )
-            for action in calls:
-                action._nameko_check_reach(user)
+            )
+        if any(action._nameko_runs_for_outsiders() for action in calls):
+            raise AccessError(
+                self.env._("Only administrators may let portal or public users run actions.")
+            )
+        for action in calls:
+            action._nameko_check_reach(user)
 
     def _nameko_note_designer(self) -> None:
         """Take this user for the designer; what a module's data or code make has none.

@@ -355,11 +355,9 @@ class IrActionsServer(models.Model):
             if self.nameko_when == "later"
             else self.env._("%(done)s done, %(failed)s failed", done=done, failed=len(errors))
         )
-        told = (
-            [message, *map(str, errors.values())] if self.nameko_on_error == "raise" else [message]
-        )
+        told = map(str, errors.values()) if self.nameko_on_error == "raise" else ()
         return notification(
-            _first_lines(told),
+            _first_lines([f"{message}.", *told]),
             "warning" if errors else "success",
             title=self.name,
             sticky=bool(errors),

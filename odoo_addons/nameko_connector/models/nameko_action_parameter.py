@@ -90,6 +90,6 @@ class NamekoActionParameter(models.Model):
                     "%(name)s: “%(expression)s” is not a valid expression: %(reason)s",
                     name=name,
                     expression=expression,
-                    reason=reason,
+                    reason=str(reason),
                 )
             )

@@ -148,7 +148,8 @@ class ResConfigSettings(models.TransientModel):
     def _onchange_nameko_allowed_services(self) -> dict[str, Any] | None:
         """Warn of names that nobody has heard of: a typing error keeps a service from all."""
         names = service_names(self.nameko_allowed_services or "")
-        unknown = names.difference(self._nameko_known_services(names))
+        kept = self.env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
+        unknown = names.difference(service_names(kept), self._nameko_known_services(names))
         if not unknown:
             return None
         return {

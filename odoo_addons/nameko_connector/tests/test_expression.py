@@ -160,7 +160,7 @@ class TestExpression(ActionCase):
             ("\0", "null"),
             ("", "syntax"),
         ):
-            self.assertRegex(fault(expression), words)
+            self.assertRegex(str(fault(expression)), words)
 
     def test_names_are_known(self):
         for name in (*NAMES, *FUNCTIONS):

@@ -233,6 +233,14 @@ class TestRunNow(ActionCase):
         with self.assertRaisesRegex(UnusableResult, "“total” of “quote.total”"):
             self.run_answered(action, self.partner, {"quote": {"sum": 1}})
 
+    def test_a_schedule_needs_records_for_its_result(self):
+        action = self.new_action({})
+        with self.assertRaisesRegex(ValidationError, "Run on Records That Match"):
+            self.env["ir.cron"].create({"ir_actions_server_id": action.id})
+        self.env["ir.cron"].create(
+            {"ir_actions_server_id": action.id, "nameko_result_kind": "nothing"}
+        )
+
     def test_record_is_no_value(self):
         with self.assertRaisesRegex(UnusableExpression, "(?s)Ada.*“name”.*send its id"):
             self.run_answered(self.new_action({"name": "record"}), self.partner, "42")

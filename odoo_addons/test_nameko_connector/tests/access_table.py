@@ -95,7 +95,6 @@ SERVER_ACTIONS = {
     "nameko_compute_server_action_later": OWNERS,
     "nameko_job_server_action_retry": OWNERS,
     "nameko_job_server_action_apply": OWNERS,
-    "nameko_job_server_action_cancel": OWNERS,
 }
 # Scheduled actions: the same, though nobody has a button for them.
 SCHEDULED_ACTIONS = {

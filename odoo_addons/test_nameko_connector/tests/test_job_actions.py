@@ -9,7 +9,6 @@ from odoo.tests import tagged
 
 ACTIONS = {
     "Retry": "nameko_connector.nameko_job_server_action_retry",
-    "Cancel": "nameko_connector.nameko_job_server_action_cancel",
     "Write Result Again": "nameko_connector.nameko_job_server_action_apply",
 }
 
@@ -37,7 +36,9 @@ class TestJobActions(ComputationCase):
         jobs.invalidate_recordset()
 
     def pressed(self, name, jobs, user=None):
-        """Choose an action in the list's menu; return what the notification says."""
+        """Press a button of the list or choose in its menu; return what the notification says."""
+        if name == "Cancel":
+            return jobs.with_user(user or self.user).action_cancel()["params"]["message"]
         context = {"active_model": jobs._name, "active_ids": jobs.ids}
         action = self.env.ref(ACTIONS[name]).with_user(user or self.user)
         returned = action.with_context(**context).run()

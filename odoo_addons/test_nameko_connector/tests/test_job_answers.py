@@ -5,6 +5,7 @@ import math
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.exceptions import InvalidJob
+from odoo.addons.nameko_connector.job_store.answers import lease, lock_free_rows, put_back
 from odoo.addons.nameko_connector.job_store.dispatch import mark_sent
 from odoo.addons.nameko_connector.job_store.rows import Lost
 from odoo.addons.nameko_connector.tests.common import USER
@@ -60,6 +61,29 @@ class TestJobAnswers(ComputationCase):
         self.assertEqual(job.state, "sent")
         self.answer(Reply(job.uuid, error=LATER, attempt=2))
         self.assertEqual((job.state, job.error_type), ("failed", "LookupError"))
+
+    def test_an_answer_in_hand_leaves_a_job_its_time(self):
+        """A relay that ends with it leaves it to another one, which may take a while."""
+        job = self.rpc.delay("compute", "method", 1, 2, timeout=3600)
+        mark_sent(self.env.cr, job.ids)
+        job.invalidate_recordset()
+        until = job.deadline
+        lease(self.env.cr, [job.uuid])
+        job.invalidate_recordset()
+        self.assertEqual(job.deadline, until)
+        rows, _ = lock_free_rows(self.env.cr, [job.uuid])
+        put_back(self.env.cr, rows.values())
+        job.invalidate_recordset()
+        self.assertEqual(job.deadline, until)
+
+    def test_an_answer_in_hand_keeps_a_job_from_being_late(self):
+        job = self.rpc.delay("compute", "method", 1, 2, timeout=1)
+        mark_sent(self.env.cr, job.ids)
+        job.invalidate_recordset()
+        until = job.deadline
+        lease(self.env.cr, [job.uuid])
+        job.invalidate_recordset()
+        self.assertGreater(job.deadline, until)
 
     def test_result_of_an_earlier_attempt_counts(self):
         job = self.sent(attempts=3, record=self.record, result_field="value")

@@ -99,7 +99,9 @@ class TestDesignAccess(ActionCase):
         self.refused(self.action.write, {"child_ids": [(4, self.code.id)]})
         self.refused(self.action.write, {"child_ids": [(0, 0, {"name": "More", "state": "code"})]})
         self.refused(self.new_action, env=self.action.env, parent_id=multi.id)
-        self.env["ir.cron"].create({"ir_actions_server_id": self.action.id, "interval_number": 1})
+        self.env["ir.cron"].create(
+            {"ir_actions_server_id": self.action.id, "nameko_by_domain": True}
+        )
         self.refused(self.action.write, {"nameko_service": "other"})
         self.refused(self.action.unlink)
 
@@ -132,7 +134,7 @@ class TestDesignAccess(ActionCase):
             {"name": "Many", "model_id": self.partner_model.id, "state": "multi"}
         )
         part, scheduled = self.new_action(parent_id=multi.id), self.new_action()
-        self.env["ir.cron"].create({"ir_actions_server_id": scheduled.id, "interval_number": 1})
+        self.env["ir.cron"].create({"ir_actions_server_id": scheduled.id, "nameko_by_domain": True})
         mine = self.action.nameko_parameter_ids.with_user(self.manager)
         for theirs in (part, scheduled):
             row = theirs.nameko_parameter_ids.with_user(self.manager)

@@ -19,7 +19,14 @@ export const namekoFailuresService = {
                     sticky: true,
                     onClose: () => shown.delete(key),
                     buttons: [
-                        { name: _t("Show"), primary: true, onClick: () => open(title, model, ids) },
+                        {
+                            name: _t("Show"),
+                            primary: true,
+                            onClick: () => {
+                                close();
+                                open(title, model, ids);
+                            },
+                        },
                     ],
                 }
             );

@@ -1,4 +1,5 @@
 import { onMounted, onWillUnmount } from "@odoo/owl";
+import { ConnectionLostError } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
 import {
     ProgressBarField,
@@ -7,20 +8,30 @@ import {
 
 const SECOND = 1000;
 
-/** A progress bar that looks at the record again every second, for as long as it is shown. */
+/** A progress bar that loads the record again every second, for as long as it is shown. */
 export class NamekoLiveProgressField extends ProgressBarField {
     setup() {
         super.setup();
-        let timer;
-        onMounted(() => (timer = setInterval(() => this.lookAgain(), SECOND)));
-        onWillUnmount(() => clearInterval(timer));
+        onMounted(() => (this.timer = setInterval(() => this.reload(), SECOND)));
+        onWillUnmount(() => clearInterval(this.timer));
     }
 
-    /** Nothing that somebody is typing is lost for it. */
-    async lookAgain() {
+    /** Load the record, unless somebody is typing in it. The first error ends it: it is shown once. */
+    async reload() {
         const record = this.props.record;
-        if (record.resId && !(await record.isDirty())) {
+        if (this.isReloading || !record.resId || (await record.isDirty())) {
+            return;
+        }
+        this.isReloading = true;
+        try {
             await record.load();
+        } catch (error) {
+            if (!(error instanceof ConnectionLostError)) {
+                clearInterval(this.timer);
+            }
+            throw error;
+        } finally {
+            this.isReloading = false;
         }
     }
 }

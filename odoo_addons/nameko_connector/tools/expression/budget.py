@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
+from .texts import _lt
+
 UNITS = 50_000  # one is a step of an expression, about 1 µs
 MOST_DEPTH = 80  # parts within parts, calls within calls
 MOST_TEXT = 16_000_000  # characters or bytes of a text, all parts of a value counted
@@ -35,7 +37,7 @@ class Budget:
     def spend(self, units: int) -> None:
         self._left -= units
         if self._left < 0:
-            raise TooMuch("it takes too many steps")
+            raise TooMuch(_lt("it takes too many steps"))
 
     def spend_keys(self, count: int) -> None:
         """Pay for so many keys in one dictionary or set: they may all have the same hash."""
@@ -52,7 +54,13 @@ class Budget:
     def spend_text(self, length: int) -> None:
         """Pay for making a text of this length."""
         if length > MOST_TEXT:
-            raise TooMuch(f"it makes a text of {length:,} characters; {MOST_TEXT:,} is the most")
+            raise TooMuch(
+                _lt(
+                    "it makes a text of %(length)s characters; %(most)s is the most",
+                    length=length,
+                    most=MOST_TEXT,
+                )
+            )
         self.spend(length // CHARACTERS)
 
     def spend_value(self, value: Any) -> Any:
@@ -61,7 +69,7 @@ class Budget:
         while parts:
             part, depth = parts.pop()
             if depth > MOST_DEPTH:
-                raise TooMuch("it makes a value that is nested too deeply")
+                raise TooMuch(_lt("it makes a value that is nested too deeply"))
             if isinstance(part, LISTS):
                 self.spend(1 + len(part))
                 parts.extend((each, depth + 1) for each in _parts(part))
@@ -87,7 +95,7 @@ def _parts(value: Any) -> Iterable[Any]:
 
 def check_bits(bits: int) -> None:
     if bits > MOST_BITS:
-        raise TooMuch("it makes too large a number")
+        raise TooMuch(_lt("it makes too large a number"))
 
 
 def check_widths(pattern: str) -> None:
@@ -95,4 +103,4 @@ def check_widths(pattern: str) -> None:
     digits = len(str(MOST_WIDTH))
     widths = (width.lstrip("0") for width in NUMBER.findall(pattern))
     if any(len(width) > digits or int(width or 0) > MOST_WIDTH for width in widths):
-        raise TooMuch(f"its format is wider than {MOST_WIDTH} characters")
+        raise TooMuch(_lt("its format is wider than %s characters", MOST_WIDTH))

@@ -17,10 +17,12 @@ import psycopg2
 
 from odoo import api, fields
 from odoo.exceptions import UserError
+from odoo.tools.translate import LazyGettext
 
 from .budget import TooMuch
 from .modules import MODULES
 from .record_view import Limit, RecordView
+from .texts import _lt
 from .value import Evaluation
 
 NAMES = (
@@ -48,19 +50,21 @@ class InvalidExpression(Exception):
 
 
 @lru_cache(maxsize=4096)
-def fault(expression: str) -> str:
+def fault(expression: str) -> str | LazyGettext:
     """Say what is wrong with an expression, "" if nothing is."""
     if len(expression) > MOST_CHARACTERS:
-        return f"it has more than {MOST_CHARACTERS:,} characters"
+        return _lt("it has more than %s characters", MOST_CHARACTERS)
     if sum(map(expression.count, "([{")) > MOST_BRACKETS and _nesting(expression) > MOST_BRACKETS:
-        return "nested too deeply"
+        return _lt("it is nested too deeply")
     try:
         tree = _parsed(expression)
         parts = list(ast.walk(tree))
-    except (SyntaxError, ValueError) as error:
+    except SyntaxError as error:
+        return error.msg
+    except ValueError as error:
         return str(error)
     except (RecursionError, MemoryError):
-        return "nested too deeply"
+        return _lt("it is nested too deeply")
     return next(_forbidden(parts), "")
 
 
@@ -78,9 +82,9 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     except (UserError, psycopg2.Error):
         raise
     except (TooMuch, ZeroDivisionError) as error:
-        raise InvalidExpression(str(error)) from error
+        raise InvalidExpression(*error.args) from error
     except RecursionError as error:
-        raise InvalidExpression("it is nested too deeply") from error
+        raise InvalidExpression(_lt("it is nested too deeply")) from error
     except Exception as error:  # whatever an operation or a computed field raises
         raise InvalidExpression(f"{type(error).__name__}: {error}") from error
 
@@ -111,22 +115,31 @@ def context_of(env: api.Environment, limit: Limit | None = None) -> dict[str, An
     }
 
 
-def _forbidden(parts: list[ast.AST]) -> Iterator[str]:
+def _forbidden(parts: list[ast.AST]) -> Iterator[LazyGettext]:
     """Say of each part that may not be there why."""
     known = {*NAMES, *FUNCTIONS, *_bound(parts)}
     for part in parts:
         if not isinstance(part, PARTS):
-            yield f"{type(part).__name__} is not allowed"
+            yield _lt("%s is not allowed", type(part).__name__)
         elif isinstance(part, ast.Attribute):
             if part.attr.startswith("_") or part.attr in FORBIDDEN_ATTRIBUTES:
-                yield f"“.{part.attr}” is not allowed"
+                yield _lt("“.%s” is not allowed", part.attr)
         elif isinstance(part, ast.arguments) and (part.vararg or part.kwarg or part.kwonlyargs):
-            yield "a lambda takes plain parameters only"
+            yield _lt("a lambda takes plain parameters only")
         elif isinstance(part, ast.comprehension) and part.is_async:
-            yield "async is not allowed"
+            yield _lt("async is not allowed")
         elif isinstance(part, ast.Name) and part.id not in known:
-            reason = "not allowed" if hasattr(builtins, part.id) else "unknown"
-            yield f"the name “{part.id}” is {reason}; there are {', '.join(NAMES)}"
+            names = ", ".join(NAMES)
+            if hasattr(builtins, part.id):
+                yield _lt(
+                    "the name “%(name)s” is not allowed; there are %(names)s",
+                    name=part.id,
+                    names=names,
+                )
+            else:
+                yield _lt(
+                    "the name “%(name)s” is unknown; there are %(names)s", name=part.id, names=names
+                )
 
 
 def _bound(parts: list[ast.AST]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from .budget import MOST_BITS, MOST_WIDTH, TEXTS, Budget, TooMuch, check_bits, c
 from .modules import Function, Names, short
 from .operators import binary
 from .record_view import RecordView
+from .texts import _lt
 
 MOST_DIGITS = 4300
 CODECS = frozenset(("utf-8", "utf8", "ascii", "latin-1", "latin1", "iso-8859-1"))
@@ -84,7 +85,9 @@ class Functions:
         elif any(name in names for kind, names in ATTRIBUTES.items() if isinstance(value, kind)):
             found = getattr(value, name)
             return self._method(value, name, found) if callable(found) else found
-        raise AttributeError(f"{type(value).__name__} has no attribute {name}")
+        raise AttributeError(
+            _lt("%(type)s has no attribute %(name)s", type=type(value).__name__, name=name)
+        )
 
     def _mapped(self, records: RecordView, path: str) -> list[Any]:
         """Return the values of a field such as `name` or `partner_id.name`, one per record."""
@@ -154,7 +157,7 @@ class Functions:
 
     def do_int(self, value: Any = 0, *base: int) -> int:
         if isinstance(value, TEXTS) and len(value) > MOST_DIGITS:
-            raise TooMuch("it makes too large a number")
+            raise TooMuch(_lt("it makes too large a number"))
         return int(value, *base)
 
     def do_float(self, value: Any = 0.0) -> float:
@@ -163,7 +166,7 @@ class Functions:
 
     def do_round(self, value: Any, digits: int | None = None) -> Any:
         if digits is not None and abs(digits) > MOST_WIDTH:
-            raise TooMuch(f"a number is rounded to more than {MOST_WIDTH} digits")
+            raise TooMuch(_lt("a number is rounded to more than %s digits", MOST_WIDTH))
         if isinstance(value, int):
             check_bits(value.bit_length())
         return round(value) if digits is None else round(value, digits)
@@ -224,7 +227,7 @@ class Functions:
     def do_range(self, *limits: int) -> list[int]:
         numbers = range(*limits)
         if numbers and max(abs(numbers[0]), abs(numbers[-1])).bit_length() > MOST_BITS:
-            raise TooMuch("it makes too large a number")
+            raise TooMuch(_lt("it makes too large a number"))
         return self._budget.items(numbers)
 
     def do_max(self, *values: Any, **options: Any) -> Any:
@@ -247,7 +250,7 @@ class Functions:
         total = start
         for value in self._budget.items(values):
             if isinstance(value, TEXTS):
-                raise TypeError("texts are joined, not summed: ''.join(texts)")
+                raise TypeError(_lt("texts are joined, not summed: ''.join(texts)"))
             total = binary(self._budget, ast.Add, total, value)
         return total
 

@@ -10,6 +10,7 @@ from typing import Any
 from dateutil import parser, relativedelta  # type: ignore[import-untyped]
 
 from .budget import TEXTS, TooMuch, check_widths
+from .texts import _lt
 
 Function = Callable[..., Any]
 MOST_FORMAT = 200  # characters of a format of dates, or of a date that is read
@@ -25,7 +26,7 @@ class Names:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._call is None:
-            raise TypeError("a module cannot be called")
+            raise TypeError(_lt("a module cannot be called"))
         return self._call(*args, **kwargs)
 
 
@@ -35,7 +36,7 @@ def short(function: Function) -> Function:
     def limited(*args: Any, **kwargs: Any) -> Any:
         for text in (*args, *kwargs.values()):
             if isinstance(text, TEXTS) and len(text) > MOST_FORMAT:
-                raise TooMuch(f"a format or date has more than {MOST_FORMAT} characters")
+                raise TooMuch(_lt("a format or date has more than %s characters", MOST_FORMAT))
             if isinstance(text, str) and "%" in text:
                 check_widths(text)
         return function(*args, **kwargs)

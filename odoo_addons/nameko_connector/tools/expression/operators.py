@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .budget import TEXTS, Budget, TooMuch, check_bits, check_widths
+from .texts import _lt
 
 SEQUENCES = (*TEXTS, list, tuple)
 PLAIN: dict[type[ast.AST], Callable[..., Any]] = {
@@ -98,10 +99,10 @@ def _check_shift(_budget: Budget, left: Any, right: Any) -> None:
 def _check_remainder(budget: Budget, left: Any, right: Any) -> None:
     """Look at `'…' % values`, the old way of formatting."""
     if isinstance(left, bytes):
-        raise TypeError("bytes cannot be a format")
+        raise TypeError(_lt("bytes cannot be a format"))
     if isinstance(left, str):
         if "*" in left:
-            raise TooMuch("a format takes no width from a value")
+            raise TooMuch(_lt("a format takes no width from a value"))
         check_widths(left)
         size = len(left) + 1000 * left.count("%")  # numbers, and widths
         budget.spend_text(size + _shown_size(budget, right) * _uses(left, right))

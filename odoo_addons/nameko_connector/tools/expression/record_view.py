@@ -9,6 +9,8 @@ from typing import Any
 from odoo.exceptions import AccessError
 from odoo.models import BaseModel
 
+from .texts import _lt
+
 TO_MANY = ("one2many", "many2many")
 FIELD_STEPS = 1  # that reading a field costs, of which an expression has 50,000
 LINE_STEPS = 1  # for each record of a to-many field
@@ -97,7 +99,9 @@ class RecordView:
             return getattr(records, name)
         field = records._fields.get(name)
         if field is None:
-            raise AttributeError(f"{records._name} has no field {name}")
+            raise AttributeError(
+                _lt("%(model)s has no field %(name)s", model=records._name, name=name)
+            )
         spend(FIELD_STEPS)
         self.__check(name)
         value = records[name]
@@ -135,7 +139,7 @@ class RecordView:
 
     def __getitem__(self, key: int | slice) -> RecordView:
         if not isinstance(key, int | slice):  # a text would read a field past all checks
-            raise TypeError("records are taken by their numbers")
+            raise TypeError(_lt("records are taken by their numbers"))
         return RecordView(self.__records[key], self.__limit, self.__readable)
 
     def __contains__(self, other: object) -> bool:
@@ -152,7 +156,7 @@ class RecordView:
 
     def __json__(self) -> Any:
         """Called by kombu, to send it."""
-        raise TypeError(f"{self!r} is no value but a record; send its id, or fields of it")
+        raise TypeError(_lt("%s is a record: send its id, or fields of it", repr(self)))
 
 
 def _viewed(value: Any, limit: Limit | None) -> Any:

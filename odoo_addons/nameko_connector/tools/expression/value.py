@@ -13,6 +13,7 @@ from .budget import MOST_DEPTH, Budget, TooMuch
 from .functions import Functions
 from .modules import Function
 from .operators import PLAIN, binary, compare
+from .texts import _lt
 
 Names = Mapping[str, Any]
 
@@ -38,7 +39,7 @@ class Evaluation:
         self._budget.spend(1)
         self._depth += 1
         if self._depth > MOST_DEPTH:
-            raise TooMuch("it is nested too deeply")
+            raise TooMuch(_lt("it is nested too deeply"))
         try:
             return KINDS[type(node)](self, node, names)
         finally:
@@ -160,7 +161,7 @@ class Evaluation:
             for each, part in zip(target.elts, values, strict=True):
                 self._bind(each, part, names)
         else:
-            raise TypeError("a loop gives values to names only")
+            raise TypeError(_lt("a loop assigns to names only"))
 
     # Functions
 
@@ -168,7 +169,7 @@ class Evaluation:
         function = self._value(node.func, names)
         args, kwargs = self._several(node.args, names), self._keywords(node.keywords, names)
         if not callable(function):
-            raise TypeError(f"{type(function).__name__} cannot be called")
+            raise TypeError(_lt("%s cannot be called", type(function).__name__))
         return self._budget.spend_value(function(*args, **kwargs))
 
     def _keywords(self, nodes: list[ast.keyword], names: Names) -> dict[str, Any]:
@@ -186,7 +187,7 @@ class Evaluation:
         def function(*args: Any, **kwargs: Any) -> Any:
             bound = {**given, **dict(zip(parameters, args, strict=False)), **kwargs}
             if len(args) > len(parameters) or set(bound) != set(parameters):
-                raise TypeError(f"the lambda takes {', '.join(parameters) or 'nothing'}")
+                raise TypeError(_lt("the lambda takes these parameters: %s", ", ".join(parameters)))
             return self._value(node.body, {**names, **bound})
 
         return function
