@@ -241,6 +241,12 @@ class TestRunNow(ActionCase):
             {"ir_actions_server_id": action.id, "nameko_result_kind": "nothing"}
         )
 
+    def test_an_expression_is_refused_in_the_users_language(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        action = self.new_action({"name": "9**9**9"}).with_context(lang="es_ES")
+        with self.assertRaisesRegex(UnusableExpression, "produce un número demasiado grande"):
+            self.run_answered(action, self.partner, "42")
+
     def test_record_is_no_value(self):
         with self.assertRaisesRegex(UnusableExpression, "(?s)Ada.*“name”.*send its id"):
             self.run_answered(self.new_action({"name": "record"}), self.partner, "42")
