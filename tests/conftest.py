@@ -92,6 +92,14 @@ def logged_in(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
+def tab(logged_in: BrowserContext) -> Iterator[Page]:
+    """An empty page where admin is logged in: for those who open another one than Odoo's first."""
+    page = logged_in.new_page()
+    yield page
+    page.close()
+
+
+@pytest.fixture
 def page(logged_in: BrowserContext, stack: Stack) -> Iterator[Page]:
     """A page on which admin is logged in."""
     page = open_odoo(logged_in, stack.odoo_url)

@@ -290,6 +290,6 @@ def test_every_button_is_pressed_below(database: Database):
 
 
 @pytest.mark.parametrize("key", PRESSES, ids="-".join)
-def test_button(key: Key, page: Page, database: Database, stack: Stack):
-    PRESSES[key](Presser(page, database, stack.odoo_url))
-    expect(page.locator(".o_error_dialog")).to_have_count(0)
+def test_button(key: Key, tab: Page, database: Database, stack: Stack):
+    PRESSES[key](Presser(tab, database, stack.odoo_url))
+    expect(tab.locator(".o_error_dialog")).to_have_count(0)

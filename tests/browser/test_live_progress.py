@@ -8,21 +8,21 @@ from tests.conftest import Stack
 SECONDS = 1000  # ms
 
 
-def test_a_record_that_was_deleted_elsewhere_is_asked_for_once(page: Page, stack: Stack):
+def test_a_record_that_was_deleted_elsewhere_is_asked_for_once(tab: Page, stack: Stack):
     database = Database(stack.database, stack.web_client())
     database.empty()
     (job,) = database.jobs(1, "pending")
-    page.clock.install()
-    page.goto(f"{stack.odoo_url}/odoo/nameko-jobs/{job}")
-    expect(page.locator(".o_progressbar")).to_be_visible()
+    tab.clock.install()
+    tab.goto(f"{stack.odoo_url}/odoo/nameko-jobs/{job}")
+    expect(tab.locator(".o_progressbar")).to_be_visible()
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    with page.expect_response("**/nameko.job/web_read"):
-        page.clock.run_for(2 * SECONDS)
+    tab.on("request", lambda request: asked.append(request.url))
+    with tab.expect_response("**/nameko.job/web_read"):
+        tab.clock.run_for(2 * SECONDS)
     database.empty()
-    page.clock.run_for(2 * SECONDS)
-    expect(page.locator(".o_notification")).to_have_count(1)
+    tab.clock.run_for(2 * SECONDS)
+    expect(tab.locator(".o_notification")).to_have_count(1)
     asked.clear()
-    page.clock.run_for(20 * SECONDS)
-    page.evaluate("fetch('/web/health')")  # what the page asked for before has been noted then
+    tab.clock.run_for(20 * SECONDS)
+    tab.evaluate("fetch('/web/health')")  # what the page asked for before has been noted then
     assert not any("web_read" in url for url in asked)

@@ -14,7 +14,7 @@ import amqp
 from amqp import spec
 
 
-class Fate(enum.Enum):
+class Confirm(enum.Enum):
     """What the broker has done with a message."""
 
     TAKEN = "every queue that it was routed to has it; unless it is mandatory, there may be none"
@@ -22,7 +22,7 @@ class Fate(enum.Enum):
     REFUSED = "a queue did not take it, for example because it is full"
 
 
-Settled = Callable[[str, Fate], object]
+Settled = Callable[[str, Confirm], object]
 
 
 def publish(
@@ -38,12 +38,12 @@ def publish(
 
 
 class ConfirmingPublisher:
-    """Publishes on a channel, and calls `settled` once for each message, with its name and fate.
+    """Publishes on a channel, and calls `settled` once for each message: its name, what came of it.
 
     A message's name is its correlation id or, where it has one, its message id.
     """
 
-    def __init__(self, channel: Any, settled: Settled = lambda name, fate: None) -> None:
+    def __init__(self, channel: Any, settled: Settled = lambda name, confirm: None) -> None:
         self._channel = channel
         self._settled = settled
         self._returned: set[str] = set()
@@ -81,11 +81,11 @@ class ConfirmingPublisher:
         for name in self._take(tag, multiple):
             is_returned = name in self._returned
             self._returned.discard(name)
-            self._settled(name, Fate.RETURNED if is_returned else Fate.TAKEN)
+            self._settled(name, Confirm.RETURNED if is_returned else Confirm.TAKEN)
 
     def _on_nack(self, tag: int, multiple: bool) -> None:
         for name in self._take(tag, multiple):
-            self._settled(name, Fate.REFUSED)
+            self._settled(name, Confirm.REFUSED)
 
     def _take(self, tag: int, multiple: bool) -> list[str]:
         # Tags grow, and a dict keeps the order in which they came.

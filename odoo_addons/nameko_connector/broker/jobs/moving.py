@@ -21,7 +21,7 @@ from typing import Any
 import amqp
 
 from ..amqp.names import short
-from ..amqp.publishing import ConfirmingPublisher, Fate
+from ..amqp.publishing import Confirm, ConfirmingPublisher
 from .reply import Delivery
 
 SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large to be kept
@@ -66,11 +66,11 @@ class Moving:
             self._moving[name] = delivery, to.name
             self._publisher.publish(_copy(delivery, name), "", to.name)
 
-    def _on_settled(self, name: str, fate: Fate) -> None:
+    def _on_settled(self, name: str, confirm: Confirm) -> None:
         delivery, queue = self._moving.pop(name)
-        if fate is Fate.RETURNED:  # somebody has deleted the queue
+        if confirm is Confirm.RETURNED:  # somebody has deleted the queue
             self._declared.discard(queue)
-        (self._moved if fate is Fate.TAKEN else self._refused)(delivery)
+        (self._moved if confirm is Confirm.TAKEN else self._refused)(delivery)
 
 
 def _copy(delivery: Delivery, name: str) -> amqp.Message:

@@ -18,7 +18,7 @@ from ..amqp.encoding import context_headers, too_large
 from ..amqp.errors import MessageTooLarge, NotSendable, RpcError
 from ..amqp.link import PATIENCE, Link
 from ..amqp.names import EXCHANGE, are_names
-from ..amqp.publishing import ConfirmingPublisher, Fate
+from ..amqp.publishing import Confirm, ConfirmingPublisher
 from ..amqp.request import Request
 from .cancelled import announce_cancelled
 from .ids import correlation_id, read_correlation_id
@@ -86,7 +86,7 @@ class Publisher(Link):
     def __init__(self, config: BrokerConfig, reply_to: str) -> None:
         self._reply_to = reply_to
         self._sent = Sent()
-        self._open: dict[str, Attempt] = {}  # of the batch, in order: of what fate is not known
+        self._open: dict[str, Attempt] = {}  # of the batch, in order: not confirmed yet
         self.most_bytes = config.max_message_bytes
         self.learned = False  # that it is the broker's own
         super().__init__(config)
@@ -125,7 +125,7 @@ class Publisher(Link):
         self._wait_for_confirms()
 
     def send(self, requests: Sequence[Attempt]) -> None:
-        """Send a batch, whose fate `confirmed` tells; raise nothing that comes from the broker."""
+        """Send a batch; raise nothing that comes from the broker."""
         self._sent = Sent()
         self._open = {request.uuid: request for request in requests}
         try:
@@ -238,13 +238,13 @@ class Publisher(Link):
             self.allow(PATIENCE)
             self._connection.drain_events()
 
-    def _on_settled(self, name: str, fate: Fate) -> None:
+    def _on_settled(self, name: str, confirm: Confirm) -> None:
         known = read_correlation_id(name)
         if known is None:  # of the probe
             return
         uuid, _ = known
         self._open.pop(uuid, None)
-        if fate is Fate.RETURNED:
+        if confirm is Confirm.RETURNED:
             self._sent.unroutable.add(uuid)
-        elif fate is Fate.REFUSED:
+        elif confirm is Confirm.REFUSED:
             self._sent.refused.add(uuid)

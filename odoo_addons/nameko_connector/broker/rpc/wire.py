@@ -19,7 +19,7 @@ from ..amqp.connecting import BROKER_LOST, explained
 from ..amqp.deadline import Deadline
 from ..amqp.encoding import Encoded
 from ..amqp.names import EXCHANGE
-from ..amqp.publishing import ConfirmingPublisher, Fate
+from ..amqp.publishing import Confirm, ConfirmingPublisher
 from ..amqp.transport import DeadlineConnection
 
 # s; nothing beats while idle, so the broker closes a forgotten connection itself
@@ -117,15 +117,15 @@ class Wire:
         if pending is not None:
             pending.settle(reply=message)
 
-    def _on_settled(self, correlation_id: str, fate: Fate) -> None:
+    def _on_settled(self, correlation_id: str, confirm: Confirm) -> None:
         pending = self._pending.get(correlation_id)
         if pending is None:  # the reply came first
             return
-        if fate is Fate.TAKEN:
+        if confirm is Confirm.TAKEN:
             pending.confirmed_at = time.monotonic()
             return
         del self._pending[correlation_id]
-        if fate is Fate.RETURNED:
+        if confirm is Confirm.RETURNED:
             pending.settle(returned=True)
         else:
             pending.settle(refused=True)
