@@ -3,6 +3,8 @@
 import os
 import sys
 
+from playwright.sync_api import expect
+
 from tests.browser.chromium import chromium
 from tests.browser.odoo_page import expect_result, log_in, new_computation, open_computations
 
@@ -13,9 +15,10 @@ def main(path: str) -> None:
         page = browser.new_page(viewport={"width": 1100, "height": 460})
         log_in(page, os.environ["ODOO_URL"])
         open_computations(page)
-        new_computation(page, "The hall's area", "99999", "99999")
+        new_computation(page, "Seats in both halls", "99999", "99999")
         page.click("button[name=action_suma]")
         expect_result(page, "199,998")
+        expect(page.locator(".o_loading_indicator")).to_have_count(0)
         page.screenshot(path=path)
 
 

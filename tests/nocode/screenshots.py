@@ -60,6 +60,7 @@ def show_the_administrator(browser: Browser, nocode: NoCode, folder: Path) -> No
     choose_quote(page, "4")
     type_into(page, "name", "Quote prices each night")
     page.get_by_label("Run on Records That Match").check()
+    page.get_by_text("Match all records").wait_for()
     page.set_viewport_size({"width": 1200, "height": 1250})
     page.screenshot(path=folder / "server_action_schedule.png")
 
