@@ -93,7 +93,7 @@ def logged_in(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def tab(logged_in: BrowserContext) -> Iterator[Page]:
-    """An empty page where admin is logged in: for those who open another one than Odoo's first."""
+    """An empty page, with admin logged in: the test opens an address itself."""
     page = logged_in.new_page()
     yield page
     page.close()

@@ -46,7 +46,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self._in_hand: dict[int, Any] = {}
         self._suspects: Consumer | None = None
         self._held: list[Any] = []  # messages that came after a stop began
-        self._first: list[tuple[Any, Any]] = []  # messages taken before consuming, and for whom
+        self._first: list[tuple[Any, Any]] = []  # (provider, message), before it consumes
         self._has_connected = False
 
     def setup(self) -> None:

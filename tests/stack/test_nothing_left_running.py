@@ -136,7 +136,7 @@ def test_nothing_is_left_after(checkout: Checkout, end: Callable):
 
 
 def check_that_each_program_stopped_in_order(checkout: Checkout) -> None:
-    """No program was waited for alone: supervisord logs whom it waits for."""
+    """Each program stopped by itself, and supervisord did not have to wait for one of them."""
     log = (checkout.folder / "build/stack/log/supervisord.log").read_text()
     for program in ("odoo", "relay", "api", "services", "rabbitmq", "postgres"):
         assert f"stopped: {program} (exit status 0)" in log

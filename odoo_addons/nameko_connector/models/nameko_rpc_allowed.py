@@ -17,7 +17,7 @@ class NamekoRpc(models.AbstractModel):
 
         :raises exceptions.ServiceNotAllowed: for the first one that may not
         """
-        text = self.env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
+        text = allowed_services(self.env)
         allowed = service_names(text)
         for service in services if allowed or text.strip() else ():  # "," allows none
             if service not in allowed:
@@ -28,6 +28,11 @@ class NamekoRpc(models.AbstractModel):
                         service=service,
                     )
                 )
+
+
+def allowed_services(env: api.Environment) -> str:
+    """Return the setting as it was entered: names with commas, "" for all services."""
+    return env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
 
 
 @lru_cache

@@ -24,7 +24,7 @@ from ..tools.parameters import (
     KEEP_DAYS,
     LATE_BEATS,
 )
-from .nameko_rpc_allowed import service_names
+from .nameko_rpc_allowed import allowed_services, service_names
 
 MOST_DAYS = 36_500
 MOST_TRIED = 100  # services that the test of the connection looks at
@@ -148,8 +148,9 @@ class ResConfigSettings(models.TransientModel):
     def _onchange_nameko_allowed_services(self) -> dict[str, Any] | None:
         """Warn of names that nobody has heard of: a typing error keeps a service from all."""
         names = service_names(self.nameko_allowed_services or "")
-        kept = self.env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
-        unknown = names.difference(service_names(kept), self._nameko_known_services(names))
+        unknown = names.difference(
+            service_names(allowed_services(self.env)), self._nameko_known_services(names)
+        )
         if not unknown:
             return None
         return {
@@ -218,9 +219,8 @@ class ResConfigSettings(models.TransientModel):
     @api.model
     def _nameko_services(self) -> list[str]:
         """The services that are allowed or, if all are, known."""
-        text = self.env["ir.config_parameter"].sudo().get_param(ALLOWED_SERVICES) or ""
         listed = self.env["nameko.service"].sudo().search([], limit=MOST_TRIED).mapped("name")
-        return sorted(service_names(text) or listed)
+        return sorted(service_names(allowed_services(self.env)) or listed)
 
 
 def _is_delay(text: str) -> bool:

@@ -62,14 +62,19 @@ class TestJobAnswers(ComputationCase):
         self.answer(Reply(job.uuid, error=LATER, attempt=2))
         self.assertEqual((job.state, job.error_type), ("failed", "LookupError"))
 
-    def test_an_answer_in_hand_leaves_a_job_its_time(self):
-        """A relay that ends with it leaves it to another one, which may take a while."""
-        job = self.rpc.delay("compute", "method", 1, 2, timeout=3600)
+    def leased(self, timeout):
+        """Return a job whose answer is in a relay's hands, and its deadline before that."""
+        job = self.rpc.delay("compute", "method", 1, 2, timeout=timeout)
         mark_sent(self.env.cr, job.ids)
         job.invalidate_recordset()
         until = job.deadline
         lease(self.env.cr, [job.uuid])
         job.invalidate_recordset()
+        return job, until
+
+    def test_an_answer_in_hand_leaves_a_job_its_time(self):
+        """A relay that ends with it leaves it to another one, which may take a while."""
+        job, until = self.leased(timeout=3600)
         self.assertEqual(job.deadline, until)
         rows, _ = lock_free_rows(self.env.cr, [job.uuid])
         put_back(self.env.cr, rows.values())
@@ -77,12 +82,7 @@ class TestJobAnswers(ComputationCase):
         self.assertEqual(job.deadline, until)
 
     def test_an_answer_in_hand_keeps_a_job_from_being_late(self):
-        job = self.rpc.delay("compute", "method", 1, 2, timeout=1)
-        mark_sent(self.env.cr, job.ids)
-        job.invalidate_recordset()
-        until = job.deadline
-        lease(self.env.cr, [job.uuid])
-        job.invalidate_recordset()
+        job, until = self.leased(timeout=1)
         self.assertGreater(job.deadline, until)
 
     def test_result_of_an_earlier_attempt_counts(self):
