@@ -2,26 +2,30 @@
 
 import contextlib
 import os
-import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stack.demo import LOGIN, PASSWORD
-from stack.layout import LOGS
 from stack.ports import reserve
 from stack.web import WebClient
+from tests.processes import Process
 from tests.waiting import wait_until
 
 
-@dataclass(frozen=True)
-class OdooProcess:
-    """A running Odoo and where it listens."""
+class OdooProcess(Process):
+    """A running Odoo, and where it listens."""
 
-    process: subprocess.Popen
-    database: str
-    port: int
-    websocket_port: int
+    def __init__(
+        self,
+        database: str,
+        options: Sequence[str],
+        addons: Sequence[Path],
+        environment: Mapping[str, str],
+    ) -> None:
+        self.database, self.port, self.websocket_port = database, reserve(), reserve()
+        ports = [f"--http-port={self.port}", f"--gevent-port={self.websocket_port}"]
+        command = [*odoo_command(database, addons), *ports, *options]
+        super().__init__("odoo", command, {**PATIENT, **environment})
 
     def web_client(self, login: str = LOGIN, password: str = PASSWORD) -> WebClient:
         client = WebClient(f"http://127.0.0.1:{self.port}")
@@ -51,26 +55,13 @@ def running_odoo(
 
     crons: workers for scheduled actions; environment: variables of this Odoo alone
     """
-    port, websocket_port = reserve(), reserve()
-    command = [
-        "setpriv", "--pdeathsig", "KILL", "--", *odoo_command(database, addons),
-        f"--http-port={port}", f"--gevent-port={websocket_port}", f"--workers={workers}",
-        f"--max-cron-threads={crons}",
-    ]  # fmt: skip
-    with (LOGS / f"odoo-{database}-{workers}.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **PATIENT, **environment},
-        )
-    odoo = OdooProcess(process, database, port, websocket_port)
+    options = [f"--workers={workers}", f"--max-cron-threads={crons}"]
+    odoo = OdooProcess(database, options, addons, environment)
     try:
         wait_until(odoo.answers, seconds=120)
         yield odoo
     finally:
-        process.terminate()
-        process.wait()
+        odoo.terminate()
 
 
 def odoo_command(database: str, addons: Sequence[Path] = ()) -> list[str]:

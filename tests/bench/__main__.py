@@ -14,7 +14,7 @@ from stack.layout import CHECKOUT
 from stack.steps import say, step
 from tests.bench import calls, clicks, jobs, services
 from tests.bench.aims import AIMS, Aim
-from tests.services.processes import new_vhost
+from tests.vhosts import new_vhost
 
 
 def measure_calls() -> dict[str, float]:

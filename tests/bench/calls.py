@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "odoo_addons/nameko
 from broker import BrokerConfig, Client, Request, RpcError
 from nameko.standalone.rpc import ClusterRpcProxy
 
+from stack.layout import CHECKOUT
 from tests.bench.raw_server import QUEUE, connection
 from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 10  # each takes every way in turn, so that the machine's noise meets all of them
 CALLS = 100  # of each way in a round
 SEED_CALLS = 10
@@ -163,7 +163,7 @@ def _nameko(uri: str) -> dict[str, str]:
 def _running(*command: str, **environment: str) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-m", *command],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={**os.environ, **environment},
         stderr=subprocess.DEVNULL,
     )

@@ -34,7 +34,7 @@ def measure() -> dict[str, float]:
     ORM writes of the same results. Times are medians in ms, rates in records/s.
     """
     _create_database()
-    figures = {}
+    figures: dict[str, float] = {}
     for suffix, workers in (("", 0), ("_prefork", 4)):
         with running_odoo(DATABASE, workers=workers, addons=[ADDONS]) as odoo:
             client = odoo.web_client()

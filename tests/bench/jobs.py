@@ -14,8 +14,8 @@ from nameko.standalone.rpc import ClusterRpcProxy
 from odoo.tools import config
 
 from tests.bench import queue_job
-from tests.bench.calls import BrokerConfig, Client, Request
-from tests.jobs.world import Program, World, install, odoo_options
+from tests.jobs.world import World, install, odoo_options
+from tests.processes import Process, nameko_run
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
@@ -66,9 +66,9 @@ def _world() -> Iterator[World]:
     world.open()
     world.empty()
     config_file = HERE.parents[1] / "services" / "config.yaml"
-    command = ["-m", "nameko", "run", "--config", str(config_file), "tests.bench.adder_service"]
+    command = nameko_run("tests.bench.adder_service", config=config_file)
     world.start("adder", command, MAX_WORKERS=MAX_WORKERS)
-    wait_until(lambda: world.consumers("rpc-bench_adder") > 0, seconds=60)
+    wait_until(lambda: world.vhost.consumers("rpc-bench_adder") > 0, seconds=60)
     try:
         yield world
     finally:
@@ -144,12 +144,16 @@ def _free_rates(world: World, seconds: float) -> list[float]:
     rates = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
-        before = world.states().get("done", 0)
+        wanted = world.states().get("done", 0) + JOBS - LOCKED
         started = time.perf_counter()
         _make_jobs(world, JOBS)
-        wait_until(lambda b=before: world.states().get("done", 0) >= b + JOBS - LOCKED, seconds=300)
+        _wait_until_done(world, wanted)
         rates.append((JOBS - LOCKED) / (time.perf_counter() - started))
     return rates
+
+
+def _wait_until_done(world: World, jobs: int) -> None:
+    wait_until(lambda: world.states().get("done", 0) >= jobs, seconds=300)
 
 
 def _wait_until_idle(world: World, seconds: float = 900) -> None:
@@ -198,6 +202,8 @@ def _latency(world: World) -> dict[str, float]:
 
 
 def _call_ms(uri: str) -> float:
+    from odoo.addons.nameko_connector.broker import BrokerConfig, Client, Request  # noqa: PLC0415
+
     times = []
     with contextlib.closing(Client(BrokerConfig(uri))) as client:
         for _ in range(LATENCIES):
@@ -283,5 +289,5 @@ def _copy_jobs(world: World, count: int, state: str) -> None:
     )
 
 
-def _memory(relay: Program) -> float:
-    return float(psutil.Process(relay.process.pid).memory_info().rss)
+def _memory(relay: Process) -> float:
+    return float(psutil.Process(relay.pid).memory_info().rss)

@@ -114,4 +114,4 @@ def _ask(statement: str) -> int | None:
         cursor.execute(statement)
         row = cursor.fetchone() if cursor.description else None
     connection.close()
-    return row and int(row[0])
+    return int(row[0]) if row else None

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.services.processes import Vhost, cluster, new_vhost, running
+from tests.processes import cluster, running
+from tests.services.rest_api import serving
 from tests.services.smtp_server import SmtpServer
-from tests.services.test_api import serving
+from tests.vhosts import Vhost, new_vhost
 from tests.waiting import wait_until
 
 CALLS = 2000

@@ -41,7 +41,11 @@ class Authority:
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.timezone.utc)
         names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        usage = x509.KeyUsage(True, *[False] * 4, is_authority, is_authority, False, False)
+        usage = x509.KeyUsage(
+            digital_signature=True, content_commitment=False, key_encipherment=False,
+            data_encipherment=False, key_agreement=False, key_cert_sign=is_authority,
+            crl_sign=is_authority, encipher_only=False, decipher_only=False,
+        )  # fmt: skip
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.broker.processes import ROOT, Forwarder, Service
-from tests.broker.rabbitmq import RabbitMQ, Vhost, make_folder
+from tests.broker.processes import Service
+from tests.broker.rabbitmq import RabbitMQ, make_folder
+from tests.processes import CHECKOUT, Forwarder
+from tests.vhosts import Vhost, new_vhost
 
-sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_connector"))  # as Odoo sees it, without Odoo
+sys.path.insert(
+    0, str(CHECKOUT / "odoo_addons" / "nameko_connector")
+)  # as Odoo sees it, without Odoo
 
 from broker import BrokerConfig, Client
+
+from tests.processes import forwarded
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +33,8 @@ def rabbitmq() -> Iterator[RabbitMQ]:
 
 @pytest.fixture(scope="module")
 def vhost(rabbitmq: RabbitMQ) -> Iterator[Vhost]:
-    made = Vhost(rabbitmq)
-    yield made
-    made.delete()
+    with new_vhost(rabbitmq.amqp_uri, rabbitmq.management_uri) as vhost:
+        yield vhost
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def make_client(vhost: Vhost) -> Iterator[Callable[..., Client]]:
     made: list[Client] = []
 
     def make(uri: str | None = None, **settings: Any) -> Client:
-        made.append(Client(BrokerConfig(uri or vhost.uri(), **settings)))
+        made.append(Client(BrokerConfig(uri or vhost.amqp_uri, **settings)))
         return made[-1]
 
     yield make
@@ -76,7 +81,5 @@ def client(make_client: Callable[..., Client]) -> Client:
 
 @pytest.fixture
 def forwarder(rabbitmq: RabbitMQ) -> Iterator[Forwarder]:
-    made = Forwarder(rabbitmq.port)
-    yield made
-    made.thaw()
-    made.kill()
+    with forwarded(rabbitmq.port) as way:
+        yield way

@@ -2,16 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import eventlet
 from nameko.extensions import DependencyProvider
 from nameko.rpc import RpcProxy, rpc
 
-recorded = []  # what `record` was called with in this process
+recorded: list[Any] = []  # what `record` was called with in this process
 
 
 class Context(DependencyProvider):
-    def get_dependency(self, worker_ctx):
+    def get_dependency(self, worker_ctx: Any) -> Any:
         return worker_ctx.context_data
 
 
@@ -22,41 +23,41 @@ class ProbeService:
     probe = RpcProxy("probe")
 
     @rpc
-    def echo(self, value, other=None):
+    def echo(self, value: Any, other: Any = None) -> Any:
         return value
 
     @rpc
-    def fail(self, message):
+    def fail(self, message: Any) -> None:
         raise ValueError(message)
 
     @rpc
-    def sleep(self, seconds, value=None):
+    def sleep(self, seconds: Any, value: Any = None) -> Any:
         eventlet.sleep(seconds)
         return value
 
     @rpc
-    def unanswerable(self):
+    def unanswerable(self) -> Any:
         return {1, 2}
 
     @rpc
-    def call_missing_method(self):
+    def call_missing_method(self) -> Any:
         return self.probe.missing()
 
     @rpc
-    def worker_context(self):
+    def worker_context(self) -> Any:
         return self.context
 
     @rpc
-    def record(self, value):
+    def record(self, value: Any) -> Any:
         recorded.append(value)
         return value
 
     @rpc
-    def recorded(self):
+    def recorded(self) -> Any:
         return recorded
 
     @rpc
-    def log_and_echo(self, value):
+    def log_and_echo(self, value: Any) -> Any:
         """Append the value to the file that the environment names, in one write, then answer."""
         with Path(os.environ["PROBE_LOG"]).open("a") as log:
             log.write(f"{value}\n")

@@ -5,19 +5,17 @@ import signal
 import socket
 import subprocess
 import tempfile
-import uuid
 from pathlib import Path
-from typing import Any
 
-import amqp
 import requests
 
 from stack import programs
 from stack.ports import reserve
 from tests.broker.certificates import Authority
+from tests.processes import HOST
+from tests.vhosts import Management
 from tests.waiting import wait_until
 
-HOST = "127.0.0.1"
 LOGIN = "guest:guest"
 
 
@@ -28,6 +26,9 @@ class RabbitMQ:
         self._folder = folder
         self.port, self.tls_port, self._api_port = reserve(), reserve(), reserve()
         self._epmd_port, self._dist_port = reserve(), reserve()
+        self.amqp_uri = f"amqp://{LOGIN}@{HOST}:{self.port}/"
+        self.management_uri = f"http://{LOGIN}@{HOST}:{self._api_port}"
+        self.request = Management(self.management_uri).request
         self.authority = Authority(folder)
         self._programs = programs.rabbitmq()
         self._write_configuration(*self.authority.issue("broker"))
@@ -83,7 +84,7 @@ class RabbitMQ:
         assert self._server.poll() is None, (self._folder / "output.log").read_text()[-2000:]
         try:
             socket.create_connection((HOST, self.port), 1).close()
-            return bool(self.api("GET", "overview"))
+            return bool(self.request("GET", "overview"))
         except (OSError, requests.RequestException):
             return False
 
@@ -112,66 +113,6 @@ class RabbitMQ:
         self.stop()
         self._epmd.terminate()
         self._epmd.wait()
-
-    def api(self, method: str, path: str, **json: Any) -> Any:
-        user, password = LOGIN.split(":")
-        address = f"http://{HOST}:{self._api_port}/api/{path}"
-        answer = requests.request(
-            method, address, auth=(user, password), timeout=10, json=json or None
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-
-class Vhost:
-    """A virtual host of a test's own, and what is open in it."""
-
-    def __init__(self, rabbitmq: RabbitMQ) -> None:
-        self.rabbitmq = rabbitmq
-        self.name = f"test-{uuid.uuid4().hex[:12]}"
-        rabbitmq.api("PUT", f"vhosts/{self.name}")
-        rights = {"configure": ".*", "write": ".*", "read": ".*"}
-        rabbitmq.api("PUT", f"permissions/{self.name}/guest", **rights)
-
-    def uri(self, port: int | None = None, login: str = LOGIN) -> str:
-        return f"amqp://{login}@{HOST}:{port or self.rabbitmq.port}/{self.name}"
-
-    def consumers(self, queue: str = "rpc-probe") -> int:
-        """Asked over AMQP: the management API knows it seconds later."""
-        host = f"{HOST}:{self.rabbitmq.port}"
-        with amqp.Connection(host, virtual_host=self.name, connect_timeout=10) as connection:
-            try:
-                return int(connection.channel().queue_declare(queue, passive=True).consumer_count)
-            except amqp.NotFound:
-                return 0
-
-    def delete(self) -> None:
-        self.rabbitmq.api("DELETE", f"vhosts/{self.name}")
-
-    def queues(self) -> dict[str, dict[str, Any]]:
-        return {queue["name"]: queue for queue in self.rabbitmq.api("GET", f"queues/{self.name}")}
-
-    def reply_queues(self) -> list[str]:
-        return [name for name in self.queues() if "reply" in name]
-
-    def client_connections(self) -> list[dict[str, Any]]:
-        """The connections of `broker/`, not those of services."""
-        found = self.rabbitmq.api("GET", f"vhosts/{self.name}/connections")
-        return [
-            each for each in found if each["client_properties"]["product"] == "nameko_connector"
-        ]
-
-    def channels(self) -> int:
-        mine = {each["name"] for each in self.client_connections()}
-        found = self.rabbitmq.api("GET", f"vhosts/{self.name}/channels")
-        return sum(channel["connection_details"]["name"] in mine for channel in found)
-
-    def close_client_connections(self) -> int:
-        """As a broker does that is being shut down; return their number."""
-        names = [each["name"] for each in wait_until(self.client_connections)]
-        for name in names:
-            self.rabbitmq.api("DELETE", f"connections/{name}")
-        return len(names)
 
 
 def make_folder() -> Path:

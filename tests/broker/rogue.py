@@ -7,7 +7,8 @@ from typing import Any
 
 import amqp
 
-from tests.broker.rabbitmq import HOST, Vhost
+from tests.processes import HOST
+from tests.vhosts import Vhost
 from tests.wire.raw import RawPublisher, Refused, short
 
 EXCHANGE, QUEUE = "nameko-rpc", "rpc-rogue"
@@ -26,8 +27,8 @@ def answer(correlation_id: bytes, body: bytes, **properties: bytes) -> Answer:
 @contextmanager
 def running_rogue(vhost: Vhost, methods: dict[str, Answering]) -> Iterator[None]:
     """Answer the methods while the block runs."""
-    host = f"{HOST}:{vhost.rabbitmq.port}"
-    publisher, over = RawPublisher(vhost.uri()), threading.Event()
+    host = f"{HOST}:{vhost.port}"
+    publisher, over = RawPublisher(vhost.amqp_uri), threading.Event()
     with amqp.Connection(host, virtual_host=vhost.name) as connection:
         channel = connection.channel()
 

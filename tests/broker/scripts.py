@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.broker.processes import ROOT
+from stack.layout import CHECKOUT
 
 PREAMBLE = """
 import sys
@@ -15,7 +15,7 @@ def run_script(source: str, *arguments: str) -> str:
     """Run Python source with arguments and give what it prints; fails where it fails or hangs."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PREAMBLE + source, *arguments],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         capture_output=True,
         text=True,
         timeout=60,

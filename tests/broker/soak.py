@@ -22,8 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.broker.processes import ROOT, Forwarder, Process, Service
-from tests.broker.rabbitmq import RabbitMQ, Vhost, make_folder
+from stack.layout import CHECKOUT
+from tests.broker.processes import Service
+from tests.broker.rabbitmq import RabbitMQ, make_folder
+from tests.processes import Forwarder, Process
+from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 PROCESSES = 4
@@ -53,7 +56,7 @@ class Report:
 
 def caller(uri: str, calls: int, summary: Path) -> None:
     """Call from several threads and write what came of it as JSON."""
-    sys.path.insert(0, str(ROOT / "odoo_addons" / "nameko_connector"))
+    sys.path.insert(0, str(CHECKOUT / "odoo_addons" / "nameko_connector"))
     from broker import BrokerConfig, Client  # noqa: PLC0415
 
     client = Client(BrokerConfig(uri, timeout=TIMEOUT, pool_size=THREADS))
@@ -145,7 +148,8 @@ class Stage:
 
     def __init__(self, rabbitmq: RabbitMQ, folder: Path) -> None:
         self.rabbitmq = rabbitmq
-        self.vhost = Vhost(rabbitmq)
+        self.vhost = Vhost(rabbitmq.amqp_uri, rabbitmq.management_uri)
+        self.vhost.create()
         self.log = folder / "ran.log"
         self.log.touch()
         self.forwarder = Forwarder(rabbitmq.port)
@@ -234,12 +238,11 @@ class Caller(Process):
     def __init__(self, stage: Stage, calls: int, summary: Path) -> None:
         self._summary = summary
         uri = stage.vhost.uri(stage.forwarder.port)
-        log = summary.with_suffix(".log")
-        arguments = ("--caller", uri, str(calls), str(summary))
-        super().__init__("-m", "tests.broker.soak", *arguments, log=log)
+        command = [sys.executable, "-m", "tests.broker.soak", "--caller", uri, str(calls)]
+        super().__init__("caller", [*command, summary])
 
     def summary(self) -> dict[str, Any]:
-        assert self._summary.exists(), self._summary.with_suffix(".log").read_text()
+        assert self._summary.exists(), self.output
         return dict(json.loads(self._summary.read_text()))
 
 

@@ -35,7 +35,7 @@ def test_a_memory_alarm(start_service, rabbitmq, client: Client):
 
 def test_what_is_half_done_stays_so_when_the_alarm_is_over(start_service, rabbitmq, vhost):
     start_service()
-    proxy = LeanClusterRpcProxy(BrokerConfig(vhost.uri()), timeout=20)
+    proxy = LeanClusterRpcProxy(BrokerConfig(vhost.amqp_uri), timeout=20)
     with proxy as rpc:
         with memory_alarm(rabbitmq):
             reply = rpc.probe.echo.call_async(1)

@@ -11,7 +11,7 @@ from broker.jobs.dead_requests import DEAD_EXCHANGE, KEPT, UNANSWERED, DeadReque
 from kombu import Connection, Exchange, Queue
 
 from tests.services.durable_client import DurableClient
-from tests.services.processes import new_vhost
+from tests.vhosts import new_vhost
 from tests.waiting import wait_until
 
 LIMIT = 2
@@ -43,7 +43,7 @@ def set_policy(vhost_request, vhost_name, pattern):
     definition = {"delivery-limit": LIMIT, "dead-letter-exchange": DEAD_EXCHANGE}
     path = f"policies/{quote(vhost_name, safe='')}/deadly-{uuid.uuid4().hex}"
     policy = {"pattern": pattern, "definition": definition, "apply-to": "queues"}
-    vhost_request("PUT", path, json=policy)
+    vhost_request("PUT", path, **policy)
     return path
 
 

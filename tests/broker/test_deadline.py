@@ -8,11 +8,11 @@ from broker import BrokerConfig, BrokerUnreachable, CallTimeout, Client
 from broker.rpc.proxy import LeanClusterRpcProxy
 
 from tests.broker.probe import echo, no_longer_than, probe
-from tests.broker.trickling import trickling
+from tests.tcp_proxy import TricklingProxy
 
 
 def test_other_replies_do_not_put_it_off(kept_service, vhost):
-    with LeanClusterRpcProxy(BrokerConfig(vhost.uri()), timeout=1) as rpc:
+    with LeanClusterRpcProxy(BrokerConfig(vhost.amqp_uri), timeout=1) as rpc:
         slow = rpc.probe.sleep.call_async(3)
         for wait in range(1, 30):
             rpc.probe.sleep.call_async(wait / 10)
@@ -84,20 +84,21 @@ def _trickle(server: socket.socket) -> None:
 @pytest.mark.parametrize("many", [False, True])
 def test_a_reply_that_trickles(kept_service, rabbitmq, vhost, make_client, many: bool):
     """Each piece of a frame, and each frame of a reply, is progress; the deadline does not move."""
-    with trickling(rabbitmq.port) as way:
-        client = make_client(vhost.uri(way.port))
-        client.call(echo(1))
-        way.slow.set()
-        request = echo("x" * 1_000_000)
-        with no_longer_than(4):
-            if many:
-                (error,) = [outcome.error for outcome in client.call_many([request], timeout=1)]
-            else:
-                with pytest.raises(CallTimeout) as caught:
-                    client.call(request, timeout=1)
-                error = caught.value
-        assert isinstance(error, CallTimeout)
-        client.close()
+    way = TricklingProxy(rabbitmq.port)
+    client = make_client(vhost.uri(way.port))
+    client.call(echo(1))
+    way.slow.set()
+    request = echo("x" * 1_000_000)
+    with no_longer_than(4):
+        if many:
+            (error,) = [outcome.error for outcome in client.call_many([request], timeout=1)]
+        else:
+            with pytest.raises(CallTimeout) as caught:
+                client.call(request, timeout=1)
+            error = caught.value
+    assert isinstance(error, CallTimeout)
+    client.close()
+    way.cut()
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])

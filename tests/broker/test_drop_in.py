@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("kept_service")
 
 @pytest.fixture
 def config(vhost) -> BrokerConfig:
-    return BrokerConfig(vhost.uri())
+    return BrokerConfig(vhost.amqp_uri)
 
 
 def test_as_a_context_manager(config: BrokerConfig, vhost):

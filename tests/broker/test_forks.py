@@ -32,4 +32,4 @@ print("ok")
 
 
 def test_children_and_parent_call_at_once(vhost):
-    assert run_script(FORK, vhost.uri()) == "ok"
+    assert run_script(FORK, vhost.amqp_uri) == "ok"

@@ -33,4 +33,4 @@ print("ok")
 
 
 def test_greenlets_share_a_client(vhost):
-    assert run_script(GREENLETS, vhost.uri()) == "ok"
+    assert run_script(GREENLETS, vhost.amqp_uri) == "ok"

@@ -23,5 +23,5 @@ def test_timeouts_leave_neither_channels_nor_queues_behind(client: Client, vhost
             client.call(probe("sleep", 0.5), timeout=0.2)
     client.call(echo(1))
     wait_until(lambda: len(vhost.client_connections()) == 1, what="one connection")
-    wait_until(lambda: vhost.channels() == 1, what="one channel")
+    wait_until(lambda: vhost.client_channels() == 1, what="one channel")
     wait_until(lambda: len(vhost.reply_queues()) == 2, what="our queue and that of the service")

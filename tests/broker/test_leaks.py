@@ -17,7 +17,7 @@ def test_calls_share_one_connection_one_channel_and_one_queue(client: Client, vh
         client.call(echo(number))
     client.call_many([echo(number) for number in range(100)])
     wait_until(lambda: len(vhost.client_connections()) == 1)
-    wait_until(lambda: vhost.channels() == 1)
+    wait_until(lambda: vhost.client_channels() == 1)
     assert len(vhost.reply_queues()) == 2  # ours, and that of the service
 
 

@@ -10,7 +10,7 @@ from tests.waiting import wait_until
 def test_a_full_queue(start_service, rabbitmq, client: Client, vhost):
     start_service().kill()
     limit = {"max-length": 1, "overflow": "reject-publish"}
-    rabbitmq.api("PUT", f"policies/{vhost.name}/full", pattern="^rpc-probe$", definition=limit)
+    rabbitmq.request("PUT", f"policies/{vhost.name}/full", pattern="^rpc-probe$", definition=limit)
     wait_until(lambda: vhost.queues()["rpc-probe"].get("policy") == "full")
     with pytest.raises(CallTimeout):
         client.call(echo(1), timeout=0.5)
@@ -18,14 +18,14 @@ def test_a_full_queue(start_service, rabbitmq, client: Client, vhost):
     refused = [each.error for each in outcomes if isinstance(each.error, RequestRefused)]
     assert refused
     assert not any(error.may_have_run for error in refused)
-    rabbitmq.api("DELETE", f"policies/{vhost.name}/full")
+    rabbitmq.request("DELETE", f"policies/{vhost.name}/full")
 
 
 def test_a_user_who_may_not_call(start_service, rabbitmq, make_client, vhost):
     start_service()
-    rabbitmq.api("PUT", "users/reader", password="pw", tags="")
+    rabbitmq.request("PUT", "users/reader", password="pw", tags="")
     rights = {"configure": ".*", "write": r"^rpc\.reply-.*", "read": ".*"}
-    rabbitmq.api("PUT", f"permissions/{vhost.name}/reader", **rights)
+    rabbitmq.request("PUT", f"permissions/{vhost.name}/reader", **rights)
     client = make_client(vhost.uri(login="reader:pw"))
     with pytest.raises(RequestRefused, match="access to exchange 'nameko-rpc'") as caught:
         client.call(echo(1))

@@ -8,7 +8,7 @@ from broker import BrokerConfig
 from broker.jobs import consumer as jobs_consumer
 from broker.jobs.consumer import Consumer, reply_queue
 
-from tests.broker.rabbitmq import Vhost
+from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 SIZE, COUNT = 200_000, 60  # bytes of a reply; how many wait
@@ -24,8 +24,8 @@ def consumer(vhost: Vhost, monkeypatch: pytest.MonkeyPatch):
     identity = uuid.uuid4().hex
     body = '{"result": "' + "x" * SIZE + '", "error": null}'
     with (
-        Consumer(BrokerConfig(vhost.uri()), identity) as consumer,
-        kombu.Connection(vhost.uri()) as connection,
+        Consumer(BrokerConfig(vhost.amqp_uri), identity) as consumer,
+        kombu.Connection(vhost.amqp_uri) as connection,
     ):
         producer = connection.Producer()
         for _ in range(COUNT):

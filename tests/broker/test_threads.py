@@ -43,12 +43,12 @@ def test_when_all_connections_are_in_use_the_wait_is_bounded_too(make_client):
 
 
 def test_one_client_per_configuration(vhost):
-    config = BrokerConfig(vhost.uri())
+    config = BrokerConfig(vhost.amqp_uri)
     found: list[Client] = []
     threads = [threading.Thread(target=lambda: found.append(client_for(config))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(found) == {client_for(BrokerConfig(vhost.uri()))}
-    assert client_for(BrokerConfig(vhost.uri(), timeout=7)) is not found[0]
+    assert set(found) == {client_for(BrokerConfig(vhost.amqp_uri))}
+    assert client_for(BrokerConfig(vhost.amqp_uri, timeout=7)) is not found[0]

@@ -10,15 +10,15 @@ from broker import BrokerUnreachable, Request
 from services.config import load_config
 from tests.broker.certificates import Authority
 from tests.broker.probe import echo
-from tests.broker.processes import Process
+from tests.processes import Process, nameko_run
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("kept_service")
 
 
 @pytest.fixture
-def uri(vhost) -> str:
-    return vhost.uri(vhost.rabbitmq.tls_port).replace("amqp://", "amqps://")
+def uri(vhost, rabbitmq) -> str:
+    return vhost.uri(rabbitmq.tls_port).replace("amqp://", "amqps://")
 
 
 def test_calls_over_tls(make_client, uri: str, rabbitmq):
@@ -65,8 +65,7 @@ def test_services_answer_over_tls(client, uri: str, vhost, rabbitmq, tmp_path: P
     }
     file = tmp_path / "services.yaml"
     file.write_text(yaml.safe_dump(config))
-    command = ("-m", "nameko", "run", "--config", str(file), "tests.services.plain_service")
-    service = Process(*command, log=tmp_path / "log")
+    service = Process("plain", nameko_run("tests.services.plain_service", config=file))
     try:
         wait_until(lambda: vhost.consumers("rpc-plain") == 1)
         text = "ab" * 2_000_000

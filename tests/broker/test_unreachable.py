@@ -38,9 +38,9 @@ def test_a_virtual_host_that_is_not_there(make_client, rabbitmq):
 
 
 def test_a_user_without_rights(make_client, rabbitmq, vhost):
-    rabbitmq.api("PUT", "users/nobody", password="pw", tags="")
+    rabbitmq.request("PUT", "users/nobody", password="pw", tags="")
     rights = {"configure": "", "write": "", "read": ""}
-    rabbitmq.api("PUT", f"permissions/{vhost.name}/nobody", **rights)
+    rabbitmq.request("PUT", f"permissions/{vhost.name}/nobody", **rights)
     client = make_client(vhost.uri(login="nobody:pw"))
     with pytest.raises(AccessRefused, match="access to exchange 'nameko-rpc'"):
         client.call(echo(1))

@@ -6,8 +6,9 @@ import amqp
 from broker import BrokerConfig
 from broker.beats.listener import EXCHANGE, BeatsListener, beats_queue
 
-from tests.broker.rabbitmq import HOST, Vhost
 from tests.broker.test_beats import BEAT
+from tests.processes import HOST
+from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 ROUNDS = 20
@@ -16,9 +17,9 @@ BEFORE_A_HEARTBEAT = 5.0  # s: AMQP's own would bring the rest along
 
 def test_beats_that_wait_are_taken_without_another_one(vhost: Vhost):
     for _ in range(ROUNDS):
-        BeatsListener(BrokerConfig(vhost.uri()), "here").close()
+        BeatsListener(BrokerConfig(vhost.amqp_uri), "here").close()
         send(vhost, 3)
-        with BeatsListener(BrokerConfig(vhost.uri()), "here") as listener:
+        with BeatsListener(BrokerConfig(vhost.amqp_uri), "here") as listener:
             wait_until(lambda found=[]: has_all(listener, found, 3), seconds=BEFORE_A_HEARTBEAT)
 
 
@@ -30,7 +31,7 @@ def has_all(listener: BeatsListener, found: list, count: int) -> bool:
 
 def send(vhost: Vhost, count: int) -> None:
     """Send so many beats and wait until they are in the queue."""
-    host = f"{HOST}:{vhost.rabbitmq.port}"
+    host = f"{HOST}:{vhost.port}"
     with amqp.Connection(host, virtual_host=vhost.name) as connection:
         channel = connection.channel()
         for _ in range(count):

@@ -116,7 +116,7 @@ def _of_views(database: Database) -> Iterator[Key]:
     for model, kind, arch in views:
         for button in ElementTree.fromstring(arch).iter("button"):  # noqa: S314  our own
             if "position" not in button.attrib:  # which only says where others go
-                name = button.get("name") or button.get("special", "")
+                name = button.get("name") or button.attrib["special"]
                 yield model, kind, _name_of_action(database, name)
 
 

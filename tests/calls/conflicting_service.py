@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from nameko.extensions import DependencyProvider
@@ -12,7 +13,7 @@ IDS, CONFLICTS = FOLDER / "ids", FOLDER / "conflicts"
 
 
 class Context(DependencyProvider):
-    def get_dependency(self, worker_ctx):
+    def get_dependency(self, worker_ctx: Any) -> Any:
         return worker_ctx.context_data
 
 
@@ -22,21 +23,21 @@ class ComputeService:
     context = Context()
 
     @rpc
-    def method(self, value, other):
+    def method(self, value: Any, other: Any) -> Any:
         self._note()
         spoil(value)
         return value + other
 
     @rpc
-    def compute(self, operation, value, other, email):
+    def compute(self, operation: Any, value: Any, other: Any, email: Any) -> Any:
         return self.method(value, other)
 
-    def _note(self):
+    def _note(self) -> None:
         with IDS.open("a") as file:
             file.write(f"{self.context.get('idempotency_id')}\n")
 
 
-def spoil(value):
+def spoil(value: Any) -> None:
     """Change the caller's records in another transaction, as long as conflicts are wanted."""
     wanted = int(CONFLICTS.read_text())
     if wanted:

@@ -11,7 +11,8 @@ from stack.demo import PASSWORD
 from stack.web import WebClient
 from tests.conftest import Stack
 from tests.odoo_process import OdooProcess, running_odoo
-from tests.services.processes import new_vhost, running
+from tests.processes import running
+from tests.vhosts import new_vhost
 
 
 @dataclass(frozen=True)

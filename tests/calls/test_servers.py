@@ -19,7 +19,7 @@ def gevent_process(prefork: OdooProcess) -> psutil.Process:
 
 
 def listener(prefork: OdooProcess) -> psutil.Process | None:
-    for child in psutil.Process(prefork.process.pid).children(recursive=True):
+    for child in psutil.Process(prefork.pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
             if any(each.laddr.port == prefork.websocket_port for each in child.net_connections()):
                 return child

@@ -1,17 +1,18 @@
 """The world of the jobs' tests, in which services beat."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.broker.conftest import rabbitmq, vhost
 from tests.jobs.conftest import jobs_database, use_broker
 from tests.jobs.conftest import world as jobs_world
-from tests.jobs.world import CHECKOUT, Program, World
+from tests.jobs.world import World
+from tests.processes import CONFIG, Process, nameko_run
 
 __all__ = ["jobs_database", "jobs_world", "rabbitmq", "use_broker", "vhost"]
-CONFIG = CHECKOUT / "services" / "config.yaml"
-StartService = Callable[..., Program]
+StartService = Callable[..., Process]
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ def world(jobs_world: World) -> World:
 def start_compute(world: World) -> StartService:
     """Start an instance of the service `compute` that beats so many times a second."""
 
-    def start(interval: float = 0.2, config: str = str(CONFIG)) -> Program:
-        command = ["-m", "nameko", "run", "--config", config, "services.compute"]
+    def start(interval: float = 0.2, config: Path = CONFIG) -> Process:
+        command = nameko_run("services.compute", config=config)
         program = world.start("compute", command, HEARTBEAT_INTERVAL=str(interval))
-        program.wait_for("compute is ready")
+        program.wait_for_log("compute is ready")
         return program
 
     return start

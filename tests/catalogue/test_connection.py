@@ -9,7 +9,8 @@ import pytest
 
 from tests.broker.certificates import Authority
 from tests.broker.processes import Service
-from tests.broker.rabbitmq import RabbitMQ, Vhost
+from tests.broker.rabbitmq import RabbitMQ
+from tests.vhosts import Vhost
 
 pytestmark = pytest.mark.usefixtures("jobs_database")  # which makes this process an Odoo
 RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
@@ -37,9 +38,9 @@ def words(uri: str, **settings) -> str:
 @pytest.fixture
 def nobody(rabbitmq: RabbitMQ) -> Iterator[str]:
     """The login of a user without rights."""
-    rabbitmq.api("PUT", "users/nobody", password="s3cret", tags="")
+    rabbitmq.request("PUT", "users/nobody", password="s3cret", tags="")
     yield "nobody:s3cret"
-    rabbitmq.api("DELETE", "users/nobody")
+    rabbitmq.request("DELETE", "users/nobody")
 
 
 @pytest.fixture
@@ -49,20 +50,20 @@ def service(vhost: Vhost) -> Iterator[Service]:
     service.kill()
 
 
-def tls(vhost: Vhost) -> str:
-    return vhost.uri(vhost.rabbitmq.tls_port).replace("amqp://", "amqps://")
+def tls(vhost: Vhost, rabbitmq: RabbitMQ) -> str:
+    return vhost.uri(rabbitmq.tls_port).replace("amqp://", "amqps://")
 
 
 @pytest.mark.usefixtures("service")
 def test_running_services_are_named(vhost: Vhost):
-    found = verdict(vhost.uri())
+    found = verdict(vhost.amqp_uri)
     assert found.is_good
     assert "probe (1)" in found.text
     assert "never_ran" not in found.text
 
 
 def test_no_service_is_running(vhost: Vhost):
-    assert "none of the known services is running" in words(vhost.uri())
+    assert "none of the known services is running" in words(vhost.amqp_uri)
 
 
 def test_host_is_not_known():
@@ -107,13 +108,13 @@ def test_tls_to_the_plain_port(rabbitmq: RabbitMQ):
     assert f"port {rabbitmq.port} fails. Is it the port for TLS" in text
 
 
-def test_certificate_is_not_trusted(vhost: Vhost, tmp_path: Path):
-    text = words(tls(vhost), ca_file=str(Authority(tmp_path, "other").file))
+def test_certificate_is_not_trusted(vhost: Vhost, rabbitmq: RabbitMQ, tmp_path: Path):
+    text = words(tls(vhost, rabbitmq), ca_file=str(Authority(tmp_path, "other").file))
     assert "The certificate of “127.0.0.1” is not trusted" in text
 
 
 def test_broker_wants_a_client_certificate(vhost: Vhost, rabbitmq: RabbitMQ):
-    text = words(tls(vhost), ca_file=str(rabbitmq.authority.file))
+    text = words(tls(vhost, rabbitmq), ca_file=str(rabbitmq.authority.file))
     assert "ask for a client certificate" in text
 
 
@@ -133,7 +134,7 @@ def test_virtual_host_is_for_others(vhost: Vhost, nobody: str):
 
 @pytest.mark.parametrize("lacking", RIGHTS)
 def test_permission_is_missing(vhost: Vhost, rabbitmq: RabbitMQ, nobody: str, lacking: str):
-    rabbitmq.api("PUT", f"permissions/{vhost.name}/nobody", **{**RIGHTS, lacking: ""})
+    rabbitmq.request("PUT", f"permissions/{vhost.name}/nobody", **{**RIGHTS, lacking: ""})
     text = words(vhost.uri(login=nobody))
     assert f"“nobody” lacks permissions in the virtual host “{vhost.name}”" in text
 
@@ -141,14 +142,14 @@ def test_permission_is_missing(vhost: Vhost, rabbitmq: RabbitMQ, nobody: str, la
 def test_permission_to_send_requests_is_missing(vhost: Vhost, rabbitmq: RabbitMQ, nobody: str):
     """Enough to connect and to receive, as only a request shows."""
     rights = {**RIGHTS, "write": "^rpc"}
-    rabbitmq.api("PUT", f"permissions/{vhost.name}/nobody", **rights)
+    rabbitmq.request("PUT", f"permissions/{vhost.name}/nobody", **rights)
     assert "lacks permissions" in words(vhost.uri(login=nobody))
 
 
 def test_broker_takes_no_messages(vhost: Vhost, rabbitmq: RabbitMQ):
     rabbitmq.control("set_vm_memory_high_watermark", "0.000001")
     try:
-        text = words(vhost.uri(), timeout=1)
+        text = words(vhost.amqp_uri, timeout=1)
     finally:
         rabbitmq.control("set_vm_memory_high_watermark", "0.4")
     assert "The broker takes connections, but not requests." in text

@@ -36,7 +36,7 @@ def wait_for_beat(world: World) -> None:
 def test_instance_appears_with_its_services_and_methods(world: World, start_compute: StartService):
     world.start_relay()
     process = start_compute()
-    assert wait_until(lambda: states(world)) == {process.process.pid: "up"}
+    assert wait_until(lambda: states(world)) == {process.pid: "up"}
     assert world.sql(SERVICES) == [("compute", "up"), ("heartbeat", "up")]
     with world.env() as env:
         compute = env["nameko.service"].search([("name", "=", "compute")])
@@ -54,7 +54,7 @@ def test_killed_instance_is_late_then_gone_and_managers_are_told_once(
 ):
     world.start_relay()
     process = start_compute()
-    pid = process.process.pid
+    pid = process.pid
     wait_until(lambda: states(world) == {pid: "up"})
     process.kill()
     wait_until(lambda: states(world) == {pid: "late"}, seconds=60)
@@ -63,7 +63,7 @@ def test_killed_instance_is_late_then_gone_and_managers_are_told_once(
     told = [("compute", "admin")]
     assert world.sql(ACTIVITIES) == told
     again = start_compute(interval=0.2)
-    wait_until(lambda: states(world) == {pid: "gone", again.process.pid: "up"})
+    wait_until(lambda: states(world) == {pid: "gone", again.pid: "up"})
     assert world.sql(SERVICES) == [("compute", "up"), ("heartbeat", "up")]
     assert world.sql(ACTIVITIES) == []
 
@@ -73,7 +73,7 @@ def test_managers_are_not_told_of_one_instance_among_others(
 ):
     world.start_relay()
     killed, kept = start_compute(), start_compute()
-    pids = killed.process.pid, kept.process.pid
+    pids = killed.pid, kept.pid
     wait_until(lambda: states(world) == dict.fromkeys(pids, "up"))
     killed.kill()
     wait_until(lambda: states(world) == {pids[0]: "gone", pids[1]: "up"}, seconds=60)
@@ -88,10 +88,10 @@ def test_many_beats_make_few_writes(world: World, start_compute: StartService):
     known = "SELECT 's', id, xmin::text FROM nameko_service UNION ALL SELECT 'm', id, xmin::text"
     known += " FROM nameko_method ORDER BY 1, 2"
     before = world.sql(known)
-    beats = process.log.read_text().count("alive")
+    beats = process.output.count("alive")
     for _ in range(3):
         wait_for_beat(world)
-    beats = process.log.read_text().count("alive") - beats
+    beats = process.output.count("alive") - beats
     assert beats > 3 * 5, "one write for many beats"
     assert world.sql(known) == before, "what is known is not written again"
 
@@ -99,7 +99,7 @@ def test_many_beats_make_few_writes(world: World, start_compute: StartService):
 def test_two_relays_share_the_beats(world: World, start_compute: StartService):
     relays = [world.start_relay(), world.start_relay()]
     processes = [start_compute() for _ in range(2)]
-    up = {process.process.pid: "up" for process in processes}
+    up = {process.pid: "up" for process in processes}
     wait_until(lambda: states(world) == up)
     for _ in range(3):
         wait_for_beat(world)
@@ -117,7 +117,7 @@ def test_nobody_is_gone_because_the_relay_was_away(world: World, start_compute: 
     world.sql("UPDATE nameko_instance SET last_seen = last_seen - interval '1 day'")
     world.start_relay()
     wait_for_beat(world)
-    assert states(world) == {process.process.pid: "up"}
+    assert states(world) == {process.pid: "up"}
     assert world.sql(ACTIVITIES) == []
 
 
@@ -126,8 +126,8 @@ def test_deleted_queue_is_made_again(world: World, start_compute: StartService):
     relay = world.start_relay()
     start_compute()
     wait_until(lambda: states(world))
-    world.delete_queue(beats_queue(world))
-    relay.wait_for("the queue of the beats was deleted")
+    world.vhost.delete_queue(beats_queue(world))
+    relay.wait_for_log("the queue of the beats was deleted")
     wait_for_beat(world)
     wait_for_beat(world)
 
@@ -143,17 +143,17 @@ def test_jobs_go_on_while_somebody_else_writes_the_catalogue(
         process = start_compute()
         world.make(20)
         assert world.wait_until_finished() == {"done": 20}
-        wait_until(lambda: process.log.read_text().count("alive") > 60)
+        wait_until(lambda: process.output.count("alive") > 60)
         assert states(world) == {}
     other.close()
-    wait_until(lambda: states(world) == {process.process.pid: "up"})
+    wait_until(lambda: states(world) == {process.pid: "up"})
 
 
 def test_exchange_that_was_declared_otherwise(world: World, start_compute: StartService, tmp_path):
     """Nameko's AUTO_DELETE_EVENT_EXCHANGES makes another exchange of it."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.read_text() + "\nAUTO_DELETE_EVENT_EXCHANGES: true\n")
-    process = start_compute(config=str(config))
-    process.wait_for("alive")
+    process = start_compute(config=config)
+    process.wait_for_log("alive")
     world.start_relay()
-    wait_until(lambda: states(world) == {process.process.pid: "up"})
+    wait_until(lambda: states(world) == {process.pid: "up"})

@@ -53,17 +53,17 @@ def elsewhere() -> Iterator[str]:
 
 def test_requests_that_wait(world: World, report):
     service = world.start_service()
-    wait_until(lambda: report(URI, world.vhost, "rpc-probe").consumers == 1)
+    wait_until(lambda: report(URI, world.vhost.name, "rpc-probe").consumers == 1)
     service.kill()
     with kombu.Connection(world.amqp_uri) as connection:
         for _ in range(3):
             connection.Producer().publish({}, routing_key="rpc-probe")
-    wait_until(lambda: report(URI, world.vhost, "rpc-probe").ready == 3)
-    wait_until(lambda: report(URI, world.vhost, "rpc-probe").consumers == 0)
+    wait_until(lambda: report(URI, world.vhost.name, "rpc-probe").ready == 3)
+    wait_until(lambda: report(URI, world.vhost.name, "rpc-probe").consumers == 0)
 
 
 def test_queue_that_does_not_exist_is_empty(world: World, report):
-    found = report(URI, world.vhost, "rpc-never / ran")
+    found = report(URI, world.vhost.name, "rpc-never / ran")
     assert (found.ready, found.unacknowledged, found.consumers) == (0, 0, 0)
 
 

@@ -7,7 +7,8 @@ import kombu
 import pytest
 
 from tests.catalogue.conftest import StartService, beats_queue
-from tests.jobs.world import Program, World
+from tests.jobs.world import World
+from tests.processes import Process
 from tests.waiting import wait_until
 
 PIDS = "SELECT pid FROM nameko_instance WHERE state = 'up'"
@@ -40,10 +41,10 @@ def rogue(world: World):
     rogue.close()
 
 
-def start_listening(world: World) -> Program:
+def start_listening(world: World) -> Process:
     """Start a relay and wait until it hears beats."""
     relay = world.start_relay()
-    wait_until(lambda: world.consumers(beats_queue(world)))
+    wait_until(lambda: world.vhost.consumers(beats_queue(world)))
     return relay
 
 
@@ -70,10 +71,10 @@ def test_garbage_hinders_neither_the_catalogue_nor_the_jobs(
     process = start_compute()
     world.make(20)
     assert world.wait_until_finished() == {"done": 20}
-    wait_until(lambda: world.sql(PIDS) == [(process.process.pid,)])
-    wait_until(lambda: world.messages(beats_queue(world)) == 0)
-    assert relay.process.poll() is None
-    log = relay.log.read_text()
+    wait_until(lambda: world.sql(PIDS) == [(process.pid,)])
+    wait_until(lambda: world.vhost.messages(beats_queue(world)) == 0)
+    assert relay.is_alive()
+    log = relay.output
     assert log.count("that are none") == 1  # however many come
     assert "Traceback" not in log
     assert "connects again" not in log
@@ -83,19 +84,19 @@ def test_somebody_who_invents_instances(world: World, start_compute: StartServic
     relay = start_listening(world)
     world.start_service()
     process = start_compute()
-    wait_until(lambda: world.sql(PIDS) == [(process.process.pid,)])
+    wait_until(lambda: world.sql(PIDS) == [(process.pid,)])
     names = [f"invented_{number}" for number in range(5)]
     services = [{"name": name, "doc": "", "methods": []} for name in names]
     for _ in range(1_200):
         rogue.send(invented(services=services))
     world.make(20)
     assert world.wait_until_finished() == {"done": 20}
-    wait_until(lambda: world.messages(beats_queue(world)) == 0)
+    wait_until(lambda: world.vhost.messages(beats_queue(world)) == 0)
     later = start_compute()
-    pids = {process.process.pid, later.process.pid}
+    pids = {process.pid, later.pid}
     wait_until(lambda: pids <= {pid for (pid,) in world.sql(PIDS)})
-    assert relay.process.poll() is None
-    assert "Traceback" not in relay.log.read_text()
+    assert relay.is_alive()
+    assert "Traceback" not in relay.output
 
 
 def test_instance_that_says_something_else_each_time(
@@ -108,8 +109,8 @@ def test_instance_that_says_something_else_each_time(
         rogue.send(invented(id=mine, version=str(number)))
     version = "SELECT version FROM nameko_instance WHERE host = 'nowhere'"
     wait_until(lambda: world.sql(version) == [("299",)])
-    wait_until(lambda: (process.process.pid,) in world.sql(PIDS))
-    assert relay.process.poll() is None
+    wait_until(lambda: (process.pid,) in world.sql(PIDS))
+    assert relay.is_alive()
 
 
 def test_service_of_ones_own_is_listed_beside_the_others(world: World, rogue: Rogue):

@@ -21,7 +21,7 @@ def run(world: World) -> dict[int, str]:
 
 def make_old(world: World) -> None:
     """Have all that was seen, and all beats that wait, be of another day."""
-    world.purge(beats_queue(world))
+    world.vhost.purge(beats_queue(world))
     world.sql(
         "UPDATE nameko_instance SET last_seen = last_seen - interval '1 day',"
         " late_since = late_since - interval '1 day'"
@@ -31,9 +31,9 @@ def make_old(world: World) -> None:
 @pytest.mark.usefixtures("use_broker")
 def test_catalogue_is_kept(world: World, start_compute: StartService):
     process = start_compute()
-    pid = process.process.pid
+    pid = process.pid
     run(world)  # makes the queue in which beats wait for the next run
-    wait_until(lambda: world.messages(beats_queue(world)) > 1)
+    wait_until(lambda: world.vhost.messages(beats_queue(world)) > 1)
     assert run(world) == {pid: "up"}
     process.kill()
     make_old(world)
@@ -49,12 +49,12 @@ def test_nobody_is_missed_while_the_broker_is_away(
 ):
     process = start_compute()
     run(world)
-    wait_until(lambda: world.messages(beats_queue(world)) > 1)
-    assert run(world) == {process.process.pid: "up"}
+    wait_until(lambda: world.vhost.messages(beats_queue(world)) > 1)
+    assert run(world) == {process.pid: "up"}
     process.kill()
     make_old(world)
     use_broker(NOWHERE)
-    assert run(world) == {process.process.pid: "up"}
+    assert run(world) == {process.pid: "up"}
     assert "nothing listens there" in caplog.text
 
 
@@ -62,7 +62,7 @@ def test_nobody_is_missed_while_the_broker_is_away(
 def test_it_is_left_to_a_relay_where_one_runs(world: World, start_compute: StartService):
     relay = world.start_relay()
     process = start_compute()
-    pid = process.process.pid
+    pid = process.pid
     states = "SELECT pid, state FROM nameko_instance"
     wait_until(lambda: world.sql(states) == [(pid, "up")])
     process.kill()

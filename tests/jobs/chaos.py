@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
+from typing import Any
 
 import requests
 
@@ -97,7 +98,8 @@ def judge(chaos: Chaos, seconds: float = FINISH_SECONDS) -> list[str]:
         faults.mend()
         time.sleep(0.5)
     faults.end()
-    gap = chaos.progress.close()
+    since, until = chaos.progress.close()
+    gap = until - since
     good = dict(world.sql(f"SELECT job.state, count(*) {GOOD} GROUP BY 1"))
     hits = dict(world.sql(f"SELECT coalesce(probe.hits, 0), count(*) {GOOD} GROUP BY 1"))
     ((wrong,),) = world.sql(f"SELECT count(*) {GOOD} AND {WRONG}")
@@ -106,7 +108,9 @@ def judge(chaos: Chaos, seconds: float = FINISH_SECONDS) -> list[str]:
     say(f"good jobs: {good}; results a record has had: {hits}; wrong results: {wrong}")
     say(f"poison jobs: {dict(poison.summary(world))}")
     say(f"requests that ran: {ran.total()} for {total} jobs; jobs by runs: {by_runs(ran)}")
-    say(f"longest time without progress: {gap:.0f} s")
+    say(f"longest time without progress: {gap:.0f} s; what happened in it:")
+    for line in faults.during(since, until):
+        say(f"    {line}")
     found = poison.problems(world)
     if good != {"done": total}:
         found.append(f"good jobs are not all done: {good}: {errors(world)}")
@@ -124,7 +128,7 @@ GOOD = """
 """
 
 
-def errors(world: World) -> list[tuple]:
+def errors(world: World) -> list[tuple[Any, ...]]:
     return world.sql(
         f"SELECT job.service, job.error_type, job.error_message, count(*) {GOOD}"
         " AND job.state <> 'done' GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 5"

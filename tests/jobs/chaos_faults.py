@@ -6,7 +6,6 @@ import random
 import signal
 import socket
 import time
-import urllib.parse
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +19,8 @@ from stack.ports import reserve
 from stack.stack import broker_answers
 from stack.supervision import Control
 from tests.jobs.nonsense import send_nonsense
-from tests.jobs.ways import Way
-from tests.jobs.world import Program, World, odoo_options
+from tests.jobs.world import ODOO, World, odoo_options
+from tests.processes import Forwarder, Process
 from tests.waiting import wait_until
 
 SHORTEST_FREEZE = 30.0  # s
@@ -42,6 +41,7 @@ class Lasting:
     """A fault that goes on for a while. what: at most one of each at a time."""
 
     what: str
+    since: float
     until: float
     end: Callable[[], object]
 
@@ -54,13 +54,12 @@ class Faults:
         self.longest_freeze = longest_freeze
         self.longest = 0.0  # s that the longest fault took
         self.happened: Counter[str] = Counter()
+        self.timeline: list[tuple[float, float, str]] = []  # when a fault began, when it ended
         self._lasting: list[Lasting] = []
         self._control = Control(os.environ["STACK_SUPERVISOR_URL"])
-        parts = urllib.parse.urlsplit(world.amqp_uri)
-        self.broker_way = Way(parts.port)
-        self.database_way = Way(int(os.environ["PGPORT"]))
-        address = f"{parts.username}:{parts.password}@127.0.0.1:{self.broker_way.port}"
-        self._around = {"AMQP_URI": parts._replace(netloc=address).geturl()}
+        self.broker_way = Forwarder(world.vhost.port)
+        self.database_way = Forwarder(int(os.environ["PGPORT"]))
+        self._around: dict[str, Any] = {"AMQP_URI": world.vhost.uri(self.broker_way.port)}
         self.relays = [self._start_relay(wait=True) for _ in range(2)]
         self.services = [self._start_contained(wait=True) for _ in range(2)]
         self.plain_services = [self._start_plain(wait=True)]
@@ -71,21 +70,21 @@ class Faults:
 
     # The programs
 
-    def _start_relay(self, *, wait: bool = False) -> Program:
+    def _start_relay(self, *, wait: bool = False) -> Process:
         way = {**self._around, "PGPORT": str(self.database_way.port)}
         return self.world.start_relay(wait=wait, **way)
 
-    def _start_contained(self, *, wait: bool = False) -> Program:
+    def _start_contained(self, *, wait: bool = False) -> Process:
         return self.world.start_service(wait=wait, contained=True, **self._around)
 
-    def _start_plain(self, *, wait: bool = False) -> Program:
+    def _start_plain(self, *, wait: bool = False) -> Process:
         return self.world.start_service(wait=wait, name="plain_probe", **self._around)
 
-    def _start_rogue(self, *, wait: bool = False) -> Program:
+    def _start_rogue(self, *, wait: bool = False) -> Process:
         return self.world.start_rogue(wait=wait, **self._around)
 
-    def _start_odoo(self) -> Program:
-        command = ["-m", "odoo", "server", *odoo_options(), "--workers=2", "--max-cron-threads=0"]
+    def _start_odoo(self) -> Process:
+        command = [*ODOO, "server", *odoo_options(), "--workers=2", "--max-cron-threads=0"]
         ports = [f"--http-port={self.port}", f"--gevent-port={reserve()}"]
         return self.world.start("odoo", [*command, *ports, f"--db-filter=^{self.world.database}$"])
 
@@ -105,14 +104,17 @@ class Faults:
             (self.rogues, self._start_rogue),
         ):
             for number, program in enumerate(programs):
-                if program.process.poll() is not None:
+                if not program.is_alive():
                     programs[number] = start()
-        if self.odoo.process.poll() is not None:  # Odoo's master ends when it finds no database
+                    now = time.monotonic()
+                    self.timeline.append((now, now, f"{program.name} started again"))
+        if not self.odoo.is_alive():  # Odoo's master ends when it finds no database
             self.odoo = self._start_odoo()
 
     def _end(self, fault: Lasting) -> None:
         self._lasting.remove(fault)
         fault.end()
+        self.timeline.append((fault.since, time.monotonic(), fault.what))
 
     def end(self) -> None:
         """End everything that lasts."""
@@ -121,11 +123,20 @@ class Faults:
 
     def close(self) -> None:
         self.end()
-        self.broker_way.close()
-        self.database_way.close()
+        self.broker_way.kill()
+        self.database_way.kill()
+
+    def during(self, since: float, until: float) -> list[str]:
+        """What happened in that time, in order; seconds are counted from its beginning."""
+        return [
+            f"{begin - since:.0f} to {end - since:.0f} s: {what}"
+            for begin, end, what in sorted(self.timeline)
+            if end >= since and begin <= until
+        ]
 
     def _lasts(self, what: str, seconds: float, end: Callable[[], object]) -> None:
-        self._lasting.append(Lasting(what, time.monotonic() + seconds, end))
+        now = time.monotonic()
+        self._lasting.append(Lasting(what, now, now + seconds, end))
         self.longest = max(self.longest, seconds)
 
     # What happens
@@ -151,8 +162,10 @@ class Faults:
         (fault,) = random.choices(list(weights), list(weights.values()))
         started = time.monotonic()
         fault()
-        self.longest = max(self.longest, time.monotonic() - started)
+        ended = time.monotonic()
+        self.longest = max(self.longest, ended - started)
         self.happened[fault.__name__] += 1
+        self.timeline.append((started, ended, fault.__name__))
 
     def kill_relay(self) -> None:
         random.choice(self.relays).kill()
@@ -162,7 +175,7 @@ class Faults:
 
     def kill_odoo_worker(self) -> None:
         with suppress(psutil.NoSuchProcess):
-            workers = psutil.Process(self.odoo.process.pid).children()
+            workers = psutil.Process(self.odoo.pid).children()
             if workers:
                 random.choice(workers).kill()
 
@@ -173,8 +186,8 @@ class Faults:
     def freeze_service(self) -> None:
         self._freeze("service", random.choice(self.services))
 
-    def _freeze(self, what: str, program: Program) -> None:
-        if any(each.what == what for each in self._lasting) or program.process.poll() is not None:
+    def _freeze(self, what: str, program: Process) -> None:
+        if any(each.what == what for each in self._lasting) or not program.is_alive():
             return
         program.signal(signal.SIGSTOP)
         seconds = random.uniform(min(SHORTEST_FREEZE, self.longest_freeze), self.longest_freeze)
@@ -198,7 +211,7 @@ class Faults:
         self._a_way().cut()
 
     def swallow_a_way(self) -> None:
-        self._a_way().swallow()
+        self._a_way().forget_connections()
 
     def delay_a_way(self) -> None:
         way = self._a_way()
@@ -206,7 +219,7 @@ class Faults:
             way.freeze()
             self._lasts("way", random.uniform(*DELAYS), way.thaw)
 
-    def _a_way(self) -> Way:
+    def _a_way(self) -> Forwarder:
         return random.choice((self.broker_way, self.database_way))
 
     def kill_broker(self) -> None:

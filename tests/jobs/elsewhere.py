@@ -6,7 +6,7 @@ import psycopg2
 import psycopg2.sql
 from psycopg2.errors import InsufficientPrivilege
 
-from tests.jobs.world import World, odoo_options
+from tests.jobs.world import ODOO, World, odoo_options
 from tests.waiting import wait_until
 
 UNTOUCHED = {"sent": 10, "pending": 10}
@@ -24,16 +24,16 @@ def make_some_sent(world: World) -> None:
     relay = world.start_relay("--max-sent=10")
     world.make(20)
     wait_until(lambda: world.states() == UNTOUCHED)
-    wait_until(lambda: world.messages("rpc-probe") == UNTOUCHED["sent"], what="the requests")
+    wait_until(lambda: world.vhost.messages("rpc-probe") == UNTOUCHED["sent"], what="the requests")
     relay.terminate()
 
 
 def answer(world: World, option: str) -> str:
     """Say by the command which database it is; return what the command prints."""
-    command = ["-m", "odoo", "nameko_relay", *odoo_options(world.database), option]
+    command = [*ODOO, "nameko_relay", *odoo_options(world.database), option]
     program = world.start("answer", command)
-    assert program.process.wait(60) == 0, program.log.read_text()
-    return program.log.read_text()
+    assert program.wait(60) == 0, program.output
+    return program.output
 
 
 def run_outside(statement: str, *names: str) -> None:

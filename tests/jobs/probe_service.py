@@ -1,6 +1,7 @@
 """An unmodified Nameko service; each run of `add` is noted in the file that PROBE_FILE names."""
 
 import os
+from typing import Any
 
 import eventlet
 from nameko.rpc import rpc
@@ -15,35 +16,35 @@ class ProbeService:
     name = "probe"
 
     @rpc
-    def add(self, value, other):
+    def add(self, value: Any, other: Any) -> Any:
         note(f"{value}")
         return value + other
 
     @rpc
-    def length(self, text):
+    def length(self, text: Any) -> Any:
         note(f"{len(text)}")
         return len(text)
 
     @rpc
-    def total_length(self, texts):
+    def total_length(self, texts: Any) -> Any:
         return sum(len(text) for text in texts)
 
     @rpc
-    def total(self, values, extra=0):
+    def total(self, values: Any, extra: Any = 0) -> Any:
         return sum(values) + extra
 
     @rpc
-    def take_seconds(self, value, other):
+    def take_seconds(self, value: Any, other: Any) -> Any:
         note(f"{value}")
         eventlet.sleep(5)
         return value + other
 
     @rpc
-    def fail(self, value, other):
+    def fail(self, value: Any, other: Any) -> None:
         raise ValueError(f"{value} is not to my taste")
 
     @rpc
-    def fail_first(self, value, other):
+    def fail_first(self, value: Any, other: Any) -> Any:
         """Fail where this value was never seen."""
         with open(os.environ["PROBE_FILE"]) as file:
             seen = f"{value}\n" in file.readlines()
@@ -53,22 +54,22 @@ class ProbeService:
         return value + other
 
     @rpc
-    def die(self, value, other):
+    def die(self, value: Any, other: Any) -> None:
         """End the process, as a segmentation fault or the kernel's killer of processes does."""
         os._exit(9)
 
     @rpc
-    def deep(self, value, other):
+    def deep(self, value: Any, other: Any) -> Any:
         """Return a result that nothing can serialize."""
-        result = []
+        result: list[Any] = []
         for _ in range(5_000):
             result = [result]
         return result
 
     @rpc
-    def too_large(self, value, other):
+    def too_large(self, value: Any, other: Any) -> Any:
         return "x" * 30_000_000
 
     @rpc
-    def large(self, megabytes, other):
+    def large(self, megabytes: Any, other: Any) -> Any:
         return "x" * int(megabytes * 1_000_000)

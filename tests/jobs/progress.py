@@ -22,13 +22,13 @@ class Progress:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._longest = 0.0
+        self._longest = (0.0, 0.0)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def close(self) -> float:
-        """Stop counting; give the longest gap in seconds."""
+    def close(self) -> tuple[float, float]:
+        """Stop counting; return when the longest gap began and ended, by the monotonic clock."""
         self._over.set()
         self._thread.join()
         return self._longest
@@ -43,4 +43,4 @@ class Progress:
                 done, unfinished = last, 1
             if done != last or not unfinished:
                 last, since = done, now
-            self._longest = max(self._longest, now - since)
+            self._longest = max(self._longest, (since, now), key=lambda gap: gap[1] - gap[0])

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+from typing import Any
 
 import kombu
 
@@ -35,13 +36,13 @@ HOSTILE = [
 
 
 class Rogue:
-    def __init__(self, uri):
+    def __init__(self, uri: Any) -> None:
         self.connection = kombu.Connection(uri, heartbeat=10)  # it ends with its connection
         self.exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
         self.producer = self.connection.Producer()
         self.garbage = 0
 
-    def run(self):
+    def run(self) -> None:
         queue = kombu.Queue("rpc-rogue", self.exchange, "rogue.*", durable=True)
         with self.connection.Consumer(queue, callbacks=[self.on_request], accept=["json"]):
             print("ready", flush=True)  # noqa: T201  whoever started it waits for this
@@ -50,55 +51,57 @@ class Rogue:
                     self.connection.drain_events(timeout=1)
                 self.connection.heartbeat_check()
 
-    def on_request(self, body, message):
+    def on_request(self, body: Any, message: Any) -> None:
         behaviour = message.delivery_info["routing_key"].partition(".")[2]
         getattr(self, behaviour)(body["args"], message)
         message.ack()
 
-    def twice(self, args, message):
+    def twice(self, args: Any, message: Any) -> None:
         for _ in range(2):
             self.answer(message, {"result": args[0] + args[1], "error": None})
 
-    def twice_different(self, args, message):
+    def twice_different(self, args: Any, message: Any) -> None:
         self.answer(message, {"result": args[0] + args[1], "error": None})
         self.answer(message, {"result": None, "error": {"exc_type": "Late", "value": "late"}})
 
-    def never(self, args, message):
+    def never(self, args: Any, message: Any) -> None:
         pass
 
-    def garbled(self, args, message):
+    def garbled(self, args: Any, message: Any) -> None:
         body, content_type = GARBAGE[self.garbage % len(GARBAGE)]
         self.garbage += 1
         self.answer(message, body, content_type)
 
-    def hostile(self, args, message):
+    def hostile(self, args: Any, message: Any) -> None:
         """Answer in the form of a reply, with what is hard to keep in a database."""
         self.answer(message, random.choice(HOSTILE))  # noqa: S311
 
-    def zero(self, args, message):
+    def zero(self, args: Any, message: Any) -> None:
         self.answer(message, REPLY)
 
-    def nested(self, args, message):
+    def nested(self, args: Any, message: Any) -> None:
         """Answer with a list in a list in a list, as many as the first argument says."""
         body = b'{"result": ' + b"[" * args[0] + b"]" * args[0] + b', "error": null}'
         self.answer(message, body)
 
-    def odd(self, args, message):
+    def odd(self, args: Any, message: Any) -> None:
         """Answer with odd headers and properties, and before that to nobody."""
         for correlation_id in ("\0", "nobody", "x" * 250):
             odd = {"headers": {"nameko.call_id_stack": 5, "x": {"y": [None]}}, "priority": 200}
             self.answer(message, REPLY, correlation_id=correlation_id, type="\0", **odd)
         self.answer(message, b"\0")
 
-    def to_nobody(self, args, message):
+    def to_nobody(self, args: Any, message: Any) -> None:
         message.properties["correlation_id"] = "nobody"
         self.answer(message, REPLY)
 
-    def tomorrow(self, args, message):
+    def tomorrow(self, args: Any, message: Any) -> None:
         """Answer as a machine whose clock is a day ahead."""
         self.answer(message, {"result": args[0] + args[1], "error": None}, timestamp=4_102_444_800)
 
-    def answer(self, message, body, content_type="application/json", **properties):
+    def answer(
+        self, message: Any, body: Any, content_type: Any = "application/json", **properties: Any
+    ) -> None:
         properties.setdefault("correlation_id", message.properties["correlation_id"])
         self.producer.publish(
             body if isinstance(body, bytes) else json.dumps(body),

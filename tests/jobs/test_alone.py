@@ -62,13 +62,13 @@ def test_no_message_has_a_relay_connect_again(world: World):
     world.start_service(contained=True)
     queues = [world.reply_queue]
     queues += [f"nameko_connector.{name}-{world.identity}" for name in ("progress", "beats")]
-    wait_until(lambda: all(world.consumers(queue) for queue in queues))
+    wait_until(lambda: all(world.vhost.consumers(queue) for queue in queues))
     for _ in range(3):
         send_nonsense(world)
         world.make(GOOD)
     assert world.wait_until_finished() == {"done": 3 * GOOD}
-    wait_until(lambda: not any(world.messages(queue) for queue in queues))
+    wait_until(lambda: not any(world.vhost.messages(queue) for queue in queues))
     assert world.reconnects() == []
-    log = relay.log.read_text()
+    log = relay.output
     assert "The relay connects again" not in log
     assert "failed, and waits" not in log  # nor is a step put off, with what it has for others

@@ -14,7 +14,7 @@ def take_queue_away(world: World) -> None:
     world.make(1)
     world.wait_until_finished()
     service.kill()
-    world.delete_queue("rpc-probe")
+    world.vhost.delete_queue("rpc-probe")
     world.forget_jobs()
 
 
@@ -41,7 +41,7 @@ def test_jobs_wait_for_a_service_that_has_run(world: World):
     assert world.wait_until_finished() == {"done": JOBS}
     assert world.hits() == {1: JOBS}
     assert world.sql("SELECT away_since, look_at FROM nameko_route") == [(None, None)]
-    assert "connects again" not in relay.log.read_text()
+    assert "connects again" not in relay.output
 
 
 def test_others_do_not_wait(world: World):

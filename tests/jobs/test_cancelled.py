@@ -6,7 +6,8 @@ import kombu
 import psutil
 import pytest
 
-from tests.jobs.world import Program, World
+from tests.jobs.world import World
+from tests.processes import Process, nameko_run
 from tests.waiting import wait_until
 
 LONG = 9 * 10**9  # counted for minutes
@@ -14,16 +15,16 @@ EXCHANGE = "nameko_jobs.events"
 UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
 
 
-def start_compute(world: World) -> Program:
-    command = ["-m", "nameko", "run", "--config", "services/config.yaml", "services.compute"]
+def start_compute(world: World) -> Process:
+    command = nameko_run("services.compute")
     compute = world.start("compute", command, COMPUTE_PROCESSES="1")
-    wait_until(lambda: world.consumers("rpc-compute") > 0, what="the service")
+    wait_until(lambda: world.vhost.consumers("rpc-compute") > 0, what="the service")
     return compute
 
 
-def busy_workers(compute: Program) -> list[psutil.Process]:
+def busy_workers(compute: Process) -> list[psutil.Process]:
     """The processes that count, once they have begun."""
-    children = psutil.Process(compute.process.pid).children()
+    children = psutil.Process(compute.pid).children()
     workers = [each for each in children if "services.compute.worker" in each.cmdline()]
     return [each for each in workers if each.cpu_times().user > 1]
 
@@ -99,7 +100,7 @@ def test_a_broker_that_refuses_it_stops_nothing_and_it_is_told_later(world: Worl
     wait_until(lambda: world.states() == {"sent": 1})
     with world.env(user=2) as env:
         env["nameko.job"].search([]).action_cancel()
-    relay.wait_for("The news of cancelled jobs failed")
+    relay.wait_for_log("The news of cancelled jobs failed")
     world.start_service()
     world.make(20)
     assert world.wait_until_finished() == {"cancelled": 1, "done": 20}

@@ -13,7 +13,7 @@ from tests.jobs.elsewhere import (
     run_outside,
 )
 from tests.jobs.test_fallback import CRON
-from tests.jobs.world import BUILD, World, odoo_options
+from tests.jobs.world import BUILD, ODOO, World, odoo_options
 from tests.waiting import wait_until
 
 COPY = "nameko_jobs_copy"
@@ -45,19 +45,19 @@ def copy(original: World) -> Iterator[World]:
 def test_nothing_happens_before_somebody_has_answered(original: World, copy: World):
     alive = BUILD / "asking.alive"
     relay = copy.start_relay(f"--alive-file={alive}", wait=False)
-    relay.wait_for("The relay waits")
+    relay.wait_for_log("The relay waits")
     wait_until(lambda: copy.sql(ACTIVITIES) == [(1,)], what="the activity")
     check = copy.start_relay("--check", f"--alive-file={alive}", wait=False)
-    assert check.process.wait(60) == 1
-    assert "This database was restored, copied or moved" in check.log.read_text()
+    assert check.wait(60) == 1
+    assert "This database was restored, copied or moved" in check.output
     original.start_service()
     original.start_relay()
     assert original.wait_until_finished() == {"done": 20}
     assert copy.states() == UNTOUCHED
     assert copy.identity == original.identity
     answer(copy, "--copy")
-    relay.wait_for("The relay serves")
-    assert relay.log.read_text().count("The relay waits") == 1
+    relay.wait_for_log("The relay serves")
+    assert relay.output.count("The relay waits") == 1
     assert copy.sql(ACTIVITIES) == [(0,)]
 
 
@@ -74,7 +74,7 @@ def test_scheduled_actions_ask_as_well(copy: World):
     assert copy.sql(ACTIVITIES) == [(0,)]
     copy.start_service()
     copy.sql("UPDATE ir_cron SET active = true WHERE id = %s", *copy.sql(CRON)[0])
-    command = ["-m", "odoo", "server", *odoo_options(COPY), "--no-http", "--max-cron-threads=1"]
+    command = [*ODOO, "server", *odoo_options(COPY), "--no-http", "--max-cron-threads=1"]
     copy.start("odoo", command)
     assert copy.wait_until_finished(240) == {"done": 20}  # Odoo looks once a minute
 
@@ -151,18 +151,18 @@ def test_physical_copy_is_made_to_ask(original: World):
     """A place that is the same tells nothing; the administrator does."""
     answer(original, "--ask")
     relay = original.start_relay(wait=False)
-    relay.wait_for("The relay waits")
+    relay.wait_for_log("The relay waits")
     assert original.states() == UNTOUCHED
     answer(original, "--copy")
-    relay.wait_for("The relay serves")
+    relay.wait_for_log("The relay serves")
     assert original.states() == {"cancelled": 20}
 
 
 def test_neutralized_copy_sends_nothing(copy: World):
-    neutralize = ["-m", "odoo", "neutralize", "-d", COPY]
-    assert copy.start("neutralize", neutralize).process.wait(60) == 0
+    neutralize = [*ODOO, "neutralize", "-d", COPY]
+    assert copy.start("neutralize", neutralize).wait(60) == 0
     assert copy.states() == {"cancelled": 20}
     copy.make(3)
     relay = copy.start_relay(wait=False)
-    relay.wait_for("This database is neutralized")
+    relay.wait_for_log("This database is neutralized")
     assert copy.states() == {"cancelled": 20, "pending": 3}

@@ -1,6 +1,7 @@
 """A plain Odoo without a relay: a scheduled action moves the jobs."""
 
-from tests.jobs.world import Program, World, odoo_options
+from tests.jobs.world import ODOO, World, odoo_options
+from tests.processes import Process
 from tests.waiting import wait_until
 
 CRON = "SELECT res_id FROM ir_model_data WHERE name = 'cron_move_jobs'"
@@ -11,7 +12,7 @@ def test_scheduled_action_moves_jobs_without_a_relay(world: World):
     ((cron,),) = world.sql(CRON)
     world.sql("UPDATE ir_cron SET active = true WHERE id = %s", cron)
     world.sql("DELETE FROM ir_cron_trigger WHERE cron_id = %s", cron)
-    command = ["-m", "odoo", "server", *odoo_options(), "--no-http"]
+    command = [*ODOO, "server", *odoo_options(), "--no-http"]
     odoo = world.start("odoo", [*command, "--max-cron-threads=1"])
     wait_until(lambda: listens(world, odoo))  # otherwise it looks only once a minute
     world.make(100)
@@ -31,13 +32,13 @@ def test_no_scheduled_action_is_woken_beside_a_relay(world: World):
     assert triggers(world, cron) == 0
 
 
-def listens(world: World, odoo: Program) -> bool:
+def listens(world: World, odoo: Process) -> bool:
     """Tell whether an Odoo waits for notifications that scheduled actions shall run."""
     query = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres' AND state = 'idle' "
         "AND query = 'COMMIT' AND application_name = %s"
     )
-    ((count,),) = world.sql(query, f"odoo-{odoo.process.pid}")
+    ((count,),) = world.sql(query, f"odoo-{odoo.pid}")
     return bool(count)
 
 

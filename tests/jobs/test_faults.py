@@ -1,21 +1,16 @@
 """Processes killed, connections frozen, brokers full: nothing is lost and nothing written twice."""
 
 import os
-import signal
-import subprocess
-import sys
-import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg2
 import pytest
 
-from stack.ports import reserve
 from stack.stack import broker_answers
 from stack.supervision import Control
 from tests.broker_alarm import disk_alarm
 from tests.jobs.world import World
+from tests.processes import Forwarder, forwarded
 from tests.waiting import wait_until
 
 JOBS = 400
@@ -95,48 +90,24 @@ def test_database_is_killed(served: World, whole: Control):
     assert_nothing_lost(served)
 
 
-@contextmanager
-def forwarded(port: int) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """A port that leads to another, and the process between them."""
-    own = reserve()
-    command = ["setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "tests.broker.forwarder"]
-    process = subprocess.Popen([*command, str(own), str(port)])
-    try:
-        yield own, process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def broker_way(world: World) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    parts = urllib.parse.urlsplit(world.amqp_uri)
-    with forwarded(parts.port) as (port, process):
-        address = f"{parts.username}:{parts.password}@127.0.0.1:{port}"
-        yield parts._replace(netloc=address).geturl(), process
-
-
 @pytest.mark.breaks_connections
-def test_broker_connections_die_silently(world: World, broker_way):
-    uri, forwarder = broker_way
-    assert_silence_is_noticed(world, forwarder, AMQP_URI=uri)
+def test_broker_connections_die_silently(world: World):
+    with forwarded(world.vhost.port) as way:
+        assert_silence_is_noticed(world, way, AMQP_URI=world.vhost.uri(way.port))
 
 
 @pytest.mark.breaks_connections
 def test_database_connections_die_silently(world: World):
-    with forwarded(int(os.environ["PGPORT"])) as (port, forwarder):
-        assert_silence_is_noticed(world, forwarder, PGPORT=str(port))
+    with forwarded(int(os.environ["PGPORT"])) as way:
+        assert_silence_is_noticed(world, way, PGPORT=str(way.port))
 
 
-def assert_silence_is_noticed(
-    world: World, forwarder: "subprocess.Popen[bytes]", **environment: str
-) -> None:
-    relay = world.start_relay(wait=False, **environment)
-    wait_until(lambda: "serves" in relay.log.read_text())
+def assert_silence_is_noticed(world: World, way: Forwarder, **environment: str) -> None:
+    world.start_relay(**environment)
     world.start_service()
     world.make(10, **OPTIONS)
     world.wait_until_finished()
-    forwarder.send_signal(signal.SIGUSR1)
+    way.forget_connections()
     world.make(JOBS, **OPTIONS)
     assert_nothing_lost(world, JOBS + 10)
 
@@ -145,7 +116,7 @@ def assert_silence_is_noticed(
 def test_full_disk_of_the_broker(served: World):
     with disk_alarm():
         served.make(50, **OPTIONS)
-        wait_until(lambda: "connects again" in served.programs[0].log.read_text(), seconds=60)
+        wait_until(lambda: "connects again" in served.programs[0].output, seconds=60)
         assert served.states().get("done", 0) < 50
     assert_nothing_lost(served, 50)
 
@@ -154,6 +125,6 @@ def test_full_disk_of_the_broker(served: World):
 def test_deleted_reply_queue_is_declared_again(served: World):
     served.make(10, **OPTIONS)
     served.wait_until_finished()
-    served.delete_queue(served.reply_queue)
+    served.vhost.delete_queue(served.reply_queue)
     served.make(JOBS, **OPTIONS)
     assert_nothing_lost(served, JOBS + 10)

@@ -6,7 +6,8 @@ import time
 import psycopg2
 import pytest
 
-from tests.jobs.world import BUILD, Program, World
+from tests.jobs.world import BUILD, World
+from tests.processes import Process
 from tests.waiting import wait_until
 
 JOBS = 1000
@@ -20,12 +21,12 @@ NAME_OF_RELAY = """
 """
 
 
-def is_frozen(relay: Program) -> bool:
-    with open(f"/proc/{relay.process.pid}/stat") as file:
+def is_frozen(relay: Process) -> bool:
+    with open(f"/proc/{relay.pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0] == STOPPED
 
 
-def freeze_while_writing(world: World, relay: Program) -> list[int]:
+def freeze_while_writing(world: World, relay: Process) -> list[int]:
     """Have a relay stop in the middle of the transaction that writes 50 results."""
     with world.env(user=2) as env:
         records = env["nameko.job.probe"].create([{"number": n} for n in range(50)])
@@ -82,7 +83,7 @@ def test_relay_frozen_at_any_moment_goes_on_when_it_may(world: World):
         frozen.signal(signal.SIGCONT)
         assert world.wait_until_finished() == {"done": count}
     assert world.hits() == {1: count}
-    assert second.process.poll() is None
+    assert second.is_alive()
 
 
 @pytest.mark.breaks_connections

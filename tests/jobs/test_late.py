@@ -32,7 +32,7 @@ def have_answered(world: World, count: int) -> None:
     wait_until(lambda: world.states() == {"sent": count})
     relay.kill()
     world.start_service()
-    wait_until(lambda: world.messages(reply_queue(world)) == count)
+    wait_until(lambda: world.vhost.messages(reply_queue(world)) == count)
     world.sql(AWAY)
 
 

@@ -18,7 +18,7 @@ def rogue(world: World) -> World:
 
 
 def dead_letters(world: World) -> int:
-    return world.messages(f"nameko_connector.dead-{world.identity}")
+    return world.vhost.messages(f"nameko_connector.dead-{world.identity}")
 
 
 @pytest.mark.parametrize("behaviour", ["twice", "twice_different", "tomorrow"])
@@ -99,8 +99,8 @@ def test_purged_requests_are_sent_again(world: World):
     world.start_service().kill()
     world.start_relay()
     world.make(30, timeout=3, retry_delays=[0.1])
-    wait_until(lambda: world.messages("rpc-probe") == 30)
-    world.purge("rpc-probe")
+    wait_until(lambda: world.vhost.messages("rpc-probe") == 30)
+    world.vhost.purge("rpc-probe")
     world.start_service()
     assert world.wait_until_finished() == {"done": 30}
     assert world.hits() == {1: 30}
@@ -171,7 +171,7 @@ def test_request_that_the_broker_refuses_is_no_attempt(world: World):
 
 def test_reply_queue_may_be_of_another_type(world: World):
     world.start_relay().terminate()
-    world.delete_queue(world.reply_queue)
+    world.vhost.delete_queue(world.reply_queue)
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 20}
     with kombu.Connection(world.amqp_uri) as connection:
         kombu.Queue(world.reply_queue, queue_arguments=arguments)(connection).declare()
@@ -179,7 +179,7 @@ def test_reply_queue_may_be_of_another_type(world: World):
     world.start_service()
     world.make(20)
     assert world.wait_until_finished() == {"done": 20}
-    assert world.queue(world.reply_queue)["type"] == "quorum"
+    assert world.vhost.queues()[world.reply_queue]["type"] == "quorum"
 
 
 def test_error_in_a_callback_fails_its_job_alone(served: World):

@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.browser.odoo_page import log_in
 from tests.browser.screenshot_catalogue import open_settings
 from tests.jobs.elsewhere import ACTIVITIES, UNTOUCHED, answer, make_some_sent
-from tests.jobs.world import ADDONS, Program, World
+from tests.jobs.world import ADDONS, World
 from tests.odoo_process import running_odoo
+from tests.processes import Process
 from tests.waiting import wait_until
 
 PATIENCE = 60_000  # ms at most for what one click needs
@@ -21,18 +22,18 @@ Button = tuple[str, str]  # its name, and what confirms it
 
 
 @pytest.fixture
-def relay(world: World) -> Program:
+def relay(world: World) -> Process:
     """The relay of a database that asks."""
     make_some_sent(world)
     answer(world, "--ask")
     relay = world.start_relay(wait=False)
-    relay.wait_for("The relay waits")
+    relay.wait_for_log("The relay waits")
     wait_until(lambda: world.sql(ACTIVITIES) == [(1,)], what="the activity")
     return relay
 
 
 @pytest.fixture
-def address(world: World, relay: Program) -> Iterator[str]:
+def address(world: World, relay: Process) -> Iterator[str]:
     """Where an Odoo serves that database."""
     with running_odoo(world.database, addons=[ADDONS], AMQP_URI=world.amqp_uri) as odoo:
         yield f"http://127.0.0.1:{odoo.port}"
@@ -71,7 +72,7 @@ def expect_told(page: Page, text: str) -> None:
     expect(page.locator(COUNTER)).to_have_count(0, timeout=PATIENCE)
 
 
-def test_jobs_of_an_original_go_on(asked: Page, world: World, relay: Program):
+def test_jobs_of_an_original_go_on(asked: Page, world: World, relay: Process):
     identity = world.identity
     for button in (MOVED, COPY):
         press(asked, button, confirmed=False)
@@ -80,14 +81,14 @@ def test_jobs_of_an_original_go_on(asked: Page, world: World, relay: Program):
     press(asked, MOVED)
     expect_told(asked, "This is the original: its jobs go on.")
     assert world.sql(ACTIVITIES) == [(0,)]
-    relay.wait_for("The relay serves")
+    relay.wait_for_log("The relay serves")
     world.start_service()
     assert world.wait_until_finished() == {"done": 20}
     assert world.hits() == {1: 20}
     assert world.identity == identity
 
 
-def test_jobs_of_a_copy_are_cancelled(asked: Page, address: str, world: World, relay: Program):
+def test_jobs_of_a_copy_are_cancelled(asked: Page, address: str, world: World, relay: Process):
     identity = world.identity
     late = asked.context.new_page()
     open_settings(late, address)
@@ -96,7 +97,7 @@ def test_jobs_of_a_copy_are_cancelled(asked: Page, address: str, world: World, r
     expect_told(asked, "This is a copy: the jobs of its original were cancelled here.")
     assert world.states() == {"cancelled": 20}
     assert world.sql(ACTIVITIES) == [(0,)]
-    relay.wait_for("The relay serves")
+    relay.wait_for_log("The relay serves")
     own = world.identity
     assert own != identity
     press(late, MOVED)

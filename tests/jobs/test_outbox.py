@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sys
 import time
 
-from tests.jobs.world import HERE, World
+from tests.jobs.world import HERE, ODOO, World
 from tests.waiting import wait_until
 
 WAITED = "SELECT max(sent_at) < clock_timestamp() - interval '2 seconds' FROM nameko_job"
@@ -41,8 +42,8 @@ def test_rolled_back_transaction_sends_nothing(served: World):
 
 
 def test_process_killed_before_commit_sends_nothing(served: World):
-    script = served.start("maker", [str(HERE / "uncommitted.py"), served.database])
-    script.wait_for("created")
+    script = served.start("maker", [sys.executable, HERE / "uncommitted.py", served.database])
+    script.wait_for_log("created")
     script.kill()
     served.make(1)
     served.wait_until_finished()
@@ -122,13 +123,13 @@ def test_sigterm_drains(world: World):
 
 def test_relay_says_whether_it_is_alive(world: World):
     alive = world.probe_file.with_suffix(".alive")
-    check = ["-m", "odoo", "nameko_relay", "-c", os.environ["ODOO_RC"], "-d", world.database]
+    check = [*ODOO, "nameko_relay", "-c", os.environ["ODOO_RC"], "-d", world.database]
     check += ["--check", f"--alive-file={alive}"]
-    assert world.start("check", check).process.wait(60) == 1
+    assert world.start("check", check).wait(60) == 1
     relay = world.start_relay(f"--alive-file={alive}")
-    assert world.start("check", check).process.wait(60) == 0
+    assert world.start("check", check).wait(60) == 0
     relay.signal(signal.SIGSTOP)
     old = time.time() - 3600
     os.utime(alive, (old, old))
-    assert world.start("check", check).process.wait(60) == 1
+    assert world.start("check", check).wait(60) == 1
     relay.signal(signal.SIGCONT)

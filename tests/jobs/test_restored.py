@@ -15,7 +15,8 @@ from tests.jobs.elsewhere import (
     make_some_sent,
     run_outside,
 )
-from tests.jobs.world import BUILD, Program, World
+from tests.jobs.world import BUILD, World
+from tests.processes import Process
 from tests.waiting import wait_until
 
 ORIGINAL, BESIDE = "nameko_jobs_original", "nameko_jobs_beside"
@@ -107,14 +108,14 @@ def rows(world: World) -> list[tuple[dict[str, object]]]:
     return [*world.sql(ROWS.format("nameko_job")), *world.sql(ROWS.format("nameko_job_probe"))]
 
 
-def asking_relay(world: World) -> Program:
+def asking_relay(world: World) -> Process:
     """Start a relay, and see that it waits, says so and asks the administrator."""
     alive = BUILD / f"{world.database}.alive"
     relay = world.start_relay(f"--alive-file={alive}", wait=False)
-    relay.wait_for("The relay waits")
+    relay.wait_for_log("The relay waits")
     wait_until(lambda: world.sql(ACTIVITIES) == [(1,)], what="the activity")
     check = world.start_relay("--check", f"--alive-file={alive}", wait=False)
-    assert check.process.wait(60) == 1
+    assert check.wait(60) == 1
     return relay
 
 
@@ -139,7 +140,7 @@ def test_under_the_same_name(original: World, backup: Path, cancels: Witness, re
     assert original.messages(original.reply_queue) == UNTOUCHED["sent"]
     assert cancels.take() == requests.take() == []
     answer(original, "--moved")
-    relay.wait_for("The relay serves")
+    relay.wait_for_log("The relay serves")
     assert original.wait_until_finished() == {"done": 19, "cancelled": 1}
     assert original.hits() == {1: 19, 0: 1}
     assert sorted(original.ran(), key=int) == [str(number) for number in range(20)]
@@ -163,7 +164,7 @@ def test_while_odoo_and_a_relay_go_on(original: World, beside: World, requests: 
     run_outside("ALTER DATABASE {} RENAME TO {}", BESIDE, ORIGINAL)
     with original.env() as env, pytest.raises(DatabaseNotConfirmed):
         env["nameko.rpc"].call_many([])
-    relay.wait_for("The relay waits")
+    relay.wait_for_log("The relay waits")
     assert rows(original) == before
     assert requests.take() == []
 
@@ -180,7 +181,7 @@ def test_beside_its_original(original: World, beside: World, cancels: Witness, r
     wait_until(lambda: original.sql(UNTOLD) == [(0,)])
     assert rows(beside) == before
     answer(beside, "--copy")
-    relay.wait_for("The relay serves")
+    relay.wait_for_log("The relay serves")
     assert beside.states() == {"cancelled": 20}
     assert beside.sql(DISOWNED) == [(19,)]
     beside.make(5)

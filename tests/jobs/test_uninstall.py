@@ -1,5 +1,6 @@
 """Uninstalling the addon leaves nothing behind, whatever has been made with it."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,7 +33,7 @@ def installed(world: World) -> Iterator[World]:
     run_outside("DROP DATABASE IF EXISTS {} WITH (FORCE)", DATABASE)
     run_outside("CREATE DATABASE {} TEMPLATE {}", DATABASE, world.database)
     installed = World(DATABASE)
-    installed.vhost, installed.amqp_uri = world.vhost, world.amqp_uri
+    installed.vhost = world.vhost
     yield installed
     for program in installed.programs:
         program.kill()
@@ -67,8 +68,10 @@ def uninstall(world: World) -> None:
         f"with Registry({world.database!r}).cursor() as cr:\n"
         f"    env = Environment(cr, 1, {{}}); {modules}.button_immediate_uninstall()\n"
     )
-    program = world.start("uninstall", ["-c", command, *odoo_options(world.database)])
-    assert program.process.wait(200) == 0, program.log.read_text()[-3000:]
+    program = world.start(
+        "uninstall", [sys.executable, "-c", command, *odoo_options(world.database)]
+    )
+    assert program.wait(200) == 0, program.output[-3000:]
 
 
 def test_nothing_is_left(installed: World):

@@ -3,9 +3,7 @@
 import functools
 import os
 import re
-import subprocess
 import sys
-import urllib.parse
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg2
-import requests
 
 from stack.database import digest_of
-from tests.jobs.forks import Fork
-from tests.services.processes import QUICK_START
+from stack.layout import CHECKOUT
+from tests.processes import CONFIG, PLAIN_CONFIG, Process, nameko_run
+from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[1]
 BUILD = CHECKOUT / "build" / "jobs"
 DATABASE = "nameko_jobs_test"
 INSTALLED = BUILD / "installed"
@@ -33,8 +29,8 @@ SERVICES = {
     "probe": "probe_service",
     "plain_probe": "plain_probe_service:PlainProbeService",
 }
+ODOO = [sys.executable, "-m", "odoo"]
 LOST = re.compile("The relay connects again|The catalogue of services waits")
-NEXT_TO = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable]
 
 
 def odoo_options(database: str = DATABASE) -> list[str]:
@@ -47,91 +43,51 @@ def odoo_options(database: str = DATABASE) -> list[str]:
     return ["-c", os.environ["ODOO_RC"], "-d", database, f"--addons-path={paths}"]
 
 
-class Program:
-    """A process of the tests', with its output in a file."""
-
-    def __init__(
-        self, name: str, command: list[str], environment: Mapping[str, str], fork: bool = False
-    ) -> None:
-        """Start it: a command for Python, or with `fork` one of Odoo's, loaded before."""
-        BUILD.mkdir(parents=True, exist_ok=True)
-        self.name = name
-        self.log = BUILD / f"{name}-{uuid.uuid4().hex[:6]}.log"
-        self.process: subprocess.Popen[bytes] | Fork
-        with self.log.open("w") as output:
-            if fork:
-                self.process = Fork(command, environment, self.log)
-                return
-            self.process = subprocess.Popen(
-                [*NEXT_TO, *command],
-                env={**os.environ, **QUICK_START, **environment},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=CHECKOUT,
-            )
-
-    def wait_for(self, text: str, seconds: float = 60) -> None:
-        """Wait until a text stands in its output."""
-        wait_until(
-            lambda: text in self.log.read_text() or self.process.poll() is not None,
-            seconds=seconds,
-            what=f"{text!r} in {self.log}",
-        )
-        assert text in self.log.read_text(), self.log.read_text()[-3000:]
-
-    def ports(self) -> set[int]:
-        """The local ports of its connections."""
-        connections = psutil.Process(self.process.pid).net_connections()
-        return {each.laddr.port for each in connections if each.status == psutil.CONN_ESTABLISHED}
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def terminate(self, seconds: float = 40) -> int:
-        self.process.terminate()
-        return self.process.wait(seconds)
-
-
 class World:
     """Everything that a test may start, stop and ask."""
 
     def __init__(self, database: str = DATABASE, fork: bool = False) -> None:
         """fork: whether relays start as forks, which is soon, or as from a shell"""
         self.database, self.fork = database, fork
-        self.vhost = f"jobs-{uuid.uuid4().hex[:12]}"
-        self.api = f"{os.environ['RABBITMQ_MANAGEMENT_URI']}/api"
-        parts = urllib.parse.urlsplit(os.environ["AMQP_URI"])
-        self.amqp_uri = parts._replace(path=f"/{self.vhost}").geturl()
-        self.probe_file = BUILD / f"{self.vhost}.ran"
-        self.programs: list[Program] = []
+        self.vhost = Vhost()
+        self.probe_file = BUILD / f"{self.vhost.name}.ran"
+        self.programs: list[Process] = []
 
     def open(self) -> None:
         BUILD.mkdir(parents=True, exist_ok=True)
         self.probe_file.touch()
-        requests.put(f"{self.api}/vhosts/{self.vhost}", timeout=30).raise_for_status()
+        self.vhost.create()
 
     def beside(self, database: str) -> "World":
         """Return another database with the same broker and services."""
         other = World(database, self.fork)
-        other.vhost, other.amqp_uri, other.probe_file = self.vhost, self.amqp_uri, self.probe_file
+        other.vhost, other.probe_file = self.vhost, self.probe_file
         return other
 
     def close(self) -> None:
         for program in self.programs:
             program.kill()
-        requests.delete(f"{self.api}/vhosts/{self.vhost}", timeout=30).raise_for_status()
+        self.vhost.delete()
         self.probe_file.unlink()
+
+    @property
+    def amqp_uri(self) -> str:
+        return self.vhost.amqp_uri
 
     # Programs
 
-    def start(
-        self, name: str, command: list[str], *, fork: bool = False, **environment: str
-    ) -> Program:
+    def start(self, name: str, command: Sequence[str | Path], **environment: str) -> Process:
+        """Start a program of this world's."""
+        return self._start(name, command, environment)
+
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        fork: bool = False,
+    ) -> Process:
         everything = {
             "AMQP_URI": self.amqp_uri,
             "PROBE_FILE": str(self.probe_file),
@@ -139,72 +95,41 @@ class World:
             "PYTHONFAULTHANDLER": "1",
             **environment,
         }
-        program = Program(name, command, everything, fork)
+        program = Process(name, command, everything, fork=fork)
         self.programs.append(program)
         return program
 
-    def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Program:
+    def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Process:
         alive = BUILD / f"{uuid.uuid4().hex[:8]}.alive"
         command = ["nameko_relay", *odoo_options(self.database), f"--alive-file={alive}", *options]
-        command = command if self.fork else ["-m", "odoo", *command]
-        program = self.start("relay", command, fork=self.fork, **environment)
+        command = command if self.fork else [*ODOO, *command]
+        program = self._start("relay", command, environment, fork=self.fork)
         if wait:
-            program.wait_for("The relay serves")
+            program.wait_for_log("The relay serves")
         return program
 
     def start_service(
         self, wait: bool = True, contained: bool = False, name: str = "probe", **environment: str
-    ) -> Program:
+    ) -> Process:
         """Start the probe as plain Nameko runs it, or in this project's container.
 
         name: of the service, "probe" or "plain_probe"
         """
-        config = CHECKOUT / ("services/config.yaml" if contained else "tests/jobs/service.yaml")
-        command = ["-m", "nameko", "run", "--config", str(config), SERVICES[name]]
+        command = nameko_run(SERVICES[name], config=CONFIG if contained else PLAIN_CONFIG)
         program = self.start("service", command, **environment)
         if wait:
-            wait_until(lambda: self.consumers(f"rpc-{name}") > 0, seconds=60, what="the service")
+            wait_until(
+                lambda: self.vhost.consumers(f"rpc-{name}") > 0, seconds=60, what="the service"
+            )
         return program
 
-    def start_rogue(self, wait: bool = True, **environment: str) -> Program:
-        program = self.start("rogue", [str(HERE / "rogue_service.py")], **environment)
+    def start_rogue(self, wait: bool = True, **environment: str) -> Process:
+        program = self.start("rogue", [sys.executable, HERE / "rogue_service.py"], **environment)
         if wait:
-            program.wait_for("ready")
+            program.wait_for_log("ready")
         return program
 
     # Questions
-
-    def queue(self, name: str) -> dict[str, Any]:
-        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}"
-        answer = requests.get(address, timeout=30)
-        return dict(answer.json()) if answer.ok else {}
-
-    def messages(self, name: str) -> int:
-        """Count the messages of a queue, by taking none."""
-        import kombu  # noqa: PLC0415
-
-        with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
-            try:
-                return int(channel.queue_declare(name, passive=True).message_count)
-            except connection.channel_errors:
-                return 0
-
-    def consumers(self, name: str) -> int:
-        import kombu  # noqa: PLC0415
-
-        with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
-            try:
-                return int(channel.queue_declare(name, passive=True).consumer_count)
-            except connection.channel_errors:
-                return 0
-
-    def purge(self, name: str) -> None:
-        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}/contents"
-        requests.delete(address, timeout=30).raise_for_status()
-
-    def delete_queue(self, name: str) -> None:
-        address = f"{self.api}/queues/{self.vhost}/{urllib.parse.quote(name, safe='')}"
-        requests.delete(address, timeout=30).raise_for_status()
 
     @property
     def identity(self) -> str:
@@ -217,15 +142,13 @@ class World:
     def reply_queue(self) -> str:
         return f"rpc.reply-odoo-{self.identity}"
 
-    def counted(self, figure: str, programs: Sequence[Program]) -> list[int]:
+    def counted(self, figure: str, programs: Sequence[Process]) -> list[int]:
         """How many messages each program's channels have published or acknowledged.
 
         figure: "publish" or "ack"; RabbitMQ shows it some seconds late
         """
-        answer = requests.get(f"{self.api}/vhosts/{self.vhost}/channels", timeout=30)
-        answer.raise_for_status()
-        counts: Counter[int] = Counter()
-        for channel in answer.json():
+        counts: Counter[int | None] = Counter()
+        for channel in self.vhost.channels():
             # RabbitMQ says [] of a channel whose connection it does not know yet, or any more.
             port = dict(channel.get("connection_details") or {}).get("peer_port")
             counts[port] += channel.get("message_stats", {}).get(figure, 0)
@@ -233,8 +156,8 @@ class World:
 
     def reconnects(self) -> list[str]:
         """Lines in which a relay says that it lost a connection and made another one."""
-        logs = [program.log.read_text() for program in self.programs if program.name == "relay"]
-        return [line for log in logs for line in log.splitlines() if LOST.search(line)]
+        relays = [program for program in self.programs if program.name == "relay"]
+        return [line for relay in relays for line in relay.lines if LOST.search(line)]
 
     def ran(self) -> list[str]:
         """The values that the service has worked on, in order."""
@@ -319,9 +242,9 @@ def _exists() -> bool:
 
 
 def _install() -> None:
-    command = ["-m", "odoo", "server", *odoo_options(), "--stop-after-init", "--no-http"]
+    command = [*ODOO, "server", *odoo_options(), "--stop-after-init", "--no-http"]
     modules = ["-i", "nameko_job_probe", "-u", "nameko_connector"]
-    program = Program("install", [*command, *modules], {})
-    assert program.process.wait(INSTALL_SECONDS) == 0, program.log.read_text()[-3000:]
+    program = Process("install", [*command, *modules])
+    assert program.wait(INSTALL_SECONDS) == 0, program.output[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:
         cursor.execute("UPDATE ir_cron SET active = false")  # each test says who moves its jobs

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from services.heartbeat.catalogue import describe_methods
 from stack.web import WebClient
 from tests.jobs.elsewhere import run_outside
-from tests.jobs.world import Program, World, odoo_options
+from tests.jobs.world import ODOO, World, odoo_options
 from tests.nocode.pricing_service import PricingService
 from tests.odoo_process import OdooProcess, running_odoo
-from tests.services.processes import running
+from tests.processes import Process, running
 
 DATABASE = "nameko_nocode_test"
 MODULES = "nameko_compute,base_automation,contacts"
@@ -61,9 +61,9 @@ def opened() -> Iterator[NoCode]:
 def install() -> None:
     """Create the database anew."""
     run_outside("DROP DATABASE IF EXISTS {} WITH (FORCE)", DATABASE)
-    command = ["-m", "odoo", "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
-    program = Program("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
-    assert program.process.wait(900) == 0, program.log.read_text()[-3000:]
+    command = [*ODOO, "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
+    program = Process("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
+    assert program.wait(900) == 0, program.output[-3000:]
 
 
 def prepare(world: World) -> None:

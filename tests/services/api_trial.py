@@ -14,9 +14,10 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.services.processes import new_vhost, running
+from tests.processes import running
 from tests.services.rest_api import KEY, SUM, serving
 from tests.services.test_arithmetic import EXACT, cases, is_nearest
+from tests.vhosts import new_vhost
 
 BODIES = 22_000
 REFUSED = {400, 413, 415, 422}
@@ -84,8 +85,8 @@ def main() -> None:
         }
         with running("services", **environment) as process, serving(**environment) as api:
             became = send(api.url, count)
-            assert process.process.poll() is None, "the services' process ended"
-            assert api.process.poll() is None, "the API's process ended"
+            assert process.is_alive(), "the services' process ended"
+            assert api.is_alive(), "the API's process ended"
     for what, number in became.most_common():
         print(f"{number:6} {what}")  # noqa: T201
     print(f"{became.total():6} bodies, none answered with 5xx")  # noqa: T201

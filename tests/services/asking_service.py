@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from typing import Any
 
 import eventlet
 from nameko.timer import timer
@@ -15,7 +16,7 @@ class AskingService:
     job = Job()
 
     @rpc
-    def work(self, seconds):
+    def work(self, seconds: Any) -> Any:
         for _ in range(int(seconds * 20)):
             if self.job.cancelled:
                 return f"{self.job.id} stopped"
@@ -28,5 +29,5 @@ class TickingService:
     ticks = itertools.count()
 
     @timer(interval=0.2)
-    def tick(self):
+    def tick(self) -> None:
         logging.getLogger(__name__).info("tick %s", next(self.ticks))

@@ -1,12 +1,11 @@
 """Fixtures of the tests of the services."""
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.services.processes import Vhost, new_vhost
-from tests.services.tcp_proxy import TcpProxy
+from tests.tcp_proxy import TcpProxy
+from tests.vhosts import Vhost, new_vhost
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +24,7 @@ def fresh_vhost() -> Iterator[Vhost]:
 
 @pytest.fixture
 def proxy(fresh_vhost: Vhost) -> Iterator[TcpProxy]:
-    """A way to the broker that can be cut, with the `uri` of the vhost behind it."""
-    address = urlsplit(fresh_vhost.amqp_uri)
-    proxy = TcpProxy(address.hostname, address.port)
-    proxy.uri = fresh_vhost.amqp_uri.replace(f":{address.port}", f":{proxy.port}")
+    """A way to the broker that can be cut."""
+    proxy = TcpProxy(fresh_vhost.port)
     yield proxy
     proxy.cut()

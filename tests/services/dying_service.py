@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from services.dependencies import AfterReply
 from services.entrypoints import rpc
@@ -13,17 +14,17 @@ class DyingService:
     after_reply = AfterReply()
 
     @rpc
-    def work(self, folder):
+    def work(self, folder: Any) -> Any:
         self.after_reply(tell, Path(folder))
         return "done"
 
     @rpc
-    def stumble(self):
+    def stumble(self) -> Any:
         self.after_reply(int, "not a number")
         return "done"
 
 
-def tell(folder):
+def tell(folder: Any) -> None:
     died = folder / "died"
     if not died.exists():
         died.touch()

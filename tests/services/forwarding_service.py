@@ -1,5 +1,7 @@
 """A service that asks another one without waiting, for as much as it is told."""
 
+from typing import Any
+
 from services.dependencies import AsyncRpcProxy
 from services.entrypoints import rpc
 
@@ -9,6 +11,6 @@ class ForwardingService:
     plain = AsyncRpcProxy("plain")
 
     @rpc
-    def forward(self, size):
+    def forward(self, size: Any) -> Any:
         self.plain.echo.call_async("x" * size)
         return size

@@ -3,6 +3,7 @@
 import itertools
 import os
 import sys
+from typing import Any
 
 import eventlet
 from kombu import Queue
@@ -14,13 +15,13 @@ TASKS = Queue("odd.tasks", durable=True)
 
 
 class Unprintable(Exception):
-    def __str__(self):
+    def __str__(self) -> str:
         raise ValueError("no text")
 
 
-def raised(name):
+def raised(name: Any) -> Any:
     """Return an exception that cannot be sent as it is."""
-    circle = []
+    circle: list[Any] = []
     circle.append(circle)
     nowhere = type("Nowhere", (Exception,), {"__module__": "no.such.module"})
     return {
@@ -57,45 +58,45 @@ class OddService:
     garbler = RpcProxy("garbler")
 
     @rpc
-    def echo(self, value):
+    def echo(self, value: Any) -> Any:
         return value
 
     @rpc
-    def fail(self, name):
+    def fail(self, name: Any) -> None:
         raise raised(name)
 
     @rpc
-    def give(self, name):
+    def give(self, name: Any) -> Any:
         return RETURNED[name]
 
     @rpc
-    def repeat(self, text, times):
+    def repeat(self, text: Any, times: Any) -> Any:
         return text * times
 
     @rpc
-    def tell(self, value):
+    def tell(self, value: Any) -> Any:
         self.dispatch("told", value)
         return "told"
 
     @rpc
-    def tell_much(self, size):
+    def tell_much(self, size: Any) -> Any:
         self.dispatch("told", "x" * size)
         return "told"
 
     @rpc
-    def ask_garbler(self):
+    def ask_garbler(self) -> Any:
         return self.garbler.answer()
 
     @event_handler("odd", "told")
-    def on_told(self, value):
+    def on_told(self, value: Any) -> None:
         handle(value)
 
     @consume(TASKS)
-    def on_task(self, value):
+    def on_task(self, value: Any) -> None:
         handle(value)
 
 
-def handle(value):
+def handle(value: Any) -> None:
     if value == "fail":
         raise raised("unprintable")
     if isinstance(value, dict) and "die" in value:

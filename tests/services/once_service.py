@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import eventlet
 from nameko.rpc import rpc
@@ -16,15 +17,15 @@ class OnceService:
     once = Idempotent()
 
     @rpc
-    def work(self, file, text, seconds=0):
+    def work(self, file: Any, text: Any, seconds: Any = 0) -> Any:
         return self.once(self._add, file, text, seconds)
 
     @rpc
-    def work_twice(self, file, text):
+    def work_twice(self, file: Any, text: Any) -> Any:
         return [self.once(self._add, file, text), self.once(self._add, file, text)]
 
     @rpc
-    def work_and_die(self, file, text):
+    def work_and_die(self, file: Any, text: Any) -> Any:
         """Die after the effect and before the reply, the first time."""
         before = lines(file)
         self.once(self._add, file, text)
@@ -33,30 +34,30 @@ class OnceService:
         return text
 
     @rpc
-    def return_no_json(self, file, text):
+    def return_no_json(self, file: Any, text: Any) -> Any:
         return self.once(self._add_a_set, file, text)
 
     @rpc
-    def fail_first(self, file, text):
+    def fail_first(self, file: Any, text: Any) -> Any:
         return self.once(self._fail_first, file, text)
 
-    def _add(self, file, text, seconds=0):
+    def _add(self, file: Any, text: Any, seconds: Any = 0) -> Any:
         with Path(file).open("a") as output:
             output.write(f"{text}\n")
         result = {"text": text, "lines": lines(file)}
         eventlet.sleep(seconds)
         return result
 
-    def _add_a_set(self, file, text):
+    def _add_a_set(self, file: Any, text: Any) -> Any:
         self._add(file, text)
         return object()
 
-    def _fail_first(self, file, text):
+    def _fail_first(self, file: Any, text: Any) -> Any:
         if self._add(file, text)["lines"] == 1:
             raise ValueError("the first time")
         return text
 
 
-def lines(file):
+def lines(file: Any) -> Any:
     path = Path(file)
     return len(path.read_text().splitlines()) if path.exists() else 0

@@ -1,5 +1,6 @@
 """A service that nobody here wrote: plain Nameko, nothing of this project in it."""
 
+from typing import Any
 from nameko.rpc import rpc
 
 
@@ -7,9 +8,9 @@ class PlainService:
     name = "plain"
 
     @rpc
-    def echo(self, value):
+    def echo(self, value: Any) -> Any:
         return value
 
     @rpc
-    def repeat(self, text, times):
+    def repeat(self, text: Any, times: Any) -> Any:
         return text * times

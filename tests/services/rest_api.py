@@ -1,15 +1,15 @@
 """A real process of the REST API, and fixtures for a module of tests."""
 
-import os
-import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import requests
 
-from tests.services.processes import DIES_WITH_THE_TESTS, ROOT, free_port, running
+from stack.ports import reserve
+from tests.processes import HOST, Process, running
 from tests.services.smtp_server import SmtpServer
 from tests.waiting import wait_until
 
@@ -17,33 +17,23 @@ KEY = "a-key-of-the-tests"
 SUM = {"operation": "sum", "value": 30, "other": 10}
 
 
-class Api:
+class Api(Process):
     """A real `python -m services.api`."""
 
-    def __init__(self, **environment):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115  as long as the process
-        self.process = subprocess.Popen(
-            [*DIES_WITH_THE_TESTS, sys.executable, "-W", "ignore", "-m", "services.api"],
-            cwd=ROOT,
-            env={**os.environ, "API_PORT": str(self.port), **environment},
-            stderr=self._log,
-        )
+    def __init__(self, **environment: Any) -> None:
+        self.port = reserve()
+        self.url = f"http://{HOST}:{self.port}"
+        command = [sys.executable, "-W", "ignore", "-m", "services.api"]
+        super().__init__("api", command, {"API_PORT": str(self.port), **environment})
         wait_until(self._answers)
 
-    def log(self):
-        """What it has logged."""
-        self._log.seek(0)
-        return self._log.read().decode()
-
-    def _answers(self):
+    def _answers(self) -> Any:
         try:
             return requests.get(f"{self.url}/health", timeout=5) is not None
         except requests.ConnectionError:
             return False
 
-    def compute(self, body=SUM, key=KEY, wait=None, timeout=20):
+    def compute(self, body: Any = SUM, key: Any = KEY, wait: Any = None, timeout: Any = 20) -> Any:
         return requests.post(
             f"{self.url}/compute",
             json=body,
@@ -54,17 +44,16 @@ class Api:
 
 
 @contextmanager
-def serving(**environment):
+def serving(**environment: Any) -> Iterator[Any]:
     api = Api(**environment)
     try:
         yield api
     finally:
-        api.process.kill()
-        api.process.wait()
+        api.kill()
 
 
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[Any]:
     server = SmtpServer()
     server.start()
     yield server
@@ -72,7 +61,7 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def environment(vhost, server, tmp_path_factory):
+def environment(vhost: Any, server: Any, tmp_path_factory: Any) -> Any:
     return {
         "AMQP_URI": vhost.amqp_uri,
         "SMTP_HOST": "127.0.0.1",
@@ -85,12 +74,12 @@ def environment(vhost, server, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def services(environment):
+def services(environment: Any) -> Iterator[Any]:
     with running("services", **environment) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
-def api(services, environment):
+def api(services: Any, environment: Any) -> Iterator[Any]:
     with serving(**environment) as api:
         yield api

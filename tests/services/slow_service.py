@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import eventlet
 from nameko.events import EventDispatcher
@@ -13,7 +14,7 @@ class SlowService:
     dispatch = EventDispatcher()
 
     @rpc
-    def work(self, folder):
+    def work(self, folder: Any) -> Any:
         with (Path(folder) / "runs").open("a") as runs:
             runs.write(f"{time.time()}\n")
         while not (Path(folder) / "go").exists():
@@ -21,10 +22,10 @@ class SlowService:
         return "done"
 
     @rpc
-    def repeat(self, text, times):
+    def repeat(self, text: Any, times: Any) -> Any:
         return text * times
 
     @rpc
-    def tell(self, size):
+    def tell(self, size: Any) -> Any:
         self.dispatch("told", "x" * size)
         return size

@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 
-from tests.services.processes import free_port
+from stack.ports import reserve
 
 
 class Session(SMTP):
@@ -46,24 +46,28 @@ class SmtpServer(Controller):
         self.session_options = session_options
         self.closing = False
         self.is_up = False
-        super().__init__(self, hostname="127.0.0.1", port=free_port())
+        super().__init__(self, hostname="127.0.0.1", port=reserve())
         self.loop.close()
 
     def factory(self) -> SMTP:
         return Session(self, data_size_limit=2**25, **self.session_options)
 
-    def authenticate(self, server: Any, session: Any, envelope: Any, mechanism: Any, data: Any):
+    def authenticate(
+        self, server: Any, session: Any, envelope: Any, mechanism: Any, data: Any
+    ) -> Any:
         login = (data.login.decode(), data.password.decode())
         self.logins.append(login)
         return AuthResult(success=login == ("user", "right password"), handled=False)
 
-    async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
         if self.recipient_answers:
             return self.recipient_answers.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         self.tried.append(time.monotonic())
         self.peers.add(session.peer)
         answer = self.data_answers.pop(0) if self.data_answers else "250 OK"
@@ -82,7 +86,7 @@ class SmtpServer(Controller):
         self.loop = asyncio.new_event_loop()
         super().start()
 
-    def stop(self) -> None:
+    def stop(self, no_assert: bool = True) -> None:
         """Stop listening and hang up on everybody, as a server that shuts down does."""
         if not self.is_up:
             return
@@ -90,7 +94,7 @@ class SmtpServer(Controller):
         hung_up = threading.Event()
         self.loop.call_soon_threadsafe(self._hang_up, hung_up)
         assert hung_up.wait(10)
-        super().stop(no_assert=True)
+        super().stop(no_assert=no_assert)
 
     def _hang_up(self, done: threading.Event) -> None:
         self.closing = True

@@ -15,8 +15,10 @@ from http.client import HTTPResponse
 import pytest
 import requests
 
+from stack.layout import CHECKOUT
+from stack.ports import reserve
+from tests.processes import running
 from tests.services import api_trial
-from tests.services.processes import ROOT, free_port, running
 from tests.services.rest_api import KEY, SUM, api, environment, server, services, serving
 from tests.waiting import wait_until
 from tests.wire.raw import RawPublisher, short
@@ -125,7 +127,7 @@ def test_waiting_for_a_frozen_service_holds_up_no_others(environment, fresh_vhos
         ThreadPoolExecutor(3) as threads,
     ):
         assert api.compute(wait="true").status_code == 200
-        compute.process.send_signal(signal.SIGSTOP)
+        compute.signal(signal.SIGSTOP)
         try:
             waiters = [threads.submit(api.compute, wait="true", timeout=200) for _ in range(3)]
             wait_until(lambda: any(waiter.done() for waiter in waiters))
@@ -135,7 +137,7 @@ def test_waiting_for_a_frozen_service_holds_up_no_others(environment, fresh_vhos
             assert api.compute(SUM | {"email": "a@example.com"}).status_code == 202
             assert requests.get(f"{api.url}/health", timeout=20).json()["broker"] == "reachable"
         finally:
-            compute.process.send_signal(signal.SIGCONT)
+            compute.signal(signal.SIGCONT)
         answers = [waiter.result().status_code for waiter in waiters]
         assert sorted(answers) == [200, 200, 503]
 
@@ -236,7 +238,7 @@ def _reply_queues(vhost):
 def test_without_keys_it_refuses_to_start(environment):
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "services.api"],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env={**os.environ, **environment, "API_KEYS": ""},
         capture_output=True,
         text=True,
@@ -258,7 +260,7 @@ def test_the_rate_is_limited(environment, services):
         assert statuses == [200, 200, 200, 429, 429]
         assert api.compute(wait="true").json()["error"] == "RateLimitExceeded"
         assert api.compute(key="another-key", wait="true").status_code == 200
-    log = api.log()
+    log = api.output
     assert "ratelimit" in log  # the limiter logs each client that it refuses
     assert KEY not in log
 
@@ -285,7 +287,7 @@ def test_services_that_are_away_are_said_to_be(environment, fresh_vhost):
 
 
 def test_a_broker_that_is_away_is_said_to_be(environment):
-    with serving(**environment | {"AMQP_URI": f"pyamqp://127.0.0.1:{free_port()}"}) as api:
+    with serving(**environment | {"AMQP_URI": f"pyamqp://127.0.0.1:{reserve()}"}) as api:
         answer = requests.get(f"{api.url}/health", timeout=10)
         assert (answer.status_code, answer.json()["broker"]) == (503, "ConnectionRefusedError")
         assert api.compute(wait="true").status_code == 503
@@ -306,8 +308,7 @@ def test_sigterm_finishes_what_is_in_hand(environment, services):
         for thread in threads:
             thread.start()
         wait_until(lambda: len(answers) > 50)
-        api.process.terminate()
-        assert api.process.wait(15) == 0
+        assert api.terminate(15) == 0
         stop.set()
         for thread in threads:
             thread.join()
@@ -317,4 +318,4 @@ def test_sigterm_finishes_what_is_in_hand(environment, services):
 def test_whatever_a_body_holds_the_answer_is_a_right_number_or_an_error(api):
     became = api_trial.send(api.url, 300)
     assert became["200"] > 20
-    assert api.process.poll() is None
+    assert api.is_alive()

@@ -9,7 +9,7 @@ from http.client import HTTPResponse
 import pytest
 import requests
 
-from tests.services.processes import BIN
+from tests.processes import BIN
 from tests.services.rest_api import KEY, api, environment, server, services
 
 __all__ = ["api", "environment", "server", "services"]

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -34,11 +35,11 @@ floats = st.floats(allow_nan=False, allow_infinity=False)
 near = st.builds(math.ldexp, st.floats(-1, 1), st.integers(-1080, 1020))
 operands = integers | floats | near | integers.map(str) | floats.map(repr)
 texts = st.from_regex(r"\A[+-]?[0-9]{1,30}\.[0-9]{0,30}([eE][+-]?[0-9]{1,3})?\Z")
-operands |= texts | texts.map(Decimal)
-cases = st.tuples(st.sampled_from(sorted(EXACT)), operands, operands)
+numbers: st.SearchStrategy[Any] = operands | texts | texts.map(Decimal)
+cases = st.tuples(st.sampled_from(sorted(EXACT)), numbers, numbers)
 
 
-def judge(operation, value, other):
+def judge(operation: Any, value: Any, other: Any) -> Any:
     """Return what became of a case; raise AssertionError where a number is wrong."""
     first, second = Fraction(value), Fraction(other)
     try:
@@ -60,7 +61,7 @@ def judge(operation, value, other):
     return "float"
 
 
-def is_nearest(result, exact):
+def is_nearest(result: Any, exact: Any) -> Any:
     """Tell whether no neighbour of the float `result` is nearer to `exact`."""
     distance = abs(Fraction(result) - exact)
     neighbours = (math.nextafter(result, -math.inf), math.nextafter(result, math.inf))
@@ -69,7 +70,7 @@ def is_nearest(result, exact):
     )
 
 
-def is_out_of_range(number):
+def is_out_of_range(number: Any) -> Any:
     """Tell whether a number that was written as a text or Decimal is no operand."""
     size = abs(number)
     if number.denominator == 1:
@@ -77,7 +78,7 @@ def is_out_of_range(number):
     return size <= SMALLEST / 2 or size >= LARGEST + HALF_AN_ULP
 
 
-def is_lost(operation, value, other):
+def is_lost(operation: Any, value: Any, other: Any) -> Any:
     """Tell whether the result is no int of MAX_DIGITS and no float either."""
     exact = EXACT[operation](Fraction(value), Fraction(other))
     if exact.denominator == 1:
@@ -87,11 +88,11 @@ def is_lost(operation, value, other):
 
 @given(cases)
 @settings(max_examples=2000, deadline=None)
-def test_a_right_number_or_an_error(case):
+def test_a_right_number_or_an_error(case: Any) -> None:
     judge(*case)
 
 
-def test_rounding_happens_once():
+def test_rounding_happens_once() -> None:
     other = 433.7168896913528
     exact = Fraction(2**53 + 1) - Fraction(other)
     assert calculate("sub", 2**53 + 1, other) == float(exact)
@@ -114,7 +115,9 @@ def test_rounding_happens_once():
         ("sum", Decimal("1.10"), Decimal("2.20"), 3.3),
     ],
 )
-def test_a_whole_result_is_an_int_and_any_other_a_float(operation, value, other, result):
+def test_a_whole_result_is_an_int_and_any_other_a_float(
+    operation: Any, value: Any, other: Any, result: Any
+) -> None:
     found = calculate(operation, value, other)
     assert (found, type(found)) == (result, type(result))
 
@@ -135,7 +138,7 @@ def test_a_whole_result_is_an_int_and_any_other_a_float(operation, value, other,
     ],
     ids=itertools.count(),
 )
-def test_an_operand_that_is_too_large_or_too_small_is_a_named_error(text):
+def test_an_operand_that_is_too_large_or_too_small_is_a_named_error(text: Any) -> None:
     for pair in ((text, 1), (1, text)):
         with pytest.raises(NumberOutOfRangeError, match="operand is too large or too small"):
             calculate("sum", *pair)
@@ -144,17 +147,17 @@ def test_an_operand_that_is_too_large_or_too_small_is_a_named_error(text):
 @pytest.mark.parametrize(
     "text", ["9" * 4300, "-" + "9" * 4300, "0e999999999", "-0.0e-999999999"], ids=itertools.count()
 )
-def test_as_many_digits_as_documented_are_fine(text):
+def test_as_many_digits_as_documented_are_fine(text: Any) -> None:
     assert to_number(text) == (int(text) if "e" not in text else 0)
 
 
-def test_a_long_text_is_refused_at_once():
+def test_a_long_text_is_refused_at_once() -> None:
     """Time that grows with the square of the length would take hours here."""
     with pytest.raises(InvalidOperandError):
         to_number("9" * 10_000_000 + "x")
 
 
-def test_a_result_beyond_bounds_is_refused_and_never_rounded_to_something_else():
+def test_a_result_beyond_bounds_is_refused_and_never_rounded_to_something_else() -> None:
     huge = 10 ** (MAX_DIGITS - 1)
     for operation, a, b in (
         ("mul", huge, huge),
@@ -169,13 +172,15 @@ def test_a_result_beyond_bounds_is_refused_and_never_rounded_to_something_else()
 
 def main() -> None:
     """Try as many cases as the command line says, and count what became of them."""
-    count, found, started = int((*sys.argv, 20_000)[1]), Counter(), time.monotonic()
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    found: Counter[str] = Counter()
+    started = time.monotonic()
 
     @given(cases)
     @settings(
         max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
-    def trial(case):
+    def trial(case: Any) -> None:
         found[judge(*case)] += 1
 
     trial()

@@ -5,10 +5,11 @@ import contextlib
 import pytest
 from kombu import Connection
 
+from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient
-from tests.services.processes import cluster, new_vhost, running
 from tests.services.smtp_server import SmtpServer
 from tests.services.test_poison import POISON, respawning
+from tests.vhosts import new_vhost
 from tests.waiting import wait_until
 
 

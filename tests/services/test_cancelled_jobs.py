@@ -9,9 +9,9 @@ from kombu import Connection, Exchange
 
 from services.cancelling import MAX_REMEMBERED, Cancellations
 from services.exceptions import JobCancelled
+from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient
 from tests.services.odd_messages import RawClient
-from tests.services.processes import cluster, running
 from tests.services.test_faults import pool_workers, progress_of
 from tests.waiting import wait_until
 
@@ -140,7 +140,7 @@ def test_a_full_service_does_not_hold_up_its_neighbours_in_the_process(fresh_vho
             cancel(fresh_vhost.amqp_uri, job)
         replies = client.wait_for(busy, 30)
         assert all(reply["result"] or reply["error"] for reply in replies)
-        assert process.process.poll() is None
+        assert process.is_alive()
 
 
 def test_what_is_remembered_is_bounded():

@@ -13,8 +13,10 @@ import pytest
 from amqp import Message
 from kombu import Connection, Exchange, Queue
 
+from stack.layout import CHECKOUT
+from stack.ports import reserve
+from tests.processes import BIN, cluster, running, starting
 from tests.services.durable_client import DurableClient
-from tests.services.processes import BIN, ROOT, cluster, free_port, running
 from tests.waiting import wait_until
 
 CALLS = [(number, 1) for number in range(400)]
@@ -24,8 +26,13 @@ SUMS = [number + 1 for number in range(400)]
 @contextmanager
 def supervised(folder, instances=1, **environment):
     """Run deploy/supervisord.conf itself, and leave nothing behind."""
-    paths = {"NAMEKO_LOGS": folder, "NAMEKO_RUN": folder, "NAMEKO_HOME": ROOT, "NAMEKO_BIN": BIN}
-    command = [BIN / "supervisord", "-c", ROOT / "deploy" / "supervisord.conf"]
+    paths = {
+        "NAMEKO_LOGS": folder,
+        "NAMEKO_RUN": folder,
+        "NAMEKO_HOME": CHECKOUT,
+        "NAMEKO_BIN": BIN,
+    }
+    command = [BIN / "supervisord", "-c", CHECKOUT / "deploy" / "supervisord.conf"]
     supervisor = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", "--", *command],  # which ends its programs, too
         env={
@@ -33,7 +40,7 @@ def supervised(folder, instances=1, **environment):
             **{name: str(path) for name, path in paths.items()},
             "NAMEKO_INSTANCES": str(instances),
             "API_KEYS": "key",
-            "API_PORT": str(free_port()),
+            "API_PORT": str(reserve()),
             **environment,
         },
         stdout=subprocess.DEVNULL,
@@ -75,7 +82,7 @@ def results(replies):
 
 def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
     """Whatever was accepted is answered, also what was in hand, and nobody restarts a thing."""
-    with supervised(tmp_path, 2, AMQP_URI=proxy.uri) as supervisor:
+    with supervised(tmp_path, 2, AMQP_URI=fresh_vhost.uri(proxy.port)) as supervisor:
         wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.method", *CALLS)
@@ -92,7 +99,7 @@ def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
 
 def test_a_process_that_cannot_reply_lives_and_its_request_is_answered(fresh_vhost, proxy):
     """Nameko's trap: a worker that finishes while the broker is away ends the process."""
-    environment = {"AMQP_URI": proxy.uri, "COMPUTE_PROCESSES": "1"}
+    environment = {"AMQP_URI": fresh_vhost.uri(proxy.port), "COMPUTE_PROCESSES": "1"}
     with running("services.compute", **environment) as process:
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.prime_count", (5 * 10**8,))
@@ -101,7 +108,7 @@ def test_a_process_that_cannot_reply_lives_and_its_request_is_answered(fresh_vho
         process.wait_for_log("the broker keeps the request")
         proxy.restore()
         assert results(client.wait_for(ids)) == [26355867]
-        assert process.process.poll() is None
+        assert process.is_alive()
 
 
 def progress_of(amqp_uri, count):
@@ -177,20 +184,20 @@ def test_a_stopped_instance_finishes_what_is_in_hand_once(vhost, tmp_path):
         reply = rpc.slow.work.call_async(str(tmp_path))
         wait_until((tmp_path / "runs").exists)
         with running(slow, **environment):
-            first.process.terminate()
+            first.signal(signal.SIGTERM)
             first.wait_for_log("stopping services")
             with pytest.raises(subprocess.TimeoutExpired):
-                first.process.wait(3)  # longer than it takes to give up a connection
+                first.wait(3)  # longer than it takes to give up a connection
             (tmp_path / "go").touch()
             assert reply.result() == "done"
-            assert first.process.wait(10) == 0
+            assert first.wait(10) == 0
     assert len((tmp_path / "runs").read_text().splitlines()) == 1
 
 
 def test_without_a_broker_a_process_waits_for_it(fresh_vhost, proxy):
     proxy.cut()
-    environment = {"AMQP_URI": proxy.uri}
-    with running("services", wait=False, **environment) as process:
+    environment = {"AMQP_URI": fresh_vhost.uri(proxy.port)}
+    with starting("services", **environment) as process:
         process.wait_for_log("compute waits for the broker")
         proxy.restore()
         process.wait_until_ready()
@@ -198,15 +205,15 @@ def test_without_a_broker_a_process_waits_for_it(fresh_vhost, proxy):
 
 
 def test_a_process_that_waits_for_its_broker_can_be_stopped():
-    uri = f"pyamqp://guest:secret@127.0.0.1:{free_port()}"
-    with running("services", wait=False, AMQP_URI=uri) as process:
+    uri = f"pyamqp://guest:secret@127.0.0.1:{reserve()}"
+    with starting("services", AMQP_URI=uri) as process:
         process.wait_for_log("waits for the broker")
         assert process.terminate() == 0
         assert not process.logged("secret")
 
 
 def test_a_process_can_be_stopped_while_it_starts(vhost):
-    with running("services", wait=False, AMQP_URI=vhost.amqp_uri) as process:
+    with starting("services", AMQP_URI=vhost.amqp_uri) as process:
         process.wait_for_log("starting services")
         assert process.terminate() == 0
 
@@ -220,7 +227,7 @@ def test_a_malformed_request_kills_nobody(vhost, compute, method, body):
             message = Message(body.encode(), **properties)
             channel.basic_publish(message, exchange="nameko-rpc", routing_key=f"compute.{method}")
     assert answers(vhost.amqp_uri)
-    assert compute.process.poll() is None
+    assert compute.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +237,7 @@ def compute(vhost):
 
 
 def pool_workers(process):
-    children = psutil.Process(process.process.pid).children()
+    children = psutil.Process(process.pid).children()
     return [child for child in children if "services.compute.worker" in child.cmdline()]
 
 
@@ -291,7 +298,7 @@ def _progress_listeners(vhost):
 def test_pool_workers_die_with_their_parent(counting, number):
     workers = pool_workers(counting)
     assert workers
-    counting.process.send_signal(number)
+    counting.signal(number)
     _, alive = psutil.wait_procs(workers, 15)
     assert not alive
 

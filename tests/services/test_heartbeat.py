@@ -3,10 +3,9 @@
 import json
 import socket
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,8 +14,9 @@ from nameko.rpc import rpc
 
 from services.heartbeat.catalogue import describe_methods, describe_services
 from services.heartbeat.monitor import Monitor
-from tests.services.processes import cluster, free_port, running
-from tests.services.tcp_proxy import TcpProxy
+from stack.ports import reserve
+from tests.processes import cluster, running
+from tests.tcp_proxy import TcpProxy
 from tests.waiting import wait_until
 
 EXCHANGE = b"heartbeat.events"
@@ -87,7 +87,7 @@ def test_no_url_no_ping():
 def test_a_monitor_that_is_down_or_cross_is_logged_without_the_secret(platform, caplog):
     platform.status = 500
     monitor(platform.url).ping()
-    monitor(f"http://127.0.0.1:{free_port()}/secret-uuid").ping()
+    monitor(f"http://127.0.0.1:{reserve()}/secret-uuid").ping()
     assert "status 500" in caplog.messages[0]
     assert "127.0.0.1 not reached" in caplog.messages[1]
     assert "secret" not in caplog.text
@@ -163,7 +163,7 @@ def test_a_process_tells_who_it_is_and_what_it_hosts(vhost):
         process.wait_for_log("alive")
         first, second = beats(vhost.amqp_uri, 2)
     assert first["host"] == socket.gethostname()
-    assert first["pid"] == process.process.pid
+    assert first["pid"] == process.pid
     assert first["interval"] == 0.2
     assert second["started"] == first["started"]
     assert second["id"] == first["id"]
@@ -229,21 +229,18 @@ class BreakingProxy(TcpProxy):
 
     has_broken = False
 
-    def _pump(self, source, sink):
-        with suppress(OSError):
-            while (data := source.recv(65536)) and (self.has_broken or EXCHANGE not in data):
-                sink.sendall(data)
-            self.has_broken |= EXCHANGE in data
-            source.shutdown(socket.SHUT_RDWR)
-        super()._pump(source, sink)
+    def _to_server(self, source, sink):
+        while (data := source.recv(65536)) and (self.has_broken or EXCHANGE not in data):
+            sink.sendall(data)
+        self.has_broken |= EXCHANGE in data
+        source.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_heartbeat_that_cannot_start_is_started_again(vhost):
     """A connection lost while it starts: the process's service goes on."""
-    address = urlsplit(vhost.amqp_uri)
-    proxy = BreakingProxy(address.hostname, address.port)
-    uri = vhost.amqp_uri.replace(f":{address.port}", f":{proxy.port}")
-    with running("services.notify", AMQP_URI=uri, HEARTBEAT_INTERVAL="0.2") as process:
+    proxy = BreakingProxy(vhost.port)
+    environment = {"AMQP_URI": vhost.uri(proxy.port), "HEARTBEAT_INTERVAL": "0.2"}
+    with running("services.notify", **environment) as process:
         process.wait_for_log("the heartbeat is started again")
         process.wait_for_log('"message": "alive"')
         assert process.terminate() == 0
@@ -252,7 +249,7 @@ def test_a_heartbeat_that_cannot_start_is_started_again(vhost):
 
 
 def test_metrics_of_a_process(vhost):
-    port = free_port()
+    port = reserve()
     environment = {"AMQP_URI": vhost.amqp_uri, "METRICS_PORT": str(port)}
     with running("services.compute", **environment):
         with cluster(vhost.amqp_uri) as services:

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 from services.exceptions import ConfigurationError
 from services.idempotency.locks import HeldError
 from services.idempotency.store import KEPT, open_store
+from tests.processes import running
 from tests.services.durable_client import DurableClient
 from tests.services.once_service import lines
-from tests.services.processes import running
 from tests.waiting import wait_until
 
 SERVICE = "tests.services.once_service"
@@ -221,7 +221,7 @@ def test_a_process_that_dies_after_the_effect_does_not_repeat_it(fresh_vhost, ur
     client = DurableClient(fresh_vhost.amqp_uri)
     with running(SERVICE, **environment) as process:
         ids = client.request("once.work_and_die", (file, "a"), **request_ids())
-        assert process.process.wait(60) == 1
+        assert process.wait(60) == 1
     with running(SERVICE, **environment):
         assert results(client, ids) == ["a"]
     assert lines(file) == 1

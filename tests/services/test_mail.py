@@ -14,8 +14,10 @@ from services.exceptions import (
     InvalidSubjectError,
     UnknownDeadLetterError,
 )
-from tests.services.processes import cluster, free_port, new_vhost, running
+from stack.ports import reserve
+from tests.processes import cluster, running
 from tests.services.smtp_server import SmtpServer
+from tests.vhosts import new_vhost
 from tests.waiting import wait_until
 from tests.wire.raw import PERSISTENT, RawPublisher, long, short
 from tests.wire.tables import table
@@ -234,7 +236,7 @@ def test_the_same_request_twice_is_one_mail(environment, server, name):
 
 
 def test_the_same_request_twice_is_accepted_once(environment):
-    port = str(free_port())
+    port = str(reserve())
     with running("services.mail", **environment, METRICS_PORT=port):
         ids = []
         for _ in range(2):

@@ -8,7 +8,7 @@ from nameko.testing.services import worker_factory
 
 from services import ComputeService, NotifyService
 from services.logs import JsonFormatter
-from tests.services.processes import cluster, running
+from tests.processes import cluster, running
 
 
 def test_method_adds_and_notifies_without_waiting():
@@ -81,4 +81,4 @@ def test_notify_whose_queue_was_deleted_is_missed_in_the_log(fresh_vhost):
         fresh_vhost.request("DELETE", f"queues/{fresh_vhost.name}/rpc-notify")
         assert [rpc.compute.method(40, number) for number in range(3)] == [40, 41, 42]
         assert "UnknownService" in compute.wait_for_log("not done after the reply")
-        assert compute.process.poll() is None
+        assert compute.is_alive()

@@ -11,8 +11,9 @@ import pytest
 from amqp.exceptions import FrameSyntaxError
 from hypothesis import HealthCheck, given, settings
 
+from tests.processes import cluster, running
 from tests.services.odd_messages import MESSAGES, REQUEST, RawClient
-from tests.services.processes import cluster, new_vhost, running
+from tests.vhosts import new_vhost
 from tests.waiting import wait_until
 
 BODY = json.dumps(REQUEST).encode()
@@ -53,7 +54,7 @@ def check_unharmed(process, raw):
         correlation_id = f"sane-{next(numbers)}"
         raw.request(key, json.dumps({"args": args, "kwargs": {}}).encode(), correlation_id)
         assert raw.reply(correlation_id)["error"] is None
-    assert process.process.poll() is None
+    assert process.is_alive()
     assert not process.logged("Connection to broker lost")
     assert not process.logged("killing")
 

@@ -12,8 +12,8 @@ from kombu import Connection, Exchange, Queue
 from kombu.transport.pyamqp import Message
 
 from services.messaging.deliveries import HEADER, Record, copy_of
+from tests.processes import running, starting
 from tests.services.durable_client import DurableClient
-from tests.services.processes import running
 from tests.services.test_faults import progress_of
 from tests.waiting import wait_until
 
@@ -29,8 +29,8 @@ def respawning(count, *services, **environment):
 
     def keep_running():
         while not over.is_set():
-            with running(*services, wait=False, **environment) as process:
-                while process.process.poll() is None and not over.wait(0.05):
+            with starting(*services, **environment) as process:
+                while process.is_alive() and not over.wait(0.05):
                     pass
 
     threads = [threading.Thread(target=keep_running) for _ in range(count)]
@@ -153,7 +153,7 @@ def wait_for_run(folder, count=1):
 
 def test_work_goes_on_when_only_the_connection_was_lost(fresh_vhost, proxy, tmp_path):
     """The same process gets the request again, and is still at it: no second run, no count."""
-    with running(SLOW, AMQP_URI=proxy.uri, MAX_DELIVERIES="1") as process:
+    with running(SLOW, AMQP_URI=fresh_vhost.uri(proxy.port), MAX_DELIVERIES="1") as process:
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("slow.work", (str(tmp_path),))
         wait_for_run(tmp_path)

@@ -7,8 +7,8 @@ import pytest
 from kombu import Connection, Exchange, Queue
 
 from tests.broker_alarm import disk_alarm
+from tests.processes import running
 from tests.services.durable_client import DurableClient
-from tests.services.processes import running
 from tests.waiting import wait_until
 
 PLAIN = "tests.services.plain_service"
@@ -45,7 +45,7 @@ def test_large_replies_arrive_whole_and_among_small_ones(fresh_vhost, plain):
     ids = client.request("plain.repeat", *calls)
     replies = client.wait_for(ids)
     assert [reply["result"] for reply in replies] == [text * times for text, times in calls]
-    assert plain.process.poll() is None
+    assert plain.is_alive()
 
 
 def test_a_reply_that_the_broker_refuses_is_given_later(fresh_vhost, plain):
@@ -81,7 +81,7 @@ def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost, asked):
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
     with disk_alarm(), running(PLAIN, **environment) as plain:
         wait_until(lambda: is_blocked(fresh_vhost), seconds=60)
-        assert plain.process.poll() is None
+        assert plain.is_alive()
     with running(PLAIN, **environment):
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
 
@@ -94,5 +94,5 @@ def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost
             plain = stack.enter_context(running(PLAIN, **environment))
             wait_until(lambda: is_blocked(fresh_vhost), seconds=60)
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
-        assert plain.process.poll() is None
+        assert plain.is_alive()
         assert {len(replies) for replies in client.replies.values()} == {1}

@@ -6,8 +6,8 @@ from nameko.exceptions import RemoteError
 from services.exceptions import MessageTooLarge, PublicationRefused, ResultTooLarge
 from services.messaging.publishing import SizeLimit
 from tests.broker_limit import largest_message
+from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient
-from tests.services.processes import cluster, running
 from tests.waiting import wait_until
 
 SLOW = "tests.services.slow_service"

@@ -8,7 +8,7 @@ import pytest
 
 from stack.errors import StackError
 from stack.settings import own_addons
-from tests.services.processes import cluster
+from tests.processes import cluster
 from tests.waiting import wait_until
 
 SERVICE = '''

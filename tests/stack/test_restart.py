@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.services.processes import cluster
+from tests.processes import cluster
 
 
 def run(command: str) -> None:

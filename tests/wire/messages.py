@@ -4,7 +4,7 @@ import gzip
 import json
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,11 +97,10 @@ class Wire:
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Name every place in a JSON value, the whole first."""
-    children = {list: enumerate, dict: dict.items}.get(type(value), lambda _: ())
-    return [
-        path,
-        *(place for key, child in children(value) for place in places(child, (*path, key))),
-    ]
+    children: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, list | dict):
+        children = enumerate(value) if isinstance(value, list) else value.items()
+    return [path, *(place for key, child in children for place in places(child, (*path, key)))]
 
 
 @st.composite

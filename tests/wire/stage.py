@@ -14,11 +14,11 @@ from typing import Any
 
 import kombu
 import psutil
-import requests
 from kombu.utils.url import parse_url
 
 from stack.steps import say
-from tests.jobs.world import CHECKOUT, Program, World
+from tests.jobs.world import World
+from tests.processes import Process, nameko_run
 from tests.services.smtp_server import SmtpServer
 from tests.waiting import wait_until
 from tests.wire.messages import Target
@@ -52,7 +52,7 @@ class Answers:
         self._thread.start()
 
     def _listen(self) -> None:
-        channel = self._connection.default_channel
+        channel: Any = self._connection.default_channel
         channel.basic_consume(self.key, no_ack=True, callback=self._on_message)
         while not self._stopping:
             # An answer that carries back what is no UTF-8 raises, when it has been read.
@@ -87,10 +87,10 @@ class Stage:
         self._sacrifice()
         self._warm_up()
 
-    def _start_services(self) -> Program:
+    def _start_services(self) -> Process:
         services = self.world.start(
             "services",
-            ["-m", "nameko", "run", "--config", str(CHECKOUT / "services/config.yaml"), "services"],
+            nameko_run("services"),
             SMTP_HOST="127.0.0.1",
             SMTP_PORT=str(self.mail_server.port),
             IDEMPOTENCY_URL=f"sqlite:///{self._folder}/store",
@@ -100,7 +100,7 @@ class Stage:
             METRICS_PORT="0",
         )
         for service in ("compute", "heartbeat", "mail", "mail_delivery", "notify"):
-            services.wait_for(f"{service} is ready")
+            services.wait_for_log(f"{service} is ready")
         return services
 
     def _client(self) -> Any:
@@ -145,7 +145,7 @@ class Stage:
         self.connections = self._kept_connections()
 
     @property
-    def programs(self) -> list[Program]:
+    def programs(self) -> list[Process]:
         return [self.services, self.relay]
 
     def _take_beat(self) -> bytes:
@@ -210,7 +210,7 @@ class Stage:
 
     def _restart_what_died(self) -> str:
         """Start again what has exited, so that the trial finds the next problem, too."""
-        dead = [program.name for program in self.programs if program.process.poll() is not None]
+        dead = [program.name for program in self.programs if not program.is_alive()]
         for name in dead:
             if name == "relay":
                 self.relay = self.world.start_relay()
@@ -239,11 +239,9 @@ class Stage:
         time.sleep(SETTLE_SECONDS)
         return {each.name: before[each.name] & amqp_ports(each) for each in self.programs}
 
-    def queues(self) -> dict[str, dict]:
+    def queues(self) -> dict[str, dict[str, Any]]:
         """What RabbitMQ says of each queue, some seconds late."""
-        answer = requests.get(f"{self.world.api}/queues/{self.world.vhost}", timeout=30)
-        answer.raise_for_status()
-        return {queue["name"]: queue for queue in answer.json()}
+        return self.world.vhost.queues()
 
     def undrained(self) -> dict[str, int]:
         """Count the messages in each queue that should be empty in the end."""
@@ -271,8 +269,7 @@ class Stage:
         for queue in self.queues():
             if queue not in (self.answers.key, SINK):
                 found.append(self._target("", queue, queue))
-        answer = requests.get(f"{self.world.api}/bindings/{self.world.vhost}", timeout=30)
-        for binding in answer.json():
+        for binding in self.world.vhost.request("GET", f"bindings/{self.world.vhost.name}"):
             source, key, queue = (
                 binding[each] for each in ("source", "routing_key", "destination")
             )
@@ -312,11 +309,11 @@ SANE = """
 """
 
 
-def amqp_ports(program: Program) -> set[int]:
+def amqp_ports(program: Process) -> set[int]:
     """The local ports of a program's connections to the broker; none of one that has exited."""
     port = parse_url(os.environ["AMQP_URI"])["port"]
     try:
-        connections = psutil.Process(program.process.pid).net_connections()
+        connections = psutil.Process(program.pid).net_connections()
     except psutil.Error:
         return set()
     return {

@@ -1,6 +1,7 @@
 """Hypothesis strategies for AMQP's field values and tables, encoded: every type, odd and deep."""
 
 import struct
+from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ def number(code: bytes, layout: str, bits: int, *, signed: bool) -> st.SearchStr
     return st.integers(low, high).map(lambda value: code + struct.pack(f">{layout}", value))
 
 
-def floating(code: bytes, layout: str, width: int) -> st.SearchStrategy[bytes]:
+def floating(code: bytes, layout: str, width: Literal[32, 64]) -> st.SearchStrategy[bytes]:
     return st.floats(width=width).map(lambda value: code + struct.pack(f">{layout}", value))
 
 

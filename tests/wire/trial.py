@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -143,7 +144,7 @@ class Trial:
             stage.problems,
         )
 
-    def _await(self, condition, problem) -> None:
+    def _await(self, condition: Any, problem: Any) -> None:
         try:
             wait_until(condition, seconds=DRAIN_SECONDS)
         except TimeoutError:

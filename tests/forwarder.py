@@ -1,4 +1,4 @@
-"""A TCP forwarder in a process of its own: `python -m tests.broker.forwarder PORT TARGET_PORT`.
+"""A TCP forwarder in a process of its own: `python -m tests.forwarder PORT TARGET_PORT`.
 
 SIGSTOP freezes everything that passes through it, until SIGCONT. SIGUSR1 makes the connections of
 that moment silently dead for ever, as a router that has forgotten them does; new ones work.
