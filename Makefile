@@ -55,7 +55,7 @@ lock: .venv/complete
 
 .PHONY: browser
 browser: .venv/complete
-	@command -v chromium >/dev/null || $(BIN)/python -c 'from stack import debian; debian.install_for_the_machine("chromium")'
+	@command -v chromium >/dev/null || $(BIN)/python -c 'from stack.install import debian; debian.install_for_the_machine("chromium")'
 
 .venv/complete: requirements/dev.txt requirements/uv.txt stack/bootstrap
 	@PYTHON=$(PYTHON) stack/bootstrap .venv

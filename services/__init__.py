@@ -4,8 +4,12 @@ Each is imported when somebody asks for it: a process of one of them does not lo
 `nameko run` looks for them in what `dir` says.
 """
 
-from services import quiet
+import warnings
+
 from services.lazy import lazily
+
+# Nameko's and its libraries' warnings that they grow old stay out of the log.
+warnings.filterwarnings("ignore", r"pkg_resources is deprecated|\s*Eventlet is deprecated")
 
 __getattr__, __dir__ = lazily(
     globals(),

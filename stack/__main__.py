@@ -12,11 +12,10 @@ from types import FrameType
 
 from . import database
 from .demo import LOGIN, PASSWORD, press_the_button
-from .errors import StackError
 from .layout import BUILD, CHECKOUT, ENVIRONMENT_FILE, LOGS
 from .settings import own_broker, own_mail_server
 from .stack import RunningStack, odoo_answers, running_stack, services_answer
-from .steps import say, step
+from .steps import StackError, say, step
 from .supervision import Control, wait_until
 
 

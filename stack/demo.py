@@ -3,8 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from .errors import StackError
-from .steps import say, step
+from .steps import StackError, say, step
 from .web import OdooRefused, WebClient
 
 LOGIN = PASSWORD = "admin"  # noqa: S105  what Odoo gives a new database

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 from typing import TextIO
 
-from .errors import StackError
 from .layout import CACHE
+from .steps import StackError
 
 # Below the kernel's ephemeral range: no outgoing connection takes one of these by chance.
 RANGE = range(20000, 30000)

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import programs
-from .errors import StackError
+from .install import programs
+from .install.odoo_source import ODOO, addons_paths
 from .layout import BUILD, CHECKOUT, LOGS
-from .odoo_source import ODOO, addons_paths
 from .ports import reserve
+from .steps import StackError
 
 HOST = "127.0.0.1"
 DATABASE = "nameko_compute"

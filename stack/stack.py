@@ -14,9 +14,8 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from . import database
-from .errors import StackError
+from .install.odoo_source import find_odoo
 from .layout import BUILD, ENVIRONMENT_FILE, LOGS
-from .odoo_source import find_odoo
 from .settings import (
     Secrets,
     load_secrets,
@@ -26,7 +25,7 @@ from .settings import (
     stack_environment,
     write_private,
 )
-from .steps import step
+from .steps import StackError, step
 from .supervision import Supervisor
 
 RELAY_ALIVE = BUILD / "relay.alive"  # the relay touches it as soon as it serves

@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .errors import StackError
 from .layout import LOGS
 
 SIGN_OF_LIFE_SECONDS = 5
+
+
+class StackError(Exception):
+    """A step failed: the message says which, why, and what to do."""
 
 
 def say(text: str) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import StackError
 from .layout import LOGS, VENV
-from .steps import log_tail
+from .steps import StackError, log_tail
 
 CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 POLL_SECONDS = 0.1

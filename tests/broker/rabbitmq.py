@@ -9,7 +9,7 @@ from pathlib import Path
 
 import requests
 
-from stack import programs
+from stack.install import programs
 from stack.ports import reserve
 from tests.broker.certificates import Authority
 from tests.processes import HOST

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg2
 
-from stack import programs
+from stack.install import programs
 from stack.ports import reserve
 from stack.settings import not_as_root
 from tests.waiting import wait_until

@@ -1,6 +1,7 @@
 """A service that nobody here wrote: plain Nameko, nothing of this project in it."""
 
 from typing import Any
+
 from nameko.rpc import rpc
 
 

@@ -12,7 +12,7 @@ nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
 INITDB = """
 import subprocess, sys
-from stack import programs
+from stack.install import programs
 from stack.settings import not_as_root
 password, cluster = sys.argv[1:]
 found = programs.postgres()

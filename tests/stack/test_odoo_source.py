@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import odoo_source
-from stack.errors import StackError
+from stack.install import odoo_source
+from stack.steps import StackError
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     """A cache of the test's own."""
     folder = tmp_path / "cache"
     monkeypatch.setattr(odoo_source, "CACHE", folder)
-    monkeypatch.setattr("stack.debian.CACHE", folder)
+    monkeypatch.setattr("stack.install.debian.CACHE", folder)
     return folder
 
 
@@ -44,7 +44,7 @@ def test_a_folder_without_odoo_is_refused(tmp_path, monkeypatch):
 
 
 def test_source_archive_where_debian_has_no_package(cache, archive, monkeypatch):
-    monkeypatch.setattr("stack.debian.platform.freedesktop_os_release", dict)
+    monkeypatch.setattr("stack.install.debian.platform.freedesktop_os_release", dict)
     monkeypatch.setenv("ODOO_ARCHIVE", archive.as_uri())
     root = odoo_source._packaged_or_archived()
     assert (root / "odoo" / "release.py").exists()
@@ -53,7 +53,7 @@ def test_source_archive_where_debian_has_no_package(cache, archive, monkeypatch)
 
 
 def test_archive_that_cannot_be_had_says_what_to_do(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("stack.debian.platform.freedesktop_os_release", dict)
+    monkeypatch.setattr("stack.install.debian.platform.freedesktop_os_release", dict)
     monkeypatch.setenv("ODOO_ARCHIVE", (tmp_path / "nowhere.tar.gz").as_uri())
     with pytest.raises(StackError, match="ODOO_SOURCE"):
         odoo_source._packaged_or_archived()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stack.errors import StackError
 from stack.settings import own_addons
+from stack.steps import StackError
 from tests.processes import cluster
 from tests.waiting import wait_until
 

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from ..broker.jobs.ids import is_uuid
 from ..tools.texts import clean
-from .cursor import Cursor
-from .rows import COLUMNS, NOW, PUT_BACK, Finish, Row
+from .rows import COLUMNS, NOW, PUT_BACK, Cursor, Finish, Row
 from .waiting import notify_finished
 
 LEASE_SECONDS = 60  # for which a job whose answer waits in Odoo does not expire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .cursor import Cursor
+from .rows import Cursor
 
 MOST_TOLD = 500  # jobs at a time
 

@@ -15,8 +15,7 @@ from odoo.tools import SQL
 
 from ..tools.job_request import ResultsAs
 from ..tools.parameters import MOST_DELAY
-from .cursor import Cursor
-from .rows import NOW, READY, SENDINGS
+from .rows import NOW, READY, SENDINGS, Cursor
 
 MOST_WOKEN = 5_000  # jobs at a time
 LONGEST_TIMEOUT = 2**31  # s

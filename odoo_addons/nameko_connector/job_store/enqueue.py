@@ -8,7 +8,7 @@ from typing import Any
 
 from odoo.tools import SQL
 
-from .cursor import Cursor
+from .rows import Cursor
 from .waiting import release_waiting
 
 COLUMNS = (

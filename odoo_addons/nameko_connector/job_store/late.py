@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from .cursor import Cursor
 from .dispatch import retry_later
-from .rows import NOW, SENDINGS, Lost
+from .rows import NOW, SENDINGS, Cursor, Lost
 
 BATCH = 500  # jobs at a time
 

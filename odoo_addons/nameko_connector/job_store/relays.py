@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tools import locks
 from .cancelled import has_cancelled
-from .cursor import Cursor
+from .rows import Cursor
 
 CHANNEL = "nameko_job"  # NOTIFY: there is something to do
 RELAY_NAME = "nameko_relay-"  # and an id: what a relay calls its sessions

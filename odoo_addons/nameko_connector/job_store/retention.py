@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .cursor import Cursor
-from .rows import NOW
+from .rows import NOW, Cursor
 
 
 def delete_finished(cr: Cursor, days: float, most: int) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from .cursor import Cursor
 from .dispatch import LONGEST_TIMEOUT
-from .rows import NOW, READY, Lost
+from .rows import NOW, READY, Cursor, Lost
 
 LOOK_SECONDS = 5  # between two requests to a service that is away
 FRESH_SECONDS = 10  # for which it counts as known that it is away

@@ -1,10 +1,10 @@
-"""The rows of jobs: what the other modules need of one, and how one ends."""
+"""The rows of jobs: what the other modules need of one, and of a cursor, and how one ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..broker.amqp.errors import RpcError
 from ..exceptions import RemoteError
@@ -21,6 +21,23 @@ PUT_BACK = (
 # Another attempt ends the same way: no "*" asks for it.
 FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})
 Key = tuple[str, str]  # a model and the method or field of it that takes results
+
+
+class Cursor(Protocol):
+    """A cursor in the caller's transaction, which the caller commits."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows that the last statement changed."""
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        """Run a statement."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows that are left."""
 
 
 @dataclass(frozen=True)

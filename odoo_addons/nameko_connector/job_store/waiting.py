@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from .cursor import Cursor
 from .relays import CHANNEL
-from .rows import NOW, SENDINGS, Lost
+from .rows import NOW, SENDINGS, Cursor, Lost
 
 BATCH = 500  # jobs at a time
 WINDOW = 2_000  # waiting jobs looked at in one step

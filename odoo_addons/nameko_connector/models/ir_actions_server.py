@@ -1,14 +1,19 @@
-"""The kind of server action “Call a Nameko service”: what it consists of."""
+"""The kind of server action “Call a Nameko service”: what it has, and what fits together."""
 
 from odoo import api, fields, models
-from odoo.fields import Command
+from odoo.exceptions import ValidationError
+from odoo.orm.fields import Field
 
-from ..tools.fields import Int4
-from ..tools.results import FIELD_TYPES
+from ..action.results import FIELD_TYPES, is_path
+from ..broker.amqp.names import are_names
+from ..tools.fields import MOST, Int4
 from .nameko_job import DEFAULT_PRIORITY
+from .nameko_method_choice import offer_parameters, take_names
 
 KIND = "nameko"
 MANAGER = "nameko_connector.group_nameko_manager"
+NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
+MOST_SECONDS_NOW = 60  # that a user waits: one of Odoo's few connections to the broker is held
 
 
 class IrActionsServer(models.Model):
@@ -158,27 +163,127 @@ class IrActionsServer(models.Model):
             warnings.append(self.env._("%s has no chatter to post in.", self.sudo().model_id.name))
         return warnings
 
+    # What it calls
 
-def take_names(actions: models.BaseModel) -> None:
-    """Take service and method from the catalogue's entry, where one is chosen."""
-    for action in actions:
-        chosen = action.nameko_method_id
-        action.nameko_service = chosen.service or action.nameko_service
-        action.nameko_method = chosen.name or action.nameko_method
+    @api.constrains("state", "nameko_method_id", "nameko_service", "nameko_method")
+    def _check_nameko_names(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND):
+            service, method = action.nameko_service or "", action.nameko_method or ""
+            if not are_names(service, method):
+                raise ValidationError(
+                    self.env._(
+                        "Enter a service and a method. The method's name must not contain a dot, "
+                        "and both together may have 254 bytes."
+                    )
+                )
+            chosen = action.sudo().nameko_method_id
+            if chosen and (chosen.service, chosen.name) != (service, method):
+                raise ValidationError(
+                    self.env._(
+                        "%(chosen)s is selected in the catalogue, but %(typed)s is typed. To "
+                        "call what is typed, clear the selection.",
+                        chosen=chosen.display_name,
+                        typed=f"{service}.{method}",
+                    )
+                )
+
+    @api.constrains("state", "nameko_method_id", "nameko_parameter_ids")
+    def _check_nameko_parameters(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND and each.nameko_method_id):
+            method = action.sudo().nameko_method_id
+            if refusal := method._refusal(*action.sudo()._nameko_given()):
+                raise ValidationError(
+                    self.env._(
+                        "%(method)s%(signature)s cannot be called with these parameters: "
+                        "%(reason)s.",
+                        method=method.display_name,
+                        signature=method.signature,
+                        reason=refusal,
+                    )
+                )
+
+    def _nameko_given(self) -> tuple[list[str], list[str]]:
+        """Return the names of the parameters that have a value: by position, and by name."""
+        given = self.nameko_parameter_ids.filtered("value").sorted()
+        by_position = given.filtered(lambda row: row.kind == "positional")
+        return by_position.mapped("name"), (given - by_position).mapped("name")
+
+    @api.constrains("nameko_identity_key", "nameko_domain")
+    def _check_nameko_expressions(self) -> None:
+        for action in self:
+            for name in ("nameko_identity_key", "nameko_domain"):
+                label = action._fields[name]._description_string(self.env)
+                self.env["nameko.action.parameter"]._check_expression(label, action[name])
+
+    @api.constrains("nameko_when", *NUMBERS)
+    def _check_nameko_numbers(self) -> None:
+        for action in self:
+            for name in NUMBERS:
+                least = -MOST if name == "nameko_priority" else 0
+                waits = name == "nameko_timeout" and action.nameko_when == "now"
+                most = MOST_SECONDS_NOW if waits else MOST
+                if not least <= action[name] <= most:
+                    label = action._fields[name]._description_string(self.env)
+                    raise ValidationError(
+                        self.env._(
+                            "%(field)s cannot be %(value)s: enter a value from %(least)s to "
+                            "%(most)s.",
+                            field=label,
+                            value=action[name],
+                            least=least,
+                            most=most,
+                        )
+                    )
+
+    # Where the result goes
+
+    @api.constrains("state", "model_id", "nameko_result_kind", "nameko_result_field_id")
+    def _check_nameko_result_field(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND):
+            chosen = action.sudo().nameko_result_field_id
+            if action.nameko_result_kind == "field" and not action._nameko_can_write(chosen):
+                raise ValidationError(
+                    self.env._(
+                        "The field “%(field)s” cannot take a result: choose a field of “%(model)s” "
+                        "that can be written, for a text, a number, a date or a yes or no.",
+                        field=chosen.field_description or "",
+                        model=action.sudo().model_id.name,
+                    )
+                )
+
+    def _nameko_can_write(self, chosen: models.BaseModel) -> bool:
+        model = self.env.get(self.sudo().model_id.model)
+        field = None if model is None else model._fields.get(chosen.name)
+        return chosen.model_id == self.sudo().model_id and field is not None and _takes(field)
+
+    @api.constrains("state", "usage", "nameko_by_domain", "nameko_result_kind")
+    def _check_nameko_schedule(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND and each.usage == "ir_cron"):
+            if not action.nameko_by_domain and action.nameko_result_kind != "nothing":
+                raise ValidationError(
+                    self.env._(
+                        "“%s” has no record for its result: a scheduled action has no selection. "
+                        "Tick Run on Records That Match, or set Result to Ignore.",
+                        action.name,
+                    )
+                )
+
+    @api.constrains("nameko_result_path")
+    def _check_nameko_result_path(self) -> None:
+        for action in self:
+            path = action.nameko_result_path
+            if path and not is_path(path):
+                raise ValidationError(
+                    self.env._(
+                        "“%s” does not name a part of a result: write names and numbers with "
+                        "dots between them, such as quote.total or lines.0.price.",
+                        path,
+                    )
+                )
 
 
-def offer_parameters(actions: models.BaseModel) -> None:
-    """Offer the chosen method's parameters, and keep what has been typed."""
-    for action in actions:
-        rows = action.nameko_parameter_ids
-        offered = action.nameko_method_id._offered_parameters()
-        left = rows.filtered(lambda row: not row.value and row.name not in offered)  # noqa: B023
-        new = {name: kind for name, kind in offered.items() if name not in rows.mapped("name")}
-        names = list(offered)
-        action.nameko_parameter_ids = [
-            *(Command.unlink(row.id) for row in left if offered),
-            *(
-                Command.create({"name": name, "kind": kind, "sequence": names.index(name)})
-                for name, kind in new.items()
-            ),
-        ]
+def _takes(field: Field) -> bool:
+    """Tell whether a result can be written into the field."""
+    writable = field.inverse or (field.store and not (field.compute and field.readonly))
+    by_odoo = field.name in models.MAGIC_COLUMNS
+    return bool(field.type in FIELD_TYPES and writable and not by_odoo)

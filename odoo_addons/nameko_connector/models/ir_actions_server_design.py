@@ -1,4 +1,4 @@
-"""The server action “Call a Nameko service”: the checks when it is saved, and who may save it.
+"""The server action “Call a Nameko service”: who may design it.
 
 Odoo runs an action with the rights of the user who runs it, and a link is enough to make somebody
 run it. So what an action reads and writes must be allowed to the user who designed it as well,
@@ -8,17 +8,12 @@ unless that is an administrator, who may write any code.
 from typing import Any
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError, ValidationError
-from odoo.orm.fields import Field
+from odoo.exceptions import AccessError
 
-from ..broker.amqp.names import are_names
-from ..tools.expression.record_view import Limit
-from ..tools.fields import MOST
-from ..tools.results import FIELD_TYPES, is_path
+from ..action.expression.record_view import Limit
 from .ir_actions_server import KIND, MANAGER
 from .ir_actions_server_run import running_actions
 
-NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
 ADMINISTRATOR = "base.group_system"
 OWN_MODULE = "nameko_connector"
 DESIGN = ("model_id", "state", "group_ids")  # beside all that is named nameko_*
@@ -28,7 +23,6 @@ TECHNICAL = (
     "ir.", "base.", "bus.", "res.users", "res.groups", "res.config", "mail.template", "mail.alias",
     "mail.server", "fetchmail.", "sms.template", "mailing.",
 )  # fmt: skip
-MOST_SECONDS_NOW = 60  # that a user waits: one of Odoo's few connections to the broker is held
 
 
 class IrActionsServer(models.Model):
@@ -43,126 +37,6 @@ class IrActionsServer(models.Model):
         help="The action reads and writes only what this user may read and write, too. Empty: an "
         "administrator designed it, and only the rights of the user who runs it count.",
     )
-
-    # What it calls
-
-    @api.constrains("state", "nameko_method_id", "nameko_service", "nameko_method")
-    def _check_nameko_names(self) -> None:
-        for action in self.filtered(lambda each: each.state == KIND):
-            service, method = action.nameko_service or "", action.nameko_method or ""
-            if not are_names(service, method):
-                raise ValidationError(
-                    self.env._(
-                        "Enter a service and a method. The method's name must not contain a dot, "
-                        "and both together may have 254 bytes."
-                    )
-                )
-            chosen = action.sudo().nameko_method_id
-            if chosen and (chosen.service, chosen.name) != (service, method):
-                raise ValidationError(
-                    self.env._(
-                        "%(chosen)s is selected in the catalogue, but %(typed)s is typed. To "
-                        "call what is typed, clear the selection.",
-                        chosen=chosen.display_name,
-                        typed=f"{service}.{method}",
-                    )
-                )
-
-    @api.constrains("state", "nameko_method_id", "nameko_parameter_ids")
-    def _check_nameko_parameters(self) -> None:
-        for action in self.filtered(lambda each: each.state == KIND and each.nameko_method_id):
-            method = action.sudo().nameko_method_id
-            if refusal := method._refusal(*action.sudo()._nameko_given()):
-                raise ValidationError(
-                    self.env._(
-                        "%(method)s%(signature)s cannot be called with these parameters: "
-                        "%(reason)s.",
-                        method=method.display_name,
-                        signature=method.signature,
-                        reason=refusal,
-                    )
-                )
-
-    def _nameko_given(self) -> tuple[list[str], list[str]]:
-        """Return the names of the parameters that have a value: by position, and by name."""
-        given = self.nameko_parameter_ids.filtered("value").sorted()
-        by_position = given.filtered(lambda row: row.kind == "positional")
-        return by_position.mapped("name"), (given - by_position).mapped("name")
-
-    @api.constrains("nameko_identity_key", "nameko_domain")
-    def _check_nameko_expressions(self) -> None:
-        for action in self:
-            for name in ("nameko_identity_key", "nameko_domain"):
-                label = action._fields[name]._description_string(self.env)
-                self.env["nameko.action.parameter"]._check_expression(label, action[name])
-
-    @api.constrains("nameko_when", *NUMBERS)
-    def _check_nameko_numbers(self) -> None:
-        for action in self:
-            for name in NUMBERS:
-                least = -MOST if name == "nameko_priority" else 0
-                waits = name == "nameko_timeout" and action.nameko_when == "now"
-                most = MOST_SECONDS_NOW if waits else MOST
-                if not least <= action[name] <= most:
-                    label = action._fields[name]._description_string(self.env)
-                    raise ValidationError(
-                        self.env._(
-                            "%(field)s cannot be %(value)s: enter a value from %(least)s to "
-                            "%(most)s.",
-                            field=label,
-                            value=action[name],
-                            least=least,
-                            most=most,
-                        )
-                    )
-
-    # Where the result goes
-
-    @api.constrains("state", "model_id", "nameko_result_kind", "nameko_result_field_id")
-    def _check_nameko_result_field(self) -> None:
-        for action in self.filtered(lambda each: each.state == KIND):
-            chosen = action.sudo().nameko_result_field_id
-            if action.nameko_result_kind == "field" and not action._nameko_can_write(chosen):
-                raise ValidationError(
-                    self.env._(
-                        "The field “%(field)s” cannot take a result: choose a field of “%(model)s” "
-                        "that can be written, for a text, a number, a date or a yes or no.",
-                        field=chosen.field_description or "",
-                        model=action.sudo().model_id.name,
-                    )
-                )
-
-    def _nameko_can_write(self, chosen: models.BaseModel) -> bool:
-        model = self.env.get(self.sudo().model_id.model)
-        field = None if model is None else model._fields.get(chosen.name)
-        return chosen.model_id == self.sudo().model_id and field is not None and _takes(field)
-
-    @api.constrains("state", "usage", "nameko_by_domain", "nameko_result_kind")
-    def _check_nameko_schedule(self) -> None:
-        for action in self.filtered(lambda each: each.state == KIND and each.usage == "ir_cron"):
-            if not action.nameko_by_domain and action.nameko_result_kind != "nothing":
-                raise ValidationError(
-                    self.env._(
-                        "“%s” has no record for its result: a scheduled action has no selection. "
-                        "Tick Run on Records That Match, or set Result to Ignore.",
-                        action.name,
-                    )
-                )
-
-    @api.constrains("nameko_result_path")
-    def _check_nameko_result_path(self) -> None:
-        for action in self:
-            path = action.nameko_result_path
-            if path and not is_path(path):
-                raise ValidationError(
-                    self.env._(
-                        "“%s” does not name a part of a result: write names and numbers with "
-                        "dots between them, such as quote.total or lines.0.price.",
-                        path,
-                    )
-                )
-
-    # Who may design
 
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "IrActionsServer":
@@ -304,21 +178,3 @@ class IrActionsServer(models.Model):
         """The rights that count beside those of who runs the action."""
         designer = self.nameko_designer_id
         return Limit(designer) if designer and designer != self.env.user else None
-
-    def _nameko_beyond(self, error: AccessError) -> AccessError:
-        return AccessError(
-            self.env._(
-                "“%(action)s” may do no more than %(designer)s, who designed it. An administrator "
-                "lifts this by changing one of its parameters. %(reason)s",
-                action=self.name,
-                designer=self.nameko_designer_id.name,
-                reason=str(error),
-            )
-        )
-
-
-def _takes(field: Field) -> bool:
-    """Tell whether a result can be written into the field."""
-    writable = field.inverse or (field.store and not (field.compute and field.readonly))
-    by_odoo = field.name in models.MAGIC_COLUMNS
-    return bool(field.type in FIELD_TYPES and writable and not by_odoo)

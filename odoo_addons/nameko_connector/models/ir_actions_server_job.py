@@ -10,14 +10,15 @@ from typing import Any
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from ..action.arguments import evaluated, unusable
+from ..action.expression.evaluate import context_of
+from ..action.expression.record_view import RecordView
+from ..action.outcomes import Outcomes, post
 from ..broker.amqp.request import Request
 from ..exceptions import NamekoError, UnusableExpression
 from ..job_store.events import Answer
 from ..job_store.rows import Finish
-from ..tools.expression.evaluate import context_of
-from ..tools.expression.record_view import RecordView
 from ..tools.job_request import JobOptions, JobRequest
-from .ir_actions_server_run import Outcomes
 
 ON_RESULT = "_on_nameko_action_result"
 ON_ERROR = "_on_nameko_action_error"
@@ -133,10 +134,10 @@ class IrActionsServer(models.Model):
         limit = self._nameko_limit
         context = {**context_of(target.env, limit), "record": RecordView(target, limit)}
         name = self._fields["nameko_identity_key"]._description_string(self.env)
-        key = str(self._nameko_evaluated(expression, context, name, target))
+        key = str(evaluated(self, expression, context, name, target))
         if len(key) > MOST_KEY or not key.isprintable():
             reason = self.env._("it is too long, or cannot be printed")
-            raise self._nameko_unusable(expression, name, target, reason)
+            raise unusable(self, expression, name, target, reason)
         return f"{self._name},{self.id}:{key}"
 
     def _nameko_job_done(self, target: models.BaseModel, answer: Any) -> None:
@@ -147,7 +148,7 @@ class IrActionsServer(models.Model):
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
         """Post the error in the chatter if the action is set to; `_tell_finished` tells users."""
         if self.nameko_on_error == "chatter":
-            self._nameko_post(target, str(error))
+            post(target, str(error))
 
 
 class Base(models.AbstractModel):

@@ -1,8 +1,6 @@
 """The kind of server action “Call a Nameko service”: running it on records, as who asked."""
 
-import json
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg2
@@ -11,23 +9,18 @@ from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
+from ..action.arguments import beyond, evaluated, requests
+from ..action.expression.evaluate import context_of
+from ..action.expression.record_view import Limit
+from ..action.outcomes import Outcomes, named, post, shown, told
+from ..action.results import NotThere, field_value, part_of
 from ..broker.amqp.request import Request
 from ..exceptions import NamekoError, ResultNotWritten, UnusableExpression, UnusableResult
-from ..tools.client_actions import notification
-from ..tools.expression.evaluate import InvalidExpression, context_of, evaluate
-from ..tools.expression.record_view import BeyondLimitError, Limit, RecordView
 from ..tools.locks import is_under_way
-from ..tools.results import NotThere, field_value, part_of
 
-_logger = logging.getLogger(__name__)
 RUNNING = "nameko_running_actions"  # in the context: a RunningActions
 SCHEDULED = "nameko_scheduled"  # in the context: BY_THE_SCHEDULER, where it runs the action
 BY_THE_SCHEDULER = object()  # what a context holds that came over the web, it cannot be
-ERRORS_SHOWN = 3
-
-# What came of each target: a value, or the error that it met. A target is a record, or the empty
-# recordset for a call without one.
-Outcomes = dict[models.BaseModel, Any]
 
 
 class RunningActions(frozenset[int]):
@@ -67,10 +60,10 @@ class IrActionsServer(models.Model):
             return False
         if not by_code:
             self._nameko_check_click(targets)
-        requests = self._nameko_requests(list(targets) or [targets])
+        wanted = requests(self, list(targets) or [targets])
         if self.nameko_when == "later":
-            return self._nameko_told(self._nameko_delay(requests))
-        return self._nameko_told(self._nameko_take(self._nameko_call(requests)))
+            return told(self, self._nameko_delay(wanted))
+        return told(self, self._nameko_take(self._nameko_call(wanted)))
 
     # Who may run it, and on which records
 
@@ -113,7 +106,7 @@ class IrActionsServer(models.Model):
     def _nameko_matching(self, model: models.BaseModel) -> models.BaseModel:
         """Return the records of the action's domain."""
         expression, limit = self.nameko_domain or "[]", self._nameko_limit
-        domain = self._nameko_evaluated(expression, context_of(model.env, limit), "domain", model)
+        domain = evaluated(self, expression, context_of(model.env, limit), "domain", model)
         try:
             with self.env.cr.savepoint():
                 found = model.search(domain)
@@ -132,7 +125,7 @@ class IrActionsServer(models.Model):
         try:
             within = limit.of(found).search(Domain(domain) & Domain("id", "in", found.ids))
         except AccessError as error:
-            raise self._nameko_beyond(error) from error
+            raise beyond(self, error) from error
         ids = set(within.ids)
         return found.filtered(lambda record: record.id in ids)
 
@@ -143,7 +136,7 @@ class IrActionsServer(models.Model):
             try:
                 self._nameko_check_rights(limit.of(targets))
             except AccessError as error:
-                raise self._nameko_beyond(error) from error
+                raise beyond(self, error) from error
 
     def _nameko_check_rights(self, targets: models.BaseModel) -> None:
         targets.check_access("read")
@@ -163,83 +156,6 @@ class IrActionsServer(models.Model):
                     self.name,
                 )
             )
-
-    # What is asked
-
-    def _nameko_requests(self, targets: list[models.BaseModel]) -> Outcomes:
-        """Return the request of each target, or the error of an expression."""
-        limit = self._nameko_limit
-        names = context_of(targets[0].env, limit)
-        return {
-            target: self._nameko_request_or_error(
-                target, {**names, "record": RecordView(target, limit)}
-            )
-            for target in targets
-        }
-
-    def _nameko_request_or_error(
-        self, target: models.BaseModel, context: Mapping[str, Any]
-    ) -> Request | UnusableExpression:
-        try:
-            return self._nameko_request(target, context)
-        except UnusableExpression as error:
-            return error
-
-    def _nameko_request(self, target: models.BaseModel, context: Mapping[str, Any]) -> Request:
-        values = [
-            (row.kind, row.name, self._nameko_argument(row, context, target))
-            for row in self.nameko_parameter_ids.sorted()
-            if row.value
-        ]
-        return Request(
-            self.nameko_service,
-            self.nameko_method,
-            tuple(value for kind, _name, value in values if kind == "positional"),
-            {name: value for kind, name, value in values if kind == "keyword"},
-        )
-
-    def _nameko_argument(
-        self, row: models.BaseModel, context: Mapping[str, Any], target: models.BaseModel
-    ) -> Any:
-        """Return the value of a parameter, which can be sent."""
-        from ..broker.amqp.errors import NotSendable  # noqa: PLC0415  as the next
-        from ..broker.jobs.body import encode_body  # noqa: PLC0415  loads kombu
-
-        value = self._nameko_evaluated(row.value, context, row.name, target)
-        try:
-            encode_body(Request(self.nameko_service, self.nameko_method, (), {row.name: value}))
-        except NotSendable as error:
-            raise self._nameko_unusable(row.value, row.name, target, str(error)) from error
-        return value
-
-    def _nameko_evaluated(
-        self, expression: str, context: Mapping[str, Any], name: str, target: models.BaseModel
-    ) -> Any:
-        try:
-            return evaluate(expression, context)
-        except InvalidExpression as error:
-            raise self._nameko_unusable(expression, name, target, str(error)) from error
-        except BeyondLimitError as error:
-            raise self._nameko_beyond(error) from error
-        except AccessError:
-            raise
-        except UserError as error:  # of a computed field
-            raise self._nameko_unusable(expression, name, target, str(error)) from error
-
-    def _nameko_unusable(
-        self, expression: str, name: str, target: models.BaseModel, reason: str
-    ) -> UnusableExpression:
-        return UnusableExpression(
-            self.env._(
-                "“%(action)s” sent nothing for %(record)s, because its expression for “%(name)s”, "
-                "%(expression)s, gives no value that can be sent: %(reason)s",
-                action=self.name,
-                record=_named(target),
-                name=name,
-                expression=expression,
-                reason=reason,
-            )
-        )
 
     # Now
 
@@ -311,7 +227,7 @@ class IrActionsServer(models.Model):
             if self.nameko_result_kind == "field":
                 record.write({self.nameko_result_field_id.name: value})
             elif self.nameko_result_kind == "chatter":
-                self._nameko_post(record, self._nameko_answered(value))
+                post(record, self._nameko_answered(value))
 
     def _nameko_not_written(self, target: models.BaseModel, error: Exception) -> Exception:
         if isinstance(error, AccessError | NamekoError):
@@ -322,52 +238,10 @@ class IrActionsServer(models.Model):
                 "%(record)s: %(reason)s",
                 service=self.nameko_service,
                 method=self.nameko_method,
-                record=_named(target),
+                record=named(target),
                 reason=str(error) or type(error).__name__,
             )
         )
-
-    # Telling
-
-    def _nameko_told(self, outcomes: Outcomes) -> dict[str, Any] | bool:
-        """See to the errors as the action wants it, and tell how it went."""
-        errors = {t: each for t, each in outcomes.items() if isinstance(each, Exception)}
-        for target, error in errors.items():
-            _logger.warning("Server action “%s” on %s: %s", self.name, target, error)
-        if self.nameko_on_error == "chatter":
-            for target, error in errors.items():
-                self._nameko_post(target, str(error))
-        if self.nameko_on_error == "raise" and errors and len(errors) == len(outcomes):
-            raise self._nameko_all_failed(list(errors.values()))
-        if len(outcomes) == 1 and self.nameko_when == "now":
-            return False
-        return self._nameko_notification(outcomes, errors)
-
-    def _nameko_all_failed(self, errors: list[Exception]) -> Exception:
-        if len(errors) == 1:
-            return errors[0]
-        return NamekoError(_first_lines(map(str, errors)))
-
-    def _nameko_notification(self, outcomes: Outcomes, errors: Outcomes) -> dict[str, Any]:
-        done = len(outcomes) - len(errors)
-        message = (
-            self.env._("%(done)s queued, %(failed)s failed", done=done, failed=len(errors))
-            if self.nameko_when == "later"
-            else self.env._("%(done)s done, %(failed)s failed", done=done, failed=len(errors))
-        )
-        told = map(str, errors.values()) if self.nameko_on_error == "raise" else ()
-        return notification(
-            _first_lines([f"{message}.", *told]),
-            "warning" if errors else "success",
-            title=self.name,
-            sticky=bool(errors),
-            reload=True,
-        )
-
-    def _nameko_post(self, target: models.BaseModel, text: str) -> None:
-        """Post an internal note, as the user; a call without a record has no chatter."""
-        if target:
-            target.message_post(body=_storable(text), subtype_xmlid="mail.mt_note")
 
     def _nameko_answered(self, value: Any) -> str:
         return self.env._(
@@ -376,25 +250,3 @@ class IrActionsServer(models.Model):
             method=self.nameko_method,
             answer=value if isinstance(value, str) else shown(value),
         )
-
-
-def shown(value: Any) -> str:
-    """Show arguments or an answer as the JSON that travels, as far as it is JSON."""
-    try:
-        return json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    except (ValueError, TypeError):  # an integer of thousands of digits
-        return type(value).__name__
-
-
-def _named(target: models.BaseModel) -> str:
-    return (target.display_name if target else "") or target._description
-
-
-def _first_lines(texts: Iterator[str] | list[str]) -> str:
-    """Return the first few different ones."""
-    return "\n".join(list(dict.fromkeys(texts))[: 1 + ERRORS_SHOWN])
-
-
-def _storable(text: str) -> str:
-    """Drop what PostgreSQL's texts cannot hold."""
-    return text.replace("\0", "").encode(errors="replace").decode()

@@ -4,8 +4,9 @@ from typing import Any
 
 from odoo import api, fields, models
 
-from .ir_actions_server import KIND, MANAGER, offer_parameters, take_names
+from .ir_actions_server import KIND, MANAGER
 from .ir_actions_server_run import BY_THE_SCHEDULER, SCHEDULED
+from .nameko_method_choice import offer_parameters, take_names
 
 
 class IrCron(models.Model):

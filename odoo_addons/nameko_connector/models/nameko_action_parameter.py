@@ -6,7 +6,7 @@ from typing import Any
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..tools.expression.evaluate import fault
+from ..action.expression.evaluate import fault
 
 
 class NamekoActionParameter(models.Model):

@@ -13,6 +13,7 @@ from odoo.exceptions import MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 from odoo.tools import groupby
 
+from ..action.results import field_value
 from ..exceptions import InvalidJob, PredecessorFailed, user_error
 from ..job_store import answers as store
 from ..job_store.dispatch import retry_later
@@ -20,7 +21,6 @@ from ..job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
 from ..job_store.records import locked_records
 from ..job_store.rows import LIVE, Finish, Lost, Row, describe
 from ..tools import job_errors
-from ..tools.results import field_value
 from .nameko_rpc_delay import check_callback
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from odoo import models
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 
-from ..tools.signature import Signature
+from ..action.signature import Signature
 from .nameko_method import _shown
 
 PASSED = {"POSITIONAL_ONLY": "positional", "POSITIONAL_OR_KEYWORD": "keyword",
@@ -67,3 +67,28 @@ class NamekoMethod(models.Model):
         if signature.is_unknown(name):
             return self.env._("the method has no parameter “%s”", name)
         return ""
+
+
+def take_names(actions: models.BaseModel) -> None:
+    """Take service and method from the catalogue's entry, where one is chosen."""
+    for action in actions:
+        chosen = action.nameko_method_id
+        action.nameko_service = chosen.service or action.nameko_service
+        action.nameko_method = chosen.name or action.nameko_method
+
+
+def offer_parameters(actions: models.BaseModel) -> None:
+    """Offer the chosen method's parameters, and keep what has been typed."""
+    for action in actions:
+        rows = action.nameko_parameter_ids
+        offered = action.nameko_method_id._offered_parameters()
+        left = rows.filtered(lambda row: not row.value and row.name not in offered)  # noqa: B023
+        new = {name: kind for name, kind in offered.items() if name not in rows.mapped("name")}
+        names = list(offered)
+        action.nameko_parameter_ids = [
+            *(Command.unlink(row.id) for row in left if offered),
+            *(
+                Command.create({"name": name, "kind": kind, "sequence": names.index(name)})
+                for name, kind in new.items()
+            ),
+        ]

@@ -10,9 +10,8 @@ from ..broker.jobs.body import with_results
 from ..broker.jobs.consumer import Consumer
 from ..broker.jobs.publisher import Attempt, Publisher, Sent
 from ..job_store import dispatch, routes
-from ..job_store.cursor import Cursor
 from ..job_store.dispatch import Capacity, Claimed
-from ..job_store.rows import Lost
+from ..job_store.rows import Cursor, Lost
 from ..tools.requester import worker_context
 from .database import Database
 from .replies import Replies

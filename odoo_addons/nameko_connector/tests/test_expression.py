@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
-from ..tools.expression.evaluate import (
+from ..action.expression.evaluate import (
     FUNCTIONS,
     NAMES,
     InvalidExpression,
@@ -16,7 +16,7 @@ from ..tools.expression.evaluate import (
     evaluate,
     fault,
 )
-from ..tools.expression.record_view import RecordView
+from ..action.expression.record_view import RecordView
 from .action_case import ActionCase
 
 FORBIDDEN = (

@@ -5,7 +5,7 @@ import itertools
 
 from odoo.tests import BaseCase, tagged
 
-from ..tools.signature import Signature
+from ..action.signature import Signature
 
 KINDS = [kind.name for kind in inspect._ParameterKind]
 NAMES = ("a", "b", "c")

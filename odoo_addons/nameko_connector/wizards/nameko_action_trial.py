@@ -6,8 +6,9 @@ from typing import Any
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..action.arguments import requests
+from ..action.outcomes import shown
 from ..broker.amqp.request import Request
-from ..models.ir_actions_server_run import shown
 from ..tools.texts import clean
 
 
@@ -49,7 +50,7 @@ class NamekoActionTrial(models.TransientModel):
         self.action_id.check_access("read")
         action, target = self.action_id.sudo(), self._target()
         action._nameko_check_access(target)
-        (request,) = action._nameko_requests([target]).values()
+        (request,) = requests(action, [target]).values()
         if isinstance(request, Exception):
             raise request
         self.request = clean(_shown_request(request))

@@ -1,16 +1,19 @@
-"""Why a connection cannot be opened, or is lost: in plain English."""
+"""Opening a connection: the addresses of its host, and in plain English why it fails."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import amqp
 
 from . import errors
 from .config import BrokerConfig
+from .deadline import Deadline
 
 # What a broken connection raises. TimeoutError is an OSError too: catch it first.
 BROKER_LOST = (OSError, amqp.exceptions.AMQPError)
@@ -26,6 +29,27 @@ UNREACHABLE: dict[type[Exception], type[errors.BrokerUnreachable]] = {
     OSError: errors.BrokerUnreachable,
     amqp.AMQPError: errors.HandshakeFailed,
 }
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
+    """As socket.getaddrinfo, which knows no timeout: a thread waits for it, for ever if need be."""
+    found: list[Any] = []
+    failures: list[OSError] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM))
+        except OSError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(deadline.remaining())
+    if failures:
+        raise failures[0]
+    if not found:
+        raise TimeoutError(f"no address for {host} in time")
+    return found
 
 
 @contextlib.contextmanager

@@ -23,10 +23,9 @@ from amqp import spec
 from amqp.transport import TCPTransport
 
 from .config import BrokerConfig
-from .connecting import BROKER_LOST
+from .connecting import BROKER_LOST, resolve
 from .deadline import Deadline
 from .frames import FrameReader
-from .resolving import resolve
 
 _logger = logging.getLogger(__name__)
 TESTED_VERSION = "5.4."  # of py-amqp

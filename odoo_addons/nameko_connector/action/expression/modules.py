@@ -10,7 +10,7 @@ from typing import Any
 from dateutil import parser, relativedelta  # type: ignore[import-untyped]
 
 from .budget import TEXTS, TooMuch, check_widths
-from .texts import _lt
+from .translate import _lt
 
 Function = Callable[..., Any]
 MOST_FORMAT = 200  # characters of a format of dates, or of a date that is read

@@ -9,10 +9,9 @@ import tarfile
 import urllib.request
 from pathlib import Path
 
+from ..layout import CACHE
+from ..steps import StackError, say
 from .debian import PackageSet, cache_lock, unpack
-from .errors import StackError
-from .layout import CACHE
-from .steps import say
 
 SOURCE_ARCHIVE = "https://github.com/odoo/odoo/archive/refs/heads/19.0.tar.gz"
 PACKAGE = PackageSet(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
-from .texts import _lt
+from .translate import _lt
 
 UNITS = 50_000  # one is a step of an expression, about 1 µs
 MOST_DEPTH = 80  # parts within parts, calls within calls

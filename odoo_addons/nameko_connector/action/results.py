@@ -13,7 +13,7 @@ from typing import Any
 from odoo.orm.fields import Field
 
 from ..exceptions import UnusableResult
-from .texts import shorten
+from ..tools.texts import shorten
 
 INDEX = re.compile(r"[0-9]{1,9}")
 PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")

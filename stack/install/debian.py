@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import StackError
-from .layout import CACHE
-from .steps import run_logged
+from ..layout import CACHE
+from ..steps import StackError, run_logged
 
 AREA = CACHE / "debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -9,7 +9,7 @@ from typing import Any
 from odoo.exceptions import AccessError
 from odoo.models import BaseModel
 
-from .texts import _lt
+from .translate import _lt
 
 TO_MANY = ("one2many", "many2many")
 FIELD_STEPS = 1  # that reading a field costs, of which an expression has 50,000

@@ -13,7 +13,7 @@ from .budget import MOST_DEPTH, Budget, TooMuch
 from .functions import Functions
 from .modules import Function
 from .operators import PLAIN, binary, compare
-from .texts import _lt
+from .translate import _lt
 
 Names = Mapping[str, Any]
 

@@ -13,7 +13,7 @@ from .budget import MOST_BITS, MOST_WIDTH, TEXTS, Budget, TooMuch, check_bits, c
 from .modules import Function, Names, short
 from .operators import binary
 from .record_view import RecordView
-from .texts import _lt
+from .translate import _lt
 
 MOST_DIGITS = 4300
 CODECS = frozenset(("utf-8", "utf8", "ascii", "latin-1", "latin1", "iso-8859-1"))

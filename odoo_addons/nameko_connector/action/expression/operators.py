@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .budget import TEXTS, Budget, TooMuch, check_bits, check_widths
-from .texts import _lt
+from .translate import _lt
 
 SEQUENCES = (*TEXTS, list, tuple)
 PLAIN: dict[type[ast.AST], Callable[..., Any]] = {

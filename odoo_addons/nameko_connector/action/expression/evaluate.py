@@ -22,7 +22,7 @@ from odoo.tools.translate import LazyGettext
 from .budget import TooMuch
 from .modules import MODULES
 from .record_view import Limit, RecordView
-from .texts import _lt
+from .translate import _lt
 from .value import Evaluation
 
 NAMES = (

@@ -1,0 +1,122 @@
+"""The arguments of a call: the expressions of a server action, evaluated for one record."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from odoo import models
+from odoo.exceptions import AccessError, UserError
+
+from ..broker.amqp.request import Request
+from ..exceptions import UnusableExpression
+from .expression.evaluate import InvalidExpression, context_of, evaluate
+from .expression.record_view import BeyondLimitError, RecordView
+from .outcomes import Outcomes, named
+
+
+def requests(action: models.BaseModel, targets: list[models.BaseModel]) -> Outcomes:
+    """Return the request of each target, or the error of an expression."""
+    limit = action._nameko_limit
+    names = context_of(targets[0].env, limit)
+    return {
+        target: _request_or_error(action, target, {**names, "record": RecordView(target, limit)})
+        for target in targets
+    }
+
+
+def _request_or_error(
+    action: models.BaseModel, target: models.BaseModel, context: Mapping[str, Any]
+) -> Request | UnusableExpression:
+    try:
+        return request(action, target, context)
+    except UnusableExpression as error:
+        return error
+
+
+def request(
+    action: models.BaseModel, target: models.BaseModel, context: Mapping[str, Any]
+) -> Request:
+    """Return the request for a target.
+
+    :param context: the names that expressions may use
+    :raises UnusableExpression: one has no value that can be sent
+    """
+    values = [
+        (row.kind, row.name, _argument(row, context, target))
+        for row in action.nameko_parameter_ids.sorted()
+        if row.value
+    ]
+    return Request(
+        action.nameko_service,
+        action.nameko_method,
+        tuple(value for kind, _name, value in values if kind == "positional"),
+        {name: value for kind, name, value in values if kind == "keyword"},
+    )
+
+
+def _argument(row: models.BaseModel, context: Mapping[str, Any], target: models.BaseModel) -> Any:
+    """Return the value of a parameter, which can be sent."""
+    from ..broker.amqp.errors import NotSendable  # noqa: PLC0415  as the next
+    from ..broker.jobs.body import encode_body  # noqa: PLC0415  loads kombu
+
+    action = row.action_id
+    value = evaluated(action, row.value, context, row.name, target)
+    try:
+        encode_body(Request(action.nameko_service, action.nameko_method, (), {row.name: value}))
+    except NotSendable as error:
+        raise unusable(action, row.value, row.name, target, str(error)) from error
+    return value
+
+
+def evaluated(
+    action: models.BaseModel,
+    expression: str,
+    context: Mapping[str, Any],
+    name: str,
+    target: models.BaseModel,
+) -> Any:
+    """Return the value of an action's expression.
+
+    :param name: of what it is for, as the user knows it
+    :raises UnusableExpression: it has none
+    :raises odoo.exceptions.AccessError: it reads what the user or the designer may not read
+    """
+    try:
+        return evaluate(expression, context)
+    except InvalidExpression as error:
+        raise unusable(action, expression, name, target, str(error)) from error
+    except BeyondLimitError as error:
+        raise beyond(action, error) from error
+    except AccessError:
+        raise
+    except UserError as error:  # of a computed field
+        raise unusable(action, expression, name, target, str(error)) from error
+
+
+def unusable(
+    action: models.BaseModel, expression: str, name: str, target: models.BaseModel, reason: str
+) -> UnusableExpression:
+    """Return the error of an expression that has no value that can be sent."""
+    return UnusableExpression(
+        action.env._(
+            "“%(action)s” sent nothing for %(record)s, because its expression for “%(name)s”, "
+            "%(expression)s, gives no value that can be sent: %(reason)s",
+            action=action.name,
+            record=named(target),
+            name=name,
+            expression=expression,
+            reason=reason,
+        )
+    )
+
+
+def beyond(action: models.BaseModel, error: AccessError) -> AccessError:
+    """Return the error of an action that would do more than its designer may."""
+    return AccessError(
+        action.env._(
+            "“%(action)s” may do no more than %(designer)s, who designed it. An administrator "
+            "lifts this by changing one of its parameters. %(reason)s",
+            action=action.name,
+            designer=action.nameko_designer_id.name,
+            reason=str(error),
+        )
+    )
