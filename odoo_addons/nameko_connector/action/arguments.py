@@ -83,7 +83,7 @@ def evaluated(
     try:
         return evaluate(expression, context)
     except InvalidExpression as error:
-        raise unusable(action, expression, name, target, str(error)) from error
+        raise unusable(action, expression, name, target, error.reason(action.env)) from error
     except BeyondLimitError as error:
         raise beyond(action, error) from error
     except AccessError:

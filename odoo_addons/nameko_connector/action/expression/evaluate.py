@@ -48,6 +48,11 @@ MOST_BRACKETS = 50  # Python's parser takes exponentially long for some deeply n
 class InvalidExpression(Exception):
     """It cannot be evaluated, or gave no value; the message says why."""
 
+    def reason(self, env: api.Environment) -> str:
+        """Return the message in the user's language."""
+        (text,) = self.args
+        return env._(text) if isinstance(text, LazyGettext) else str(text)
+
 
 @lru_cache(maxsize=4096)
 def fault(expression: str) -> str | LazyGettext:
