@@ -19,6 +19,7 @@ from stack.ports import reserve
 from stack.stack import broker_answers
 from stack.supervision import Control
 from tests.jobs.nonsense import send_nonsense
+from tests.jobs.progress import Span
 from tests.jobs.world import ODOO, World, odoo_options
 from tests.processes import Forwarder, Process
 from tests.waiting import wait_until
@@ -26,6 +27,8 @@ from tests.waiting import wait_until
 SHORTEST_FREEZE = 30.0  # s
 DELAYS = (3.0, 15.0)  # s in which a way to the broker or the database keeps everything back
 LOCKS = (2.0, 60.0)  # s
+# While one of these lasts, nobody can finish a job.
+CLOSING = ("way", "kill_broker", "restart_broker", "kill_database", "restart_database")
 LOCKED = 10  # records
 LOCK = """
     SELECT 1 FROM nameko_job_probe
@@ -126,13 +129,22 @@ class Faults:
         self.broker_way.kill()
         self.database_way.kill()
 
-    def during(self, since: float, until: float) -> list[str]:
+    def during(self, span: Span) -> list[str]:
         """What happened in that time, in order; seconds are counted from its beginning."""
         return [
-            f"{begin - since:.0f} to {end - since:.0f} s: {what}"
+            f"{begin - span[0]:.0f} to {end - span[0]:.0f} s: {what}"
             for begin, end, what in sorted(self.timeline)
-            if end >= since and begin <= until
+            if end >= span[0] and begin <= span[1]
         ]
+
+    def open_seconds(self, span: Span) -> float:
+        """For how long in that time the broker and the database could be reached."""
+        seconds, now = 0.0, span[0]
+        for begin, end, what in sorted(self.timeline):
+            if what in CLOSING and end > now and begin < span[1]:
+                seconds += max(0.0, begin - now)
+                now = end
+        return seconds + max(0.0, span[1] - now)
 
     def _lasts(self, what: str, seconds: float, end: Callable[[], object]) -> None:
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The longest time in which no job was finished although there were some to finish."""
+"""The times in which no job was finished although there were some to finish."""
 
 import threading
 import time
@@ -8,6 +8,8 @@ import psycopg2
 from tests.jobs.world import World
 
 SAMPLE_SECONDS = 0.5
+LEAST_SECONDS = 5.0  # of what counts as such a time
+Span = tuple[float, float]  # when it began and when it ended, by the monotonic clock
 # Poison is no progress: what is measured is whether the others go on.
 DONE = """
     SELECT count(*) FILTER (WHERE job.state = 'done'),
@@ -22,16 +24,16 @@ class Progress:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._longest = (0.0, 0.0)
+        self._gaps: list[Span] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def close(self) -> tuple[float, float]:
-        """Stop counting; return when the longest gap began and ended, by the monotonic clock."""
+    def close(self) -> list[Span]:
+        """Stop counting; return the times without progress, in order."""
         self._over.set()
         self._thread.join()
-        return self._longest
+        return self._gaps
 
     def _watch(self) -> None:
         last, since = -1, time.monotonic()
@@ -42,5 +44,7 @@ class Progress:
             except psycopg2.Error:  # the database is away: nothing can be done, so the gap grows
                 done, unfinished = last, 1
             if done != last or not unfinished:
+                if now - since > LEAST_SECONDS:
+                    self._gaps.append((since, now))
                 last, since = done, now
-            self._longest = max(self._longest, (since, now), key=lambda gap: gap[1] - gap[0])
+        self._gaps.append((since, time.monotonic()))
