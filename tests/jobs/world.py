@@ -224,6 +224,7 @@ def install() -> None:
     It is not done again where nothing has changed since, nor where it has failed: AssertionError.
     """
     if not (INSTALLED.exists() and INSTALLED.read_text() == _state()):
+        BUILD.mkdir(parents=True, exist_ok=True)
         INSTALLED.unlink(missing_ok=True)
         _install()
         INSTALLED.write_text(_state())
