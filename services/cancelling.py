@@ -1,7 +1,7 @@
-"""Jobs that were cancelled, as this process heard of it.
+"""The cancelled jobs that this process knows of.
 
-Whoever cancels a job publishes an event on the topic exchange `nameko_jobs.events` with the routing
-key `cancelled`: {"job": id}. Nobody repeats it: who starts later does not know.
+Odoo publishes an event on the topic exchange `nameko_jobs.events` with the routing key `cancelled`:
+{"job": id}. The event is sent once, so a process that starts later misses it.
 """
 
 import json

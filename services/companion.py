@@ -1,4 +1,4 @@
-"""The heartbeat of each process, which its services need not name."""
+"""Runs the heartbeat service in each process, without being asked to."""
 
 from __future__ import annotations
 

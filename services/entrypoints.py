@@ -1,4 +1,4 @@
-"""Nameko's entrypoints, and what they lack."""
+"""Nameko's entrypoints with our extensions: limits of size, counted deliveries, cancelled jobs."""
 
 import logging
 from collections.abc import Callable, Sequence

@@ -63,7 +63,7 @@ def stack_environment(odoo_root: Path) -> dict[str, str]:
 
 def own_broker(environment: Mapping[str, str]) -> bool:
     """Tell whether the stack runs a RabbitMQ of its own."""
-    return "RABBITMQ_MANAGEMENT_URI" in environment
+    return environment["STACK_RABBITMQ_BIN"] != ""
 
 
 def own_database(environment: Mapping[str, str]) -> bool:

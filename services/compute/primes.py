@@ -1,4 +1,4 @@
-"""Counting primes: the operation that is heavy for real."""
+"""Counting primes: an operation that is CPU-heavy."""
 
 from collections.abc import Callable, Iterator
 from math import isqrt

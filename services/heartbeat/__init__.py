@@ -1,4 +1,4 @@
-"""The sign of life of every service process."""
+"""The heartbeat of every service process: events, pings to a monitor, metrics."""
 
 from services.heartbeat.service import HeartbeatService
 

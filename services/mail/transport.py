@@ -136,7 +136,7 @@ def client_options(config: dict[str, Any]) -> dict[str, Any]:
         "soft_email_validation": False,
         "host": host,
         "port": int(config["SMTP_PORT"]),
-        "timeout": float(config.get("SMTP_TIMEOUT") or 30),
+        "timeout": float(config.get("SMTP_TIMEOUT") or 60),
     }
     return options | tls_options(tls, config.get("SMTP_CA_FILE"))
 

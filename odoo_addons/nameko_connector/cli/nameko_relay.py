@@ -1,4 +1,4 @@
-"""`odoo-bin nameko_relay -c odoo.conf -d DB`: loaded by Odoo without the addon's package."""
+"""`ODOO_RC=odoo.conf odoo nameko_relay -d DB`: loaded by Odoo without the addon's package."""
 
 import logging
 import optparse
@@ -52,22 +52,29 @@ class NamekoRelay(Command):
             "--max-sent",
             type="int",
             my_default=None,
-            help="Jobs sent to one service at a time.",
+            help="Jobs that are sent to one service at a time (1000).",
         )
         group.add_option(
             "--callback-seconds",
             type="float",
             my_default=None,
-            help="That a method of yours may take for one result (600); then its job fails.",
+            help="Seconds that a callback may take for one result (600); then its job fails.",
         )
-        group.add_option("--alive-file", my_default="", help="Touched every second.")
+        group.add_option(
+            "--alive-file",
+            my_default="",
+            help="The file that the relay updates every second, and that --check reads.",
+        )
         group.add_option(
             "--check", action="store_true", my_default=False,
             help="Exit with 0 if a relay with this file is alive, with 1 if not.",
         )  # fmt: skip
         for option, text in (
             ("--moved", "Say that the original moved here: its jobs go on. Exit."),
-            ("--copy", "Say that this database is a copy: its live jobs are cancelled. Exit."),
+            (
+                "--copy",
+                "Say that this database is a copy: its pending and sent jobs are cancelled. Exit.",
+            ),
             ("--ask", "Have this database ask which it is, as for a physical copy. Exit."),
         ):
             group.add_option(option, action="store_true", my_default=False, help=text)
@@ -95,7 +102,10 @@ def answer(database: str, method: str) -> None:
         asked = api.Environment(cr, SUPERUSER_ID, {})["nameko.database"]
         changed = getattr(asked, method)()
     registry.signal_changes()
-    _logger.warning("%s", "Done" if changed else "The database does not ask: nothing was changed")
+    _logger.warning(
+        "%s",
+        "Done" if changed else "Nothing was changed: the database does not wait for this answer",
+    )
 
 
 def relay(database: str, alive_file: Path, options: optparse.Values) -> None:

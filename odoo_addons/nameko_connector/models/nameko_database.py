@@ -2,8 +2,7 @@
 
 The identity names the queues in which a database receives its replies. It is kept in a system
 parameter as `<name>@<place>`: a restored, copied or moved database finds itself in another place.
-Then it sends, takes and cancels nothing until a person has said which of these it is
-.
+Then it sends, takes and cancels nothing until a person has said which it is.
 """
 
 import logging
@@ -75,7 +74,7 @@ class NamekoDatabase(models.AbstractModel):
                 self.env._(
                     "This database was restored, copied or moved, and nothing is sent from it "
                     "until an administrator has said which: under Settings, Nameko, or with "
-                    "“odoo nameko_relay -d %s” and --moved or --copy.",
+                    "“ODOO_RC=/path/to/odoo.conf odoo nameko_relay -d %s” and --moved or --copy.",
                     self.env.cr.dbname,
                 )
             )

@@ -68,7 +68,7 @@ class NamekoJob(models.Model):
         "the job is retried.",
     )  # fmt: skip
     write_tries = fields.Integer(
-        "Tries to Write", readonly=True, aggregator=None,
+        "Write Attempts", readonly=True, aggregator=None,
         help="How often a relay began to write the answer and ended before it was written.",
     )  # fmt: skip
     max_attempts = fields.Integer("Maximum Attempts", readonly=True, aggregator=None)
@@ -88,7 +88,7 @@ class NamekoJob(models.Model):
         "nameko_job_predecessor",
         "predecessor_id",
         "job_id",
-        string="Awaited By",
+        string="Jobs That Wait for This",
         readonly=True,
     )
     results_as = fields.Char(readonly=True)

@@ -51,9 +51,9 @@ class NamekoService(models.Model):
     has_management = fields.Boolean(compute="_compute_has_management")
     queue_known = fields.Boolean(readonly=True, help="RabbitMQ has information about the queue.")
     queue_ready = fields.Integer("Waiting Requests", readonly=True)
-    queue_unacknowledged = fields.Integer("Requests in Hand", readonly=True)
+    queue_unacknowledged = fields.Integer("Unacknowledged Requests", readonly=True)
     queue_consumers = fields.Integer("Consumers", readonly=True)
-    queue_checked_at = fields.Datetime("Asked RabbitMQ At", readonly=True)
+    queue_checked_at = fields.Datetime("Queue Checked At", readonly=True)
 
     _once = models.Constraint("UNIQUE (name)", "A service is in the catalogue once.")
 

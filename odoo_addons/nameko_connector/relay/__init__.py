@@ -1,1 +1,1 @@
-"""What moves jobs: from their rows to the broker, and from replies to results."""
+"""The relay, a process: it sends jobs to RabbitMQ, and writes their results."""

@@ -103,12 +103,14 @@ class Catalogue:
                 self._write_at = now + WRITE_SECONDS
                 self.write()
 
-        if self._management and now >= self._ask_at:
+        if now >= self._ask_at:
             self._ask_at = now + ASK_SECONDS
-            self._list_queues()
+            self.list_queues()
 
-    def _list_queues(self) -> None:
-        """List the services that have a queue, whether they beat or not."""
+    def list_queues(self) -> None:
+        """List the services that have a queue, whether they beat or not, if there is an API."""
+        if not self._management:
+            return
         try:
             names = service_names(self._management, self._broker.virtual_host)
         except ManagementError as error:
@@ -157,7 +159,7 @@ class Catalogue:
 
 
 def keep_once(database_name: str) -> None:
-    """Write the beats that wait in the broker, and who is missed."""
+    """Write the beats that wait in the broker, and list the services that do not beat."""
     database = Database(database_name)
     try:
         with contextlib.closing(database):
@@ -166,6 +168,7 @@ def keep_once(database_name: str) -> None:
             with BeatsListener(broker_config(), identity) as listener:
                 _take_waiting(catalogue, listener)
             catalogue.write()
+            catalogue.list_queues()
     except SendingRefused as refusal:
         _logger.info("The catalogue of services is not kept: %s", refusal)
     except (RpcError, NamekoError, *BROKER_LOST) as error:

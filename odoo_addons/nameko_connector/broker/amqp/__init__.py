@@ -1,6 +1,7 @@
 """One AMQP connection: opened, kept within a deadline, read whatever arrives, closed.
 
-The other three rooms build on this one; nothing here knows what a call, a job or a beat is.
+The other three packages of `broker/` use this one; nothing here knows what a call, a job or a beat
+is.
 
 1. `config` holds where the broker is and the limits: read once, checked once.
 2. `transport` opens a connection of py-amqp that keeps one `deadline` in everything that it reads

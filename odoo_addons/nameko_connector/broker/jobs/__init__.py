@@ -1,6 +1,6 @@
 """The messages of jobs: requests that are published after the commit, replies that wait for us.
 
-The relay (`relay/`) decides what is published and acknowledged, and when; this room speaks AMQP.
+The relay (`relay/`) decides what is published and acknowledged, and when; this package speaks AMQP.
 
 1. `publisher` sends a batch of requests, persistent and mandatory, and waits until the broker has
    confirmed each of them. `body` builds the arguments, `ids` the correlation id: the job's uuid and
