@@ -225,8 +225,8 @@ def wake_due(cr: Cursor) -> int:
     return cr.rowcount
 
 
-def note_progress(cr: Cursor, shares: dict[str, float]) -> None:
-    """Write the progress of running jobs, from 0 to 1 by uuid."""
+def note_progress(cr: Cursor, shares: dict[str, float]) -> list[tuple[str, int]]:
+    """Write the progress of running jobs, from 0 to 1 by uuid; return these and their records."""
     values = SQL(", ").join(SQL("(%s, %s)", uuid, 100 * share) for uuid, share in shares.items())
     cr.execute(
         SQL(
@@ -234,10 +234,14 @@ def note_progress(cr: Cursor, shares: dict[str, float]) -> None:
             UPDATE nameko_job job SET progress = told.progress
               FROM (VALUES %s) AS told(uuid, progress)
              WHERE job.uuid = told.uuid AND job.state = 'sent'
+            RETURNING job.id, job.res_model, job.res_id
             """,
             values,
         )
     )
+    rows = cr.fetchall()
+    records = [(model, res_id) for _job_id, model, res_id in rows if model and res_id]
+    return [*(("nameko.job", job_id) for job_id, _model, _res_id in rows), *records]
 
 
 def reschedule(cr: Cursor, job_ids: Sequence[int], priority: int, eta: datetime | None) -> None:

@@ -19,6 +19,10 @@ from . import ir_actions_server
 from . import ir_actions_server_design
 from . import ir_actions_server_run
 from . import ir_actions_server_job
+from . import nameko_live
+from . import nameko_live_viewer
 from . import ir_config_parameter
 from . import ir_cron
+from . import ir_http
+from . import ir_websocket
 from . import res_config_settings

@@ -21,6 +21,7 @@ class NamekoJob(models.Model):
 
     _name = "nameko.job"
     _description = "Job"
+    _nameko_live = True  # open views reload, see nameko.live
     _order = "id desc"
     _rec_name = "uuid"
     _log_access = True

@@ -154,6 +154,7 @@ class NamekoJob(models.Model):
         error = JobCancelled(self.env._("The record was deleted."))
         rows = self._locked_soon()._rows_to_cancel()
         self._write_finished([Finish(row, error=error, state="cancelled") for row in rows])
+        self.env["nameko.live"]._note([(self._name, row.id) for row in rows])
         self._wake()
 
     def _rows_to_cancel(self) -> list[Row]:
@@ -176,6 +177,7 @@ class NamekoJob(models.Model):
             message = self.env._("Another job with the same identity key has been made meanwhile.")
             raise UserError(message) from error
         jobs.invalidate_recordset(flush=False)
+        self.env["nameko.live"]._note([(self._name, job_id) for job_id in again.ids])
         self._wake()
         return again
 
@@ -217,7 +219,8 @@ class NamekoJob(models.Model):
             for uuid, row in rows.items()
             if row.state == "failed"
         ]
-        self._write_finished([answer.finish() for answer in answers])
+        ends = {answer.row.id: answer.finish() for answer in answers}
+        self._write_finished(ends.values())
         failed = []
         for answer, problem in self._run_all(answers, Pace()):
             if isinstance(problem, CONFLICTS):
@@ -225,7 +228,7 @@ class NamekoJob(models.Model):
             if problem is not None:
                 failed.append(self._failed(answer, problem))
         self._write_finished(failed)
-        self._tell_finished(failed)
+        self._tell_finished((ends | {each.row.id: each for each in failed}).values())
 
 
 def _allowed(rpc: models.BaseModel, service: str) -> bool:

@@ -278,3 +278,6 @@ class NamekoJob(models.Model):
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
         """Tell those concerned how jobs ended, once nothing of it will be put back."""
+        changed = {(self._name, each.row.id) for each in finished}
+        changed |= {(each.row.res_model, each.row.res_id) for each in finished if each.row.res_id}
+        self.env["nameko.live"]._note(changed)

@@ -8,6 +8,7 @@ from odoo import api, fields, models
 class NamekoJobMixin(models.AbstractModel):
     _name = "nameko.job.mixin"
     _description = "Has Jobs"
+    _nameko_live = True  # open views of these records reload when a job has changed them
 
     nameko_job_count = fields.Integer("Jobs", compute="_compute_nameko_job_count")
 

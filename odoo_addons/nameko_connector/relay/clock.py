@@ -17,6 +17,7 @@ from ..job_store.waiting import FINISHED
 from .cancelled import Cancelled
 from .database import Database, is_lost
 from .lateness import Lateness
+from .live import Live
 from .replies import Replies
 
 _logger = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class Clock:
         cancelled: Cancelled,
     ) -> None:
         self._database, self._consumer, self._replies = database, consumer, replies
-        self.waiting = Waiting(database, replies)
+        self.waiting, self.live = Waiting(database, replies), Live(database)
         self._progress: dict[str, float] = {}
         self._waiting_step = Step("The look at jobs that wait for others", self.waiting.turn)
         self._steps = [
@@ -124,6 +125,7 @@ class Clock:
             Step("The look for frozen relays", self._end_frozen, FROZEN_SECONDS),
             Step("The note of progress", self._note_progress),
             self._waiting_step,
+            Step("The news for open views", self.live.turn),
         ]
 
     def turn(self) -> None:
@@ -158,5 +160,6 @@ class Clock:
         """Write how far jobs are; what meets a lock is left to the next event."""
         shares = dict(list(self._consumer.take_progress().items())[-MOST_PROGRESS:])
         if shares:
-            with self._database.rows() as cr:
-                dispatch.note_progress(cr, shares)
+            with self._database.jobs(read_committed=True) as jobs:
+                noted = dispatch.note_progress(jobs.env.cr, shares)
+                jobs.env["nameko.live"]._note(noted)

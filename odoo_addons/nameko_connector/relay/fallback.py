@@ -14,6 +14,7 @@ from ..broker.amqp.errors import RpcError
 from ..broker.jobs.consumer import Consumer, reply_key
 from ..broker.jobs.publisher import Publisher
 from ..exceptions import SendingRefused
+from ..models.nameko_live import collecting
 from ..tools.configuration import broker_config
 from .cancelled import Cancelled
 from .clock import Clock
@@ -47,6 +48,7 @@ def _move(database: Database, identity: str, until: float) -> None:
         with (
             Consumer(broker_config(), identity) as consumer,
             Publisher(broker_config(), reply_key(identity)) as publisher,
+            collecting(database.name),
         ):
             replies = Replies(consumer, writers)
             lateness = Lateness(database, consumer, replies, own=0)
@@ -89,3 +91,4 @@ class Run:
             if not (settled or more):
                 sources: list[Any] = [self.publisher, self.consumer, writers]
                 select.select(sources, [], [], 0.1)
+        self.clock.live.turn()

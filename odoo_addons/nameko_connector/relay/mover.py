@@ -44,10 +44,12 @@ class Mover:
 
         :raises Exception: a connection is lost; what the broker had confirmed is noted as sent
         """
-        with self._database.rows() as cr:
+        with self._database.jobs(read_committed=True) as jobs:
+            cr = jobs.env.cr
             capacities = dispatch.capacities(cr, self._max_sent)
             batch, more = self._claim(cr, capacities)
             lost, error = self._publish(cr, batch, capacities) if batch else ([], None)
+            jobs.env["nameko.live"]._note([(jobs._name, job.id) for job in batch])
         self._replies.give_lost(lost)
         if error:
             raise error

@@ -11,7 +11,7 @@ It connects to both, and repeats this, without ever waiting for long (`Rounds.tu
 4. **The clock** runs, once a second, each step in a guard of its own (`clock`): leases for the
    answers that wait here, jobs whose time has come, jobs that are late (`lateness`), events
    for cancelled jobs, services whose queue is gone (`nameko_route`), frozen relays, progress, jobs
-   that wait for others.
+   that wait for others, what open views are to reload (`live`).
 5. **Dispatch** claims ready jobs, publishes them and marks them sent, in one transaction (`mover`).
 6. Where there is nothing to do, it **waits** for any of these, a second at most.
 
@@ -51,6 +51,7 @@ from ..broker.jobs.consumer import Consumer, reply_key
 from ..broker.jobs.dead_requests import answering_dead_requests
 from ..broker.jobs.publisher import Publisher
 from ..exceptions import SendingRefused
+from ..models.nameko_live import collecting
 from . import watchdog
 from .cancelled import Cancelled
 from .catalogue import keeping_catalogue
@@ -170,6 +171,7 @@ class Rounds:
         heard = connected.listener.heard()
         self._dispatch |= bool(heard)
         connected.clock.waiting.hear(heard)
+        connected.clock.live.hear(heard)
         self._exchange()
         self._dispatch |= connected.replies.turn() > 0  # there is room for more
         self._look_at_the_clock()
@@ -228,6 +230,7 @@ def connections(settings: Settings, writers: Writers) -> Iterator[Connected]:
         stack.enter_context(keeping_catalogue(settings.database, settings.broker, identity))
         stack.enter_context(answering_dead_requests(settings.broker))
         replies = Replies(consumer, writers)
+        stack.enter_context(collecting(settings.database))
         mover = Mover(database, publisher, consumer, replies, settings.max_sent)
         lateness = Lateness(database, consumer, replies)
         cancelled = Cancelled(database, publisher)

@@ -6,6 +6,7 @@ from . import test_job_actions
 from . import test_job_answers
 from . import test_job_api
 from . import test_job_mixin
+from . import test_live
 from . import test_odd_errors
 from . import test_options
 from . import test_recorded_calls

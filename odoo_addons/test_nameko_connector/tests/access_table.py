@@ -47,11 +47,13 @@ MODELS = {
         MANAGERS, MANAGERS, MANAGERS, MANAGERS, {"value": "1"}, {"name": "more", "action_id": 0}
     ),
     "nameko.action.trial": Model(MAKER, MAKER, MANAGERS, MAKER, {}, {"action_id": 0}),
+    "nameko.live.viewer": Model(written={"session": "x"}, created={"session": "x"}),
 }
 ABSTRACT = {
     "nameko.rpc",
     "nameko.job.mixin",
     "nameko.database",
+    "nameko.live",
 }  # they have no records, and nothing public of use
 
 # Who may call a public method of the addon on the record: over JSON-RPC, JSON-2, or by a button.
@@ -66,6 +68,7 @@ METHODS = {
     ("nameko.job", "action_open_record"): OWNERS,
     ("nameko.job.reschedule", "action_reschedule"): MAKER,
     ("nameko.job.reschedule", "default_get"): MANAGERS,
+    ("nameko.live", "watch"): USERS,
     ("nameko.service", "action_refresh_queue"): MANAGERS,
     ("nameko.action.trial", "action_try"): MAKER,
     ("ir.actions.server", "action_nameko_try"): MANAGERS,
@@ -79,9 +82,10 @@ METHODS = {
 # Arguments of those that need some; the others are called without.
 ARGUMENTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("nameko.job.reschedule", "default_get"): (["job_ids", "priority"],),
+    ("nameko.live", "watch"): ("nameko.job", [1]),
 }
 # Overrides of methods that Odoo has: who may call them says MODELS, or the rights on Odoo's model.
-OVERRIDES = {"create", "write", "unlink"}
+OVERRIDES = {"create", "write", "unlink", "session_info"}
 # The methods of Odoo's own behind buttons in the addon's views.
 BUTTONS_OF_ODOO = {
     ("ir.actions.server", "create_action"),

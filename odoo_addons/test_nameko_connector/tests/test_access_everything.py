@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from lxml import etree
 
-from odoo import http
+from odoo import fields, http
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.models.nameko_job import NamekoJob
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
@@ -75,6 +75,9 @@ class EverythingCase(ComputationCase):
             "nameko.action.parameter": action.nameko_parameter_ids,
             "nameko.action.trial": self.of("nameko.action.trial", "manager").create(
                 {"action_id": action.id}
+            ),
+            "nameko.live.viewer": self.env["nameko.live.viewer"].create(
+                {"session": "everything", "since": fields.Datetime.now()}
             ),
             "ir.actions.server": action,
             "ir.cron": self.env["ir.cron"].create(

@@ -1,0 +1,29 @@
+"""The websocket's channel of live views: for internal users, and noted while somebody listens."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from odoo import models
+from odoo.addons.bus.websocket import wsrequest
+from odoo.http import request
+
+from .nameko_live import CHANNEL
+
+
+class IrWebsocket(models.AbstractModel):
+    _inherit = "ir.websocket"
+
+    def _build_bus_channel_list(self, channels: list[Any]) -> list[Any]:
+        if not self.env.user._is_internal():
+            channels = [channel for channel in channels if channel != CHANNEL]
+        return super()._build_bus_channel_list(channels)
+
+    def _after_subscribe_data(self, data: dict[str, Any]) -> None:
+        super()._after_subscribe_data(data)
+        session = (request or wsrequest).session
+        self.env["nameko.live.viewer"]._note(session.sid, looks=CHANNEL in data["channels"])
+
+    def _on_websocket_closed(self, cookies: Mapping[str, str]) -> None:
+        super()._on_websocket_closed(cookies)
+        if session_id := cookies.get("session_id"):
+            self.env["nameko.live.viewer"]._note(session_id, looks=False)

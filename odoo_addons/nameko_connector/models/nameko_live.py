@@ -1,0 +1,128 @@
+"""Views that refresh when jobs change what they show: pushed over Odoo's bus, without polling.
+
+A view asks once for the tokens of the records that it shows (`watch`), and gets those of records
+that its user may read. At most once a second a relay sends the tokens of what has changed, to all
+who look at something. A token is the beginning of a keyed digest of model and id: it says nothing
+to those who have not got it from here. Nothing is sent where nobody looks (`nameko.live.viewer`).
+"""
+
+import base64
+import hashlib
+import hmac
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from odoo import api, models
+from odoo.exceptions import AccessError
+
+CHANNEL = "nameko_live"
+TOKEN_LENGTH = 5  # characters of base64: 30 bits
+MOST_TOKENS = 10_000  # of a message; where more has changed, every view reloads
+MOST_WATCHED = 1_000  # records of one view
+NEW = 0  # the id that stands for records that were just created
+Changed = tuple[str, int]  # a model, and the id of a record
+
+
+class Collector:
+    """What has changed in a database: for a process that sends it once a second."""
+
+    def __init__(self) -> None:
+        self._changed: set[Changed] = set()
+        self._lock = threading.Lock()
+
+    def add(self, changed: Collection[Changed]) -> None:
+        with self._lock:
+            self._changed.update(changed)
+
+    def take(self) -> set[Changed]:
+        """Return what has changed since the last call."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+        return changed
+
+
+_collectors: dict[str, Collector] = {}  # by database
+
+
+@contextmanager
+def collecting(database: str) -> Iterator[None]:
+    """Have this process collect changes of a database while the block runs."""
+    _collectors[database] = Collector()
+    try:
+        yield
+    finally:
+        del _collectors[database]
+
+
+def collected(database: str) -> set[Changed]:
+    """Return what has been committed since the last call, while this process collects."""
+    return _collectors[database].take()
+
+
+class NamekoLive(models.AbstractModel):
+    _name = "nameko.live"
+    _description = "Live Views"
+
+    @api.model
+    def watch(self, model: str, ids: list[int]) -> list[str]:
+        """Return the tokens of records that the user may read, and of new ones of this model.
+
+        :raises odoo.exceptions.AccessError: the model is not one of those that jobs change, or the
+            user may not read it
+        """
+        if model not in self._models():
+            raise AccessError(self.env._("%s has no live views.", model))
+        records = self.env[model]
+        records.check_access("read")
+        readable = records.browse(ids[:MOST_WATCHED]).exists()._filtered_access("read")
+        key = self._key()
+        return [_token(key, (model, record_id)) for record_id in (NEW, *readable.ids)]
+
+    @api.model
+    def _models(self) -> list[str]:
+        """Return the models whose views are live: those that jobs change, by a class attribute."""
+        registry = self.env.registry
+        return [name for name in registry if getattr(registry[name], "_nameko_live", False)]
+
+    @api.model
+    def _key(self) -> bytes:
+        secret = self.env["ir.config_parameter"].sudo().get_param("database.secret", "")
+        return f"{secret} {CHANNEL}".encode()
+
+    # Sending
+
+    @api.model
+    def _note(self, changed: Collection[Changed]) -> None:
+        """Have open views of these records reload once this transaction is committed."""
+        if not changed:
+            return
+        collector = _collectors.get(self.env.cr.dbname)
+        if collector is None:
+            self._send_with_this_transaction(changed)
+        else:
+            self.env.cr.postcommit.add(lambda: collector.add(changed))
+
+    def _send_with_this_transaction(self, changed: Collection[Changed]) -> None:
+        waiting = self.env.cr.precommit.data.setdefault(CHANNEL, set())
+        if not waiting:
+            self.env.cr.precommit.add(
+                lambda: self._send(self.env.cr.precommit.data.pop(CHANNEL, set()))
+            )
+        waiting.update(changed)
+
+    @api.model
+    def _send(self, changed: Collection[Changed]) -> None:
+        """Send their tokens to all who look at something."""
+        if not changed or not self.env["nameko.live.viewer"]._is_anybody_there():
+            return
+        key = self._key()
+        tokens = "".join(_token(key, each) for each in changed)
+        is_much = len(changed) > MOST_TOKENS
+        message = {"all": True} if is_much else {"tokens": tokens}
+        self.env["bus.bus"]._sendone(CHANNEL, CHANNEL, message)
+
+
+def _token(key: bytes, changed: Changed) -> str:
+    digest = hmac.digest(key, f"{changed[0]},{changed[1]}".encode(), hashlib.sha256)
+    return base64.b64encode(digest)[:TOKEN_LENGTH].decode()

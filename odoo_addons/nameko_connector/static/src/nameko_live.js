@@ -1,0 +1,135 @@
+import { onWillUnmount, useEffect } from "@odoo/owl";
+import { ConnectionLostError } from "@web/core/network/rpc";
+import { registry } from "@web/core/registry";
+import { useService } from "@web/core/utils/hooks";
+import { patch } from "@web/core/utils/patch";
+import { FormController } from "@web/views/form/form_controller";
+import { ListController } from "@web/views/list/list_controller";
+import { session } from "@web/session";
+
+const CHANNEL = "nameko_live";
+const TOKEN = /.{5}/g;
+
+/** Hears over the bus which records have changed, by their tokens: see the model nameko.live. */
+export const namekoLiveService = {
+    dependencies: ["bus_service", "orm"],
+
+    start(env, { bus_service, orm }) {
+        const views = new Set();
+
+        bus_service.subscribe(CHANNEL, ({ tokens, all }) => {
+            const changed = new Set((tokens || "").match(TOKEN));
+            for (const view of views) {
+                if (all || view.tokens.some((token) => changed.has(token))) {
+                    view.reload();
+                }
+            }
+        });
+
+        /** Call `reload` when one of these records, or a new one, has changed; return what ends it. */
+        function watch(model, ids, reload) {
+            const view = { tokens: [], reload };
+            orm.silent.call("nameko.live", "watch", [model, ids]).then(
+                (tokens) => (view.tokens = tokens),
+                () => {} // without the right to read it there is nothing to hear
+            );
+            if (!views.size) {
+                bus_service.addChannel(CHANNEL);
+            }
+            views.add(view);
+            return () => {
+                views.delete(view);
+                if (!views.size) {
+                    bus_service.deleteChannel(CHANNEL);
+                }
+            };
+        }
+
+        return { watch };
+    },
+};
+
+registry.category("services").add("nameko_live", namekoLiveService);
+
+/**
+ * Reload a view when its records have changed; while somebody is at work in it, not before the end.
+ *
+ * getIds: the records that it shows, null for none; isBusy: whether something is typed or selected
+ */
+function useLive(model, { getIds, isBusy, load }) {
+    if (!session.nameko_live_models?.includes(model)) {
+        return;
+    }
+    const live = useService("nameko_live");
+    let waits = false;
+    let isLoading = false;
+    let isOver = false;
+
+    async function reload() {
+        waits = true;
+        if (isLoading || isOver || isBusy()) {
+            return;
+        }
+        isLoading = true;
+        try {
+            while (waits && !isOver && !isBusy()) {
+                waits = false;
+                await load();
+            }
+        } catch (error) {
+            isOver = !(error instanceof ConnectionLostError); // it is shown once
+            throw error;
+        } finally {
+            isLoading = false;
+        }
+    }
+
+    useEffect(
+        (ids) => (ids === "null" ? undefined : live.watch(model, JSON.parse(ids), reload)),
+        () => [JSON.stringify(getIds())]
+    );
+    useEffect(
+        (busy) => {
+            if (!busy && waits) {
+                reload();
+            }
+        },
+        () => [isBusy()]
+    );
+    onWillUnmount(() => (isOver = true));
+}
+
+patch(FormController.prototype, {
+    setup() {
+        super.setup(...arguments);
+        useLive(this.props.resModel, {
+            getIds: () => (this.model.root.resId ? [this.model.root.resId] : null),
+            isBusy: () => this.model.root.dirty,
+            load: async () => {
+                if (!(await this.model.root.isDirty())) {
+                    await this.model.root.load();
+                }
+            },
+        });
+    },
+});
+
+patch(ListController.prototype, {
+    setup() {
+        super.setup(...arguments);
+        useLive(this.props.resModel, {
+            getIds: () => records(this.model.root).map((record) => record.resId),
+            isBusy: () =>
+                Boolean(this.model.root.editedRecord || this.model.root.selection?.length),
+            load: () => this.model.root.load(),
+        });
+    },
+});
+
+/** The records that a list shows, those of its unfolded groups too. */
+function records(list) {
+    if (!list.isGrouped) {
+        return list.records;
+    }
+    return list.groups.flatMap((group) => records(group.list));
+}

@@ -1,0 +1,98 @@
+"""Live views: who gets which tokens, and when something is sent."""
+
+import json
+from unittest.mock import patch
+
+from odoo.addons.bus.models.ir_websocket import IrWebsocket
+from odoo.addons.nameko_compute.tests.common import ComputationCase
+from odoo.addons.nameko_connector.models.nameko_live import CHANNEL, MOST_TOKENS, NEW
+from odoo.addons.nameko_connector.tests.common import MANAGER, USER
+from odoo.exceptions import AccessError
+from odoo.tests import tagged
+
+
+@tagged("post_install", "-at_install")
+class TestLive(ComputationCase):
+    def setUp(self):
+        super().setUp()
+        self.live = self.env["nameko.live"]
+        self.owner, self.other = self.new_user("owner", USER), self.new_user("other", USER)
+        rpc = self.env(user=self.owner)["nameko.rpc"]
+        self.jobs = rpc.delay("compute", "method", 1, 2) + rpc.delay("compute", "method", 3, 4)
+        self.env["bus.bus"].search([]).unlink()
+        self.env["nameko.live.viewer"]._note("somebody's session", looks=True)
+
+    def watch(self, user, ids=None, model="nameko.job"):
+        return self.live.with_user(user).watch(model, self.jobs.ids if ids is None else ids)
+
+    def sent(self):
+        """Commit, as far as a test does; return what the bus sends to live views."""
+        self.env.cr.precommit.run()
+        messages = self.env["bus.bus"].search([("channel", "like", CHANNEL)])
+        return [json.loads(message)["payload"] for message in messages.mapped("message")]
+
+    def test_tokens_are_of_records_that_the_user_may_read(self):
+        new, *tokens = self.watch(self.owner)
+        self.assertEqual(len(set(tokens)), 2)
+        self.assertEqual(self.watch(self.other), [new])
+        self.assertEqual(self.watch(self.new_user("manager", MANAGER)), [new, *tokens])
+
+    def test_who_may_not_read_the_model_is_refused(self):
+        with self.assertRaises(AccessError):
+            self.watch(self.new_user("internal", "base.group_user"))
+
+    def test_models_that_no_job_changes_are_refused(self):
+        for model in ("res.users", "ir.config_parameter", "no.such.model"):
+            with self.assertRaises(AccessError):
+                self.watch(self.env.user, model=model)
+
+    def test_records_that_do_not_exist_have_no_token(self):
+        self.assertEqual(len(self.watch(self.owner, [*self.jobs.ids, 2**31 - 1])), 3)
+
+    def test_a_transaction_sends_one_message(self):
+        tokens = self.watch(self.owner)[1:]
+        for job in self.jobs:
+            job.with_user(self.owner).action_cancel()
+        (message,) = self.sent()
+        for token in tokens:
+            self.assertIn(token, message["tokens"])
+
+    def test_the_record_of_a_job_is_named_too(self):
+        record = self.computation(value=1, other=2)
+        record.action_compute_later()
+        record.job_id.action_cancel()
+        (_new, token) = self.watch(self.env.user, record.ids, "nameko.compute")
+        self.assertIn(token, self.sent()[0]["tokens"])
+
+    def test_nothing_is_sent_where_nobody_looks(self):
+        self.env["nameko.live.viewer"]._note("somebody's session", looks=False)
+        self.jobs.with_user(self.owner).action_cancel()
+        self.assertEqual(self.sent(), [])
+
+    def test_a_browser_of_yesterday_does_not_count(self):
+        self.env.cr.execute("UPDATE nameko_live_viewer SET since = since - interval '25 hours'")
+        self.assertFalse(self.env["nameko.live.viewer"]._is_anybody_there())
+        self.env["nameko.live.viewer"]._gc_old()
+        self.assertFalse(self.env["nameko.live.viewer"].search([]))
+
+    def test_where_very_much_has_changed_everybody_reloads(self):
+        self.live._send([("nameko.job", number) for number in range(MOST_TOKENS + 1)])
+        self.assertEqual(self.sent(), [{"all": True}])
+
+    def test_new_records_have_one_token_each_model(self):
+        (of_jobs, *_), (of_computations,) = (
+            self.watch(self.owner), self.watch(self.owner, [], "nameko.compute")
+        )  # fmt: skip
+        self.assertNotEqual(of_jobs, of_computations)
+        self.live._send([("nameko.job", NEW)])
+        self.assertEqual(self.sent(), [{"tokens": of_jobs}])
+
+    def test_portal_users_hear_nothing(self):
+        portal = self.new_user("portal", "base.group_portal")
+        unchanged = lambda _self, channels: channels  # noqa: E731
+        for user, heard in ((portal, []), (self.owner, [CHANNEL])):
+            with patch.object(IrWebsocket, "_build_bus_channel_list", unchanged):
+                channels = (
+                    self.env["ir.websocket"].with_user(user)._build_bus_channel_list([CHANNEL])
+                )
+            self.assertEqual([each for each in channels if each == CHANNEL], heard)

@@ -1,0 +1,78 @@
+"""Open views show what jobs change, without a request of their own, and lose nothing typed."""
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.every_button import Database
+from tests.conftest import Stack
+from tests.waiting import wait_until
+
+SECONDS = 1000  # ms
+PATIENCE = 60 * SECONDS
+VIEWERS = "SELECT count(*) FROM nameko_live_viewer"
+
+
+@pytest.fixture
+def database(stack: Stack) -> Database:
+    database = Database(stack.database, stack.web_client())
+    database.empty()
+    return database
+
+
+def open_live(tab: Page, database: Database, address: str) -> None:
+    """Open a view, and wait until it hears of changes."""
+    with tab.expect_response("**/nameko.live/watch"):
+        tab.goto(address)
+    wait_until(lambda: database.sql(VIEWERS) != [(0,)], what="the websocket")
+
+
+def later(database: Database, record_id: int) -> None:
+    database.client.click("nameko.compute", "action_compute_later", [record_id])
+
+
+def test_form_shows_the_result_of_a_job(tab: Page, stack: Stack, database: Database):
+    (record,) = database.computations(1)
+    open_live(tab, database, f"{stack.odoo_url}/odoo/computations/{record}")
+    later(database, record)
+    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+
+
+def test_list_shows_new_jobs_and_how_they_end(tab: Page, stack: Stack, database: Database):
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs")
+    for record in database.computations(3):
+        later(database, record)
+    done = tab.locator(".o_data_row", has_text="Done")
+    expect(done).to_have_count(3, timeout=PATIENCE)
+
+
+def test_what_is_being_typed_stays(tab: Page, stack: Stack, database: Database):
+    (record,) = database.computations(1)
+    open_live(tab, database, f"{stack.odoo_url}/odoo/computations/{record}")
+    tab.fill("[name=name] input", "What I type")
+    later(database, record)
+    wait_until(lambda: database.states("nameko_compute") == {"done": 1})
+    other = database.computations(1)[0]  # a change after which this form has heard of the first
+    later(database, other)
+    wait_until(lambda: database.states("nameko_compute") == {"done": 2})
+    expect(tab.locator("[name=name] input")).to_have_value("What I type")
+    tab.locator(".o_form_button_cancel").click()
+    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+
+
+def test_idle_views_ask_for_nothing(tab: Page, stack: Stack, database: Database):
+    database.jobs(1, "pending")
+    tab.clock.install()
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs")
+    tab.wait_for_selector(".o_data_row")
+    tab.clock.run_for(5 * SECONDS)
+    asked: list[Request] = []
+    tab.on("request", lambda request: asked.append(request))
+    tab.clock.run_for(60 * SECONDS)
+    tab.evaluate("fetch('/web/health')")  # what the page asked for before has been noted then
+    assert [request.url for request in asked if "/web/health" not in request.url] == []
+
+
+def test_nobody_looks_any_more(tab: Page, stack: Stack, database: Database):
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs")
+    tab.goto("about:blank")
+    wait_until(lambda: database.sql(VIEWERS) == [(0,)], what="the end of the websocket")
