@@ -14,12 +14,14 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from odoo import api, models
+from odoo.addons.bus.models.bus import channel_with_db, json_dump
 from odoo.exceptions import AccessError
 
 CHANNEL = "nameko_live"
 TOKEN_LENGTH = 5  # characters of base64: 30 bits
 MOST_TOKENS = 10_000  # of a message; where more has changed, every view reloads
 MOST_WATCHED = 1_000  # records of one view
+KEPT = "5 minutes"  # messages: a browser that was away for longer reloads its views
 NEW = 0  # the id that stands for records that were just created
 Changed = tuple[str, int]  # a model, and the id of a record
 
@@ -121,6 +123,15 @@ class NamekoLive(models.AbstractModel):
         is_much = len(changed) > MOST_TOKENS
         message = {"all": True} if is_much else {"tokens": tokens}
         self.env["bus.bus"]._sendone(CHANNEL, CHANNEL, message)
+
+    @api.model
+    def _forget_old(self) -> None:
+        """Delete messages that nobody needs any more: Odoo would keep them for a day."""
+        self.env.cr.execute(
+            "DELETE FROM bus_bus WHERE channel = %s"
+            " AND create_date < now() AT TIME ZONE 'UTC' - %s::interval",
+            [json_dump(channel_with_db(self.env.cr.dbname, CHANNEL)), KEPT],
+        )
 
 
 def _token(key: bytes, changed: Changed) -> str:

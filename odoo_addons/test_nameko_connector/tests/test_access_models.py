@@ -23,6 +23,8 @@ RIGHTS = {
     "nameko.rpc": (NONE, NONE),
     "nameko.job.mixin": (NONE, NONE),
     "nameko.database": (NONE, NONE),
+    "nameko.live": (NONE, NONE),
+    "nameko.live.viewer": (NONE, NONE),
 }
 # What only the server may call: whoever could call it over the web would get round the rights.
 PRIVATE = {
@@ -36,6 +38,8 @@ PRIVATE = {
         "_check_may_send",
     ),
     "nameko.route": ("is_known",),
+    "nameko.live": ("_models", "_key", "_note", "_send", "_forget_old"),
+    "nameko.live.viewer": ("_note", "_is_anybody_there"),
     "nameko.instance": ("keep", "_learn", "_note_seen", "_cron_keep", "_gc_gone"),
     "nameko.service": ("_tell_gone", "_tell_back"),
     "nameko.method": ("_learn",),

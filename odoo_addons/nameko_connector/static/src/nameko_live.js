@@ -26,6 +26,8 @@ export const namekoLiveService = {
             }
         });
 
+        bus_service.addEventListener("BUS:RECONNECT", () => views.forEach((view) => view.reload()));
+
         /** Call `reload` when one of these records, or a new one, has changed; return what ends it. */
         function watch(model, ids, reload) {
             const view = { tokens: [], reload };
