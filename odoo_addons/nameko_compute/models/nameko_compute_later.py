@@ -58,12 +58,21 @@ class NamekoCompute(models.Model):
     def action_compute_later(self) -> dict[str, Any] | None:
         """Queue the computations; their results are written when the service has answered."""
         self._check_pressed()
-        todo = self.filtered(lambda record: record.state != "queued")
+        todo = self - self._queued()
         jobs = todo.env["nameko.rpc"].delay_many([record._job_request() for record in todo])
         todo.sudo().write({**self._fresh_values(), "state": "queued"})
         for record, job in zip(todo.sudo(), jobs, strict=True):
             record.job_id = job
         return None if len(self) == 1 else self._many_queued(len(todo), len(self - todo))
+
+    def _queued(self) -> "NamekoCompute":
+        """Return those whose jobs are not finished.
+
+        A job may have ended without a word to its record, as its user may not read it any more.
+        """
+        return self.filtered(
+            lambda record: record.state == "queued" and record.sudo().job_id.state in LIVE
+        )
 
     def _many_queued(self, count: int, skipped: int) -> dict[str, Any]:
         lines = [self.env._("%s queued.", count)]
@@ -73,7 +82,7 @@ class NamekoCompute(models.Model):
 
     def _not_now(self, *, sums_only: bool) -> list[tuple["NamekoCompute", str]]:
         """Refuse what a job computes already, and what takes too long to wait for."""
-        queued = self.filtered(lambda record: record.state == "queued")
+        queued = self._queued()
         too_long = self.filtered(lambda record: record.operation in LATER_ONLY)
         return [
             (queued, self.env._("A job already computes it. Wait for the job, or cancel it.")),

@@ -48,6 +48,8 @@ class NamekoCompute(models.Model):
             changed.check_access("write")
             changed.sudo()._abandon_result()
         result = super().write(vals)
+        if "company_id" in vals:
+            self.check_access("write")  # nobody moves a record to a company that is not theirs
         if changed:
             changed.sudo().write({name: fresh[name] for name in fresh if name not in vals})
         return result

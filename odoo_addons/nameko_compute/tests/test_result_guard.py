@@ -119,6 +119,20 @@ class TestWhoseAnswerCounts(WithComputations, AccessCase):
             self.record.with_user(self.colleague).write({"value": 50})
         self.assertEqual(self.job.state, "pending")
 
+    def test_nobody_moves_it_to_a_company_of_others(self):
+        mine = self.env["nameko.compute"].with_user(self.user).create({"value": 1, "other": 2})
+        for user in (self.user, self.manager):
+            with self.assertRaises(AccessError), self.env.cr.savepoint():
+                mine.with_user(user).write({"company_id": self.other_company.id})
+
+    def test_queued_without_a_live_job_can_be_queued_again(self):
+        """As where the user of the job may not read the record any more."""
+        self.env.cr.execute("UPDATE nameko_job SET state = 'failed' WHERE id = %s", [self.job.id])
+        self.job.invalidate_recordset()
+        self.record.action_compute_later()
+        self.assertNotEqual(self.record.job_id, self.job)
+        self.assertEqual(self.record.job_id.state, "pending")
+
     def test_primes_need_one_operand(self):
         record = self.env["nameko.compute"].create({"operation": "prime_count", "value": 10})
         record.action_compute_later()

@@ -1,6 +1,7 @@
 """The arguments of a call: the expressions of a server action, evaluated for one record."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from odoo import models
@@ -8,40 +9,42 @@ from odoo.exceptions import AccessError, UserError
 
 from ..broker.amqp.request import Request
 from ..exceptions import UnusableExpression
+from .expression.budget import Budget
 from .expression.evaluate import InvalidExpression, context_of, evaluate
 from .expression.record_view import BeyondLimitError, RecordView
 from .outcomes import Outcomes, named
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What expressions are evaluated for: a record, the names they use, what all may cost."""
+
+    target: models.BaseModel
+    names: Mapping[str, Any]
+    budget: Budget = field(default_factory=Budget)
+
+
+def scope_of(action: models.BaseModel, target: models.BaseModel) -> Scope:
+    """Return the scope of an action's expressions for a record."""
+    limit = action._nameko_limit
+    return Scope(target, {**context_of(target.env, limit), "record": RecordView(target, limit)})
+
+
 def requests(action: models.BaseModel, targets: list[models.BaseModel]) -> Outcomes:
     """Return the request of each target, or the error of an expression."""
-    limit = action._nameko_limit
-    names = context_of(targets[0].env, limit)
-    return {
-        target: _request_or_error(action, target, {**names, "record": RecordView(target, limit)})
-        for target in targets
-    }
+    return {target: _request_or_error(action, scope_of(action, target)) for target in targets}
 
 
-def _request_or_error(
-    action: models.BaseModel, target: models.BaseModel, context: Mapping[str, Any]
-) -> Request | UnusableExpression:
+def _request_or_error(action: models.BaseModel, scope: Scope) -> Request | UnusableExpression:
     try:
-        return request(action, target, context)
+        return _request(action, scope)
     except UnusableExpression as error:
         return error
 
 
-def request(
-    action: models.BaseModel, target: models.BaseModel, context: Mapping[str, Any]
-) -> Request:
-    """Return the request for a target.
-
-    :param context: the names that expressions may use
-    :raises UnusableExpression: one has no value that can be sent
-    """
+def _request(action: models.BaseModel, scope: Scope) -> Request:
     values = [
-        (row.kind, row.name, _argument(row, context, target))
+        (row.kind, row.name, _argument(row, scope))
         for row in action.nameko_parameter_ids.sorted()
         if row.value
     ]
@@ -53,27 +56,21 @@ def request(
     )
 
 
-def _argument(row: models.BaseModel, context: Mapping[str, Any], target: models.BaseModel) -> Any:
+def _argument(row: models.BaseModel, scope: Scope) -> Any:
     """Return the value of a parameter, which can be sent."""
     from ..broker.amqp.errors import NotSendable  # noqa: PLC0415  as the next
     from ..broker.jobs.body import encode_body  # noqa: PLC0415  loads kombu
 
     action = row.action_id
-    value = evaluated(action, row.value, context, row.name, target)
+    value = evaluated(action, row.value, scope, row.name)
     try:
         encode_body(Request(action.nameko_service, action.nameko_method, (), {row.name: value}))
     except NotSendable as error:
-        raise unusable(action, row.value, row.name, target, str(error)) from error
+        raise unusable(action, row.value, row.name, scope.target, str(error)) from error
     return value
 
 
-def evaluated(
-    action: models.BaseModel,
-    expression: str,
-    context: Mapping[str, Any],
-    name: str,
-    target: models.BaseModel,
-) -> Any:
+def evaluated(action: models.BaseModel, expression: str, scope: Scope, name: str) -> Any:
     """Return the value of an action's expression.
 
     :param name: of what it is for, as the user knows it
@@ -81,15 +78,16 @@ def evaluated(
     :raises odoo.exceptions.AccessError: it reads what the user or the designer may not read
     """
     try:
-        return evaluate(expression, context)
+        return evaluate(expression, scope.names, scope.budget)
     except InvalidExpression as error:
-        raise unusable(action, expression, name, target, error.reason(action.env)) from error
+        reason = error.reason(action.env)
+        raise unusable(action, expression, name, scope.target, reason) from error
     except BeyondLimitError as error:
         raise beyond(action, error) from error
     except AccessError:
         raise
     except UserError as error:  # of a computed field
-        raise unusable(action, expression, name, target, str(error)) from error
+        raise unusable(action, expression, name, scope.target, str(error)) from error
 
 
 def unusable(

@@ -235,6 +235,15 @@ class IrActionsServer(models.Model):
                         )
                     )
 
+    @api.constrains("state", "model_id")
+    def _check_nameko_model(self) -> None:
+        for action in self.filtered(lambda each: each.state == KIND):
+            chosen = action.sudo().model_id
+            model = self.env.get(chosen.model)
+            if model is not None and (model._transient or model._abstract):
+                text = self.env._("“%s” keeps no records: choose another model.", chosen.name)
+                raise ValidationError(text)
+
     # Where the result goes
 
     @api.constrains("state", "model_id", "nameko_result_kind", "nameko_result_field_id")

@@ -10,9 +10,7 @@ from typing import Any
 from odoo import fields, models
 from odoo.exceptions import UserError
 
-from ..action.arguments import evaluated, unusable
-from ..action.expression.evaluate import context_of
-from ..action.expression.record_view import RecordView
+from ..action.arguments import evaluated, scope_of, unusable
 from ..action.outcomes import Outcomes, post
 from ..broker.amqp.request import Request
 from ..exceptions import NamekoError, UnusableExpression
@@ -131,10 +129,8 @@ class IrActionsServer(models.Model):
         expression = self.nameko_identity_key
         if not expression:
             return None
-        limit = self._nameko_limit
-        context = {**context_of(target.env, limit), "record": RecordView(target, limit)}
         name = self._fields["nameko_identity_key"]._description_string(self.env)
-        key = str(evaluated(self, expression, context, name, target))
+        key = str(evaluated(self, expression, scope_of(self, target), name))
         if len(key) > MOST_KEY or not key.isprintable():
             reason = self.env._("it is too long, or cannot be printed")
             raise unusable(self, expression, name, target, reason)

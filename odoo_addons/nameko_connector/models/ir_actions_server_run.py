@@ -9,7 +9,7 @@ from odoo import models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
-from ..action.arguments import beyond, evaluated, requests
+from ..action.arguments import Scope, beyond, evaluated, requests
 from ..action.expression.evaluate import context_of
 from ..action.expression.record_view import Limit
 from ..action.outcomes import Outcomes, named, post, shown, told
@@ -74,7 +74,8 @@ class IrActionsServer(models.Model):
 
     def _nameko_check_caller(self) -> None:
         """Refuse portal and public users, whatever set the action off."""
-        if not (self.env.user._is_internal() or self._nameko_is_allowed()):
+        user = self.env.user
+        if not (user._is_internal() or self.group_ids & user.all_group_ids):
             raise AccessError(
                 self.env._(
                     "“%s” calls a service, which only internal users may do. An administrator "
@@ -106,7 +107,7 @@ class IrActionsServer(models.Model):
     def _nameko_matching(self, model: models.BaseModel) -> models.BaseModel:
         """Return the records of the action's domain."""
         expression, limit = self.nameko_domain or "[]", self._nameko_limit
-        domain = evaluated(self, expression, context_of(model.env, limit), "domain", model)
+        domain = evaluated(self, expression, Scope(model, context_of(model.env, limit)), "domain")
         try:
             with self.env.cr.savepoint():
                 found = model.search(domain)

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
+from ..action.expression.budget import Budget
 from ..action.expression.evaluate import (
     FUNCTIONS,
+    MOST_REASON,
     NAMES,
     InvalidExpression,
+    _parsed_before,
     context_of,
     evaluate,
     fault,
 )
+from ..action.expression.modules import Names
 from ..action.expression.record_view import RecordView
 from .action_case import ActionCase
 
@@ -45,6 +49,15 @@ FORBIDDEN = (
 X = "'x' * 10**6"
 LONG = "[n for n in range(9999)]"
 HOSTILE = (
+    "(lambda T: (lambda U: max(range(3300), key=lambda x: U if x else T))(T[:-1]))('x' * 8000000)",
+    "min(range(3300), key=lambda x: 'x' * 80000)", "sorted(range(3300), key=lambda x: 'x' * 80000)",
+    "max(['2020-01-01' + ',' * 189] * 9000, key=dateutil.parser.parse)",
+    "list(map(dateutil.parser.parse, [' at' * 60 + ' 2020-01-01'] * 9000))",
+    "(lambda s: [s % () for i in range(22)])('1 ' * 500000)", "('1 ' * 7000000) % ()",
+    "f\"{datetime.datetime(2020, 1, 1):{'%c' * 4000000}}\"",
+    "f\"{datetime.datetime(2020, 1, 1):{'%999Y' * 100000}}\"",
+    "datetime.timezone(datetime.timedelta(0), 'x' * 1000000)",
+    "[record.child_ids.ids for i in range(9000)]", "int('1' * 4300, 36)",
     "9**9**9", "10**10**10 % 7", "2**(2**30)", "1 << 10**10", "[9**9999 for n in range(9999)]",
     "-(3**99999)", "'x' * 10**9", "10**9 * 'x'", "b'x' * 10**9", "[0] * 10**9", "(0,) * 10**9",
     "[[[0] * 9999] * 9999] * 9999", f"[{X} for n in range(9999)]", "list(range(10**12))",
@@ -210,6 +223,28 @@ class TestExpression(ActionCase):
                 self.assertLess(self.seconds(expression), SECONDS)
                 with self.assertRaises(InvalidExpression):
                     self.value(expression)
+
+    def test_several_expressions_share_a_budget(self):
+        names, budget = context_of(self.env), Budget()
+        evaluate("max(range(9000))", names, budget)
+        with self.assertRaisesRegex(InvalidExpression, "too many steps"):
+            evaluate("max(range(9000))", names, budget)
+
+    def test_what_costs_more_than_its_steps_ends_after_a_second(self):
+        slow = Names({"down": lambda: [n * n for n in range(100_000)]})
+        with self.assertRaisesRegex(InvalidExpression, "too long"):
+            evaluate("[len(record.down()) for n in range(9000)]", {"record": slow}, Budget(10**12))
+
+    def test_values_in_reasons_are_cut(self):
+        with self.assertRaises(InvalidExpression) as caught:
+            self.value("{}['x' * 5000000]")
+        self.assertLessEqual(len(str(caught.exception)), MOST_REASON)
+
+    def test_long_expressions_are_not_kept(self):
+        before = _parsed_before.cache_info().currsize
+        for number in range(20):
+            self.value(f"[{number}{', 1' * 1000}]")
+        self.assertEqual(_parsed_before.cache_info().currsize, before)
 
     def test_any_expression_ends_soon(self):
         expressions = st.recursive(

@@ -1,6 +1,7 @@
 """The kind of server action “Call a Nameko service”: designing it, and running it."""
 
 import json
+from unittest.mock import patch
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
@@ -15,6 +16,7 @@ from ..exceptions import (
     UnusableResult,
 )
 from ..models.ir_actions_server_run import RUNNING, RunningActions
+from ..models.nameko_rpc import NamekoRpc
 from .action_case import CONTACTS, ActionCase, remote_error
 from .common import USER
 from .recorded_calls import answered_calls
@@ -151,6 +153,11 @@ class TestDesign(ActionCase):
         copy = action.copy()
         self.assertEqual(copy.nameko_parameter_ids.mapped("value"), ["'a'", "'EUR'"])
         self.assertEqual(copy.nameko_service, "pricing")
+
+    def test_models_that_keep_no_records_are_refused(self):
+        for model in ("base.language.install", "mail.thread"):
+            with self.assertRaisesRegex(ValidationError, "keeps no records"):
+                self.new_action(model_id=self.env["ir.model"]._get_id(model))
 
     def test_model_without_chatter_is_warned_of(self):
         country = self.env["ir.model"]._get("res.country")
@@ -460,6 +467,12 @@ class TestTrial(ActionCase):
         self.assertIn("sold out", trial.error)
         self.assertIn("Ada", trial.request)
         self.assertFalse(trial.answer)
+
+    def test_it_waits_no_longer_than_a_call_now(self):
+        action = self.new_action(nameko_when="later", nameko_timeout=900_000)
+        with patch.object(NamekoRpc, "call_many", return_value=["12"]) as call_many:
+            self.try_on(action, self.partner, "12")
+        self.assertEqual(call_many.call_args.kwargs, {"timeout": 60})
 
     def test_record_of_another_model(self):
         trial = self.try_on(self.new_action(), self.env.user, "12")

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 from ..action.arguments import requests
 from ..action.outcomes import shown
 from ..broker.amqp.request import Request
+from ..models.ir_actions_server import MOST_SECONDS_NOW
 from ..tools.texts import clean
 
 
@@ -71,8 +72,8 @@ class NamekoActionTrial(models.TransientModel):
 
     def _timed_answer(self, request: Request) -> Any:
         started = time.perf_counter()
-        rpc, timeout = self.env["nameko.rpc"], self.sudo().action_id.nameko_timeout or None
-        (answer,) = rpc.call_many([request], timeout=timeout)
+        timeout = min(self.sudo().action_id.nameko_timeout, MOST_SECONDS_NOW) or None
+        (answer,) = self.env["nameko.rpc"].call_many([request], timeout=timeout)
         self.milliseconds = (time.perf_counter() - started) * 1000
         if isinstance(answer, Exception):
             raise answer

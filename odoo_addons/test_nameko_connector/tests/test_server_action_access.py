@@ -1,5 +1,7 @@
 """Who may design calls of services, and that they run with the rights of who runs them."""
 
+import contextlib
+
 from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.models.ir_actions_server_run import RUNNING
 from odoo.addons.nameko_connector.tests.action_case import CONTACTS, ActionCase
@@ -7,6 +9,7 @@ from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 OTHER_KINDS = ("code", "object_write", "object_create", "object_copy", "webhook", "multi")
 LESSER = ("base.group_user", "base.group_portal", "base.group_public", USER)
@@ -235,6 +238,21 @@ class TestRunAccess(ActionCase):
         self.partner.with_user(portal).check_access("write")
         for rights in (self.now.with_user(portal), self.now.with_user(portal).sudo()):
             self.assertEqual(self.requests_of_refused(rights, self.partner), [])
+
+    def test_schedule_of_an_outsider_reaches_no_service(self):
+        portal = self.new_user("scheduled_portal", "base.group_portal")
+        action = self.new_action({}, nameko_result_kind="nothing")
+        cron = self.env["ir.cron"].create(
+            {"ir_actions_server_id": action.id, "interval_number": 1, "user_id": portal.id}
+        )
+        with (
+            answered_calls({"pricing.quote": "42"}) as requests,
+            self.enter_registry_test_mode(),
+            contextlib.suppress(AccessError),
+            mute_logger("odoo.addons.base.models.ir_cron"),
+        ):
+            cron.method_direct_trigger()
+        self.assertEqual(requests, [])
 
     def test_schedule_allows_what_its_user_may_not_do_alone(self):
         reader = self.new_user("scheduler", "base.group_user")

@@ -7,16 +7,20 @@ is known, and charged, before it is done.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
 from .translate import _lt
 
 UNITS = 50_000  # one is a step of an expression, about 1 µs
+SECONDS = 1.0  # of processor time, for what costs more than its steps
+LOOK_EVERY = 32  # times that something is spent: the clock costs as much as a step
 MOST_DEPTH = 80  # parts within parts, calls within calls
 MOST_TEXT = 16_000_000  # characters or bytes of a text, all parts of a value counted
 MOST_BITS = 14_000  # of an integer: about 4,200 digits, as many as Python shows
 MOST_WIDTH = 1000  # of a value in a format
+MOST_PATTERN = 10_000  # characters of a format
 CHARACTERS = 1000  # of a text that cost as much as one step
 SEARCHED = 2000  # comparisons of a search in a text that cost as much as one step
 NUMBER = re.compile(r"\d+")
@@ -29,15 +33,20 @@ class TooMuch(Exception):
 
 
 class Budget:
-    """What is left to one expression."""
+    """What is left to one expression, or to all of a record. For one thread."""
 
     def __init__(self, units: int = UNITS) -> None:
         self._left = units
+        self._until = time.thread_time() + SECONDS
+        self._times = 0  # that something was spent
 
     def spend(self, units: int) -> None:
         self._left -= units
         if self._left < 0:
             raise TooMuch(_lt("it takes too many steps"))
+        self._times += 1
+        if self._times % LOOK_EVERY == 0 and time.thread_time() > self._until:
+            raise TooMuch(_lt("it takes too long"))
 
     def spend_keys(self, count: int) -> None:
         """Pay for so many keys in one dictionary or set: they may all have the same hash."""
@@ -100,6 +109,8 @@ def check_bits(bits: int) -> None:
 
 def check_widths(pattern: str) -> None:
     """Refuse `{:1000000000}` and the like."""
+    if len(pattern) > MOST_PATTERN:
+        raise TooMuch(_lt("its format has more than %s characters", MOST_PATTERN))
     digits = len(str(MOST_WIDTH))
     widths = (width.lstrip("0") for width in NUMBER.findall(pattern))
     if any(len(width) > digits or int(width or 0) > MOST_WIDTH for width in widths):

@@ -19,7 +19,7 @@ from odoo import api, fields
 from odoo.exceptions import UserError
 from odoo.tools.translate import LazyGettext
 
-from .budget import TooMuch
+from .budget import Budget, TooMuch
 from .modules import MODULES
 from .record_view import Limit, RecordView
 from .translate import _lt
@@ -42,6 +42,8 @@ PARTS = (
 # A format string reaches any attribute by its name: "{0.__class__}".format(...). f"" does not.
 FORBIDDEN_ATTRIBUTES = frozenset(("format", "format_map", "sleep"))
 MOST_CHARACTERS = 5_000
+MOST_CACHED = 500  # characters: one has about 350 bytes when it is parsed
+MOST_REASON = 300  # characters of what Python says, which may quote a long value
 MOST_BRACKETS = 50  # Python's parser takes exponentially long for some deeply nested ones
 
 
@@ -73,17 +75,18 @@ def fault(expression: str) -> str | LazyGettext:
     return next(_forbidden(parts), "")
 
 
-def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
+def evaluate(expression: str, context: Mapping[str, Any], budget: Budget | None = None) -> Any:
     """Return the value of an expression.
 
     :param context: what `context_of` gives
+    :param budget: what this one may cost, together with others
     :raises InvalidExpression: saying why there is no value, as that it would cost too much
     :raises odoo.exceptions.UserError: what a field raised, as AccessError where it may not be read
     """
     if reason := fault(expression):
         raise InvalidExpression(reason)
     try:
-        return Evaluation(FUNCTIONS).of(_parsed(expression), context)
+        return Evaluation(FUNCTIONS, budget or Budget()).of(_parsed(expression), context)
     except (UserError, psycopg2.Error):
         raise
     except (TooMuch, ZeroDivisionError) as error:
@@ -91,12 +94,18 @@ def evaluate(expression: str, context: Mapping[str, Any]) -> Any:
     except RecursionError as error:
         raise InvalidExpression(_lt("it is nested too deeply")) from error
     except Exception as error:  # whatever an operation or a computed field raises
-        raise InvalidExpression(f"{type(error).__name__}: {error}") from error
+        raise InvalidExpression(f"{type(error).__name__}: {error}"[:MOST_REASON]) from error
 
 
-@lru_cache(maxsize=1024)
 def _parsed(expression: str) -> ast.Expression:
+    return _parsed_before(expression) if len(expression) <= MOST_CACHED else _parse(expression)
+
+
+def _parse(expression: str) -> ast.Expression:
     return ast.parse(expression.strip(), mode="eval")
+
+
+_parsed_before = lru_cache(maxsize=256)(_parse)
 
 
 def _nesting(expression: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from dateutil import relativedelta  # type: ignore[import-untyped]
 
 from .budget import MOST_BITS, MOST_WIDTH, TEXTS, Budget, TooMuch, check_bits, check_widths
-from .modules import Function, Names, short
+from .modules import Function, Names, check_format, short
 from .operators import binary
 from .record_view import RecordView
 from .translate import _lt
@@ -81,13 +81,25 @@ class Functions:
             return RecordView.read(value, name, self._budget.spend)
         if isinstance(value, Names):
             if name in value.names:
-                return value.names[name]
+                return self._charged(value.names[name])
         elif any(name in names for kind, names in ATTRIBUTES.items() if isinstance(value, kind)):
             found = getattr(value, name)
             return self._method(value, name, found) if callable(found) else found
         raise AttributeError(
             _lt("%(type)s has no attribute %(name)s", type=type(value).__name__, name=name)
         )
+
+    def _charged(self, function: Any) -> Any:
+        """Have a function of a module paid for each time that it is called."""
+        steps = getattr(function, "steps", 0)
+        if not steps:
+            return function
+
+        def charged(*args: Any, **kwargs: Any) -> Any:
+            self._budget.spend(steps)
+            return function(*args, **kwargs)
+
+        return charged
 
     def _mapped(self, records: RecordView, path: str) -> list[Any]:
         """Return the values of a field such as `name` or `partner_id.name`, one per record."""
@@ -149,6 +161,8 @@ class Functions:
         """Return a part of an f-string."""
         self._budget.spend_value(value)
         check_widths(pattern)
+        if isinstance(value, datetime.date | datetime.time):
+            check_format(pattern)
         if conversion in CONVERSIONS:
             value = CONVERSIONS[conversion](value)
         return format(value, pattern)
@@ -158,7 +172,9 @@ class Functions:
     def do_int(self, value: Any = 0, *base: int) -> int:
         if isinstance(value, TEXTS) and len(value) > MOST_DIGITS:
             raise TooMuch(_lt("it makes too large a number"))
-        return int(value, *base)
+        number = int(value, *base)
+        check_bits(number.bit_length())
+        return number
 
     def do_float(self, value: Any = 0.0) -> float:
         self._budget.spend_value(value)
@@ -230,21 +246,35 @@ class Functions:
             raise TooMuch(_lt("it makes too large a number"))
         return self._budget.items(numbers)
 
-    def do_max(self, *values: Any, **options: Any) -> Any:
-        return max(self._compared(values), **options)
+    def do_max(self, *values: Any, key: Function | None = None, **default: Any) -> Any:
+        return self._extreme(max, values, key, default)
 
-    def do_min(self, *values: Any, **options: Any) -> Any:
-        return min(self._compared(values), **options)
+    def do_min(self, *values: Any, key: Function | None = None, **default: Any) -> Any:
+        return self._extreme(min, values, key, default)
 
-    def _compared(self, values: tuple[Any, ...]) -> list[Any]:
+    def _extreme(
+        self, choose: Any, values: tuple[Any, ...], key: Function | None, default: dict[str, Any]
+    ) -> Any:
         found = self._budget.items(values[0] if len(values) == 1 else values)
-        return list(self._budget.spend_value(found))
+        if not found:
+            return choose(found, **default)
+        keys = self._keys(found, key)
+        self._budget.spend_value(keys)
+        return found[choose(range(len(found)), key=keys.__getitem__)]
 
-    def do_sorted(self, values: Iterable[Any], *, key: Any = None, reverse: bool = False) -> Any:
+    def _keys(self, found: list[Any], key: Function | None) -> list[Any]:
+        """Return what is compared in place of the values."""
+        return found if key is None else [key(value) for value in found]
+
+    def do_sorted(
+        self, values: Iterable[Any], *, key: Function | None = None, reverse: bool = False
+    ) -> list[Any]:
         found = self._budget.items(values)
+        keys = self._keys(found, key)
         for _comparison in range(len(found).bit_length()):
-            self._budget.spend_value(found)
-        return sorted(found, key=key, reverse=bool(reverse))
+            self._budget.spend_value(keys)
+        order = sorted(range(len(found)), key=keys.__getitem__, reverse=bool(reverse))
+        return [found[index] for index in order]
 
     def do_sum(self, values: Iterable[Any], start: Any = 0) -> Any:
         total = start

@@ -14,6 +14,8 @@ from .translate import _lt
 
 Function = Callable[..., Any]
 MOST_FORMAT = 200  # characters of a format of dates, or of a date that is read
+STEPS = 20  # of a function here
+STEPS_OF_PARSE = 500  # which tries many forms
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
@@ -30,24 +32,34 @@ class Names:
         return self._call(*args, **kwargs)
 
 
-def short(function: Function) -> Function:
-    """Limit the texts that go into a function: reading dates, and formats of dates."""
+def check_format(text: str | bytes) -> None:
+    """Refuse a long format of dates, or a long text that is read as one."""
+    if len(text) > MOST_FORMAT:
+        raise TooMuch(_lt("a format or date has more than %s characters", MOST_FORMAT))
+
+
+def short(function: Function, steps: int = STEPS) -> Function:
+    """Limit the texts that go into a function: reading dates, and formats of dates.
+
+    steps: that each call costs
+    """
 
     def limited(*args: Any, **kwargs: Any) -> Any:
         for text in (*args, *kwargs.values()):
-            if isinstance(text, TEXTS) and len(text) > MOST_FORMAT:
-                raise TooMuch(_lt("a format or date has more than %s characters", MOST_FORMAT))
+            if isinstance(text, TEXTS):
+                check_format(text)
             if isinstance(text, str) and "%" in text:
                 check_widths(text)
         return function(*args, **kwargs)
 
+    vars(limited)["steps"] = steps
     return limited
 
 
 def _class(kind: type, *names: str) -> Names:
     found = {name: getattr(kind, name) for name in names}
     limited = {name: short(each) if callable(each) else each for name, each in found.items()}
-    return Names(limited, kind)
+    return Names(limited, short(kind))
 
 
 MODULES: dict[str, Names] = {
@@ -81,7 +93,7 @@ MODULES: dict[str, Names] = {
             ),
             "parser": Names(
                 {
-                    "parse": short(parser.parse),
+                    "parse": short(parser.parse, STEPS_OF_PARSE),
                     "isoparse": short(parser.isoparse),
                 }
             ),

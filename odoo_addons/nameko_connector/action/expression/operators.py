@@ -104,6 +104,7 @@ def _check_remainder(budget: Budget, left: Any, right: Any) -> None:
         if "*" in left:
             raise TooMuch(_lt("a format takes no width from a value"))
         check_widths(left)
+        budget.spend(len(left) // 10)
         size = len(left) + 1000 * left.count("%")  # numbers, and widths
         budget.spend_text(size + _shown_size(budget, right) * _uses(left, right))
 

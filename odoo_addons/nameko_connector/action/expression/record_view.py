@@ -13,7 +13,8 @@ from .translate import _lt
 
 TO_MANY = ("one2many", "many2many")
 FIELD_STEPS = 1  # that reading a field costs, of which an expression has 50,000
-LINE_STEPS = 1  # for each record of a to-many field
+MANY_STEPS = 100  # for the rights to the records of a to-many field
+LINE_STEPS = 1  # for each of these
 
 
 class BeyondLimitError(AccessError):
@@ -108,7 +109,7 @@ class RecordView:
         if self.__limit and (field.company_dependent or not field.store):
             self.__limit.check_value(records, name, value)
         if field.type in TO_MANY:
-            spend(LINE_STEPS * len(value))
+            spend(MANY_STEPS + LINE_STEPS * len(value))
             return RecordView(self.__lines(value), self.__limit, readable=True)
         return _viewed(value, self.__limit)
 

@@ -21,8 +21,8 @@ Names = Mapping[str, Any]
 class Evaluation:
     """One evaluation of one expression. Single-threaded."""
 
-    def __init__(self, functions: tuple[str, ...]) -> None:
-        self._budget = Budget()
+    def __init__(self, functions: tuple[str, ...], budget: Budget) -> None:
+        self._budget = budget
         self._functions = Functions(self._budget)
         self._known = self._functions.by_name(functions)
         self._depth = 0
