@@ -76,18 +76,22 @@ class Vhost:
 
     def messages(self, queue: str) -> int:
         """Count the messages that are ready; 0 where there is no such queue."""
-        return self._declared(queue, "message_count")
+        return int(getattr(self._declared(queue), "message_count", 0))
 
     def consumers(self, queue: str) -> int:
         """Count those who take messages of a queue; 0 where there is no such queue."""
-        return self._declared(queue, "consumer_count")
+        return int(getattr(self._declared(queue), "consumer_count", 0))
 
-    def _declared(self, queue: str, figure: str) -> int:
+    def has_queue(self, queue: str) -> bool:
+        return self._declared(queue) is not None
+
+    def _declared(self, queue: str) -> Any:
+        """Return what the broker says of a queue; None where there is none."""
         with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
             try:
-                return int(getattr(channel.queue_declare(queue, passive=True), figure))
+                return channel.queue_declare(queue, passive=True)
             except connection.channel_errors:
-                return 0
+                return None
 
     def queues(self) -> dict[str, dict[str, Any]]:
         """What the management API knows of each queue, by name."""

@@ -7,18 +7,16 @@ from typing import Any
 
 import pytest
 
+from stack.layout import CHECKOUT
 from tests.broker.processes import Service
 from tests.broker.rabbitmq import RabbitMQ, make_folder
-from tests.processes import CHECKOUT, Forwarder
+from tests.processes import Forwarder, forwarded
 from tests.vhosts import Vhost, new_vhost
 
-sys.path.insert(
-    0, str(CHECKOUT / "odoo_addons" / "nameko_connector")
-)  # as Odoo sees it, without Odoo
+# As Odoo sees it, without Odoo.
+sys.path.insert(0, str(CHECKOUT / "odoo_addons" / "nameko_connector"))
 
 from broker import BrokerConfig, Client
-
-from tests.processes import forwarded
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta, timezone
 import psycopg2
 import pytest
 
-from tests.catalogue.conftest import CONFIG, StartService, beats_queue
+from tests.catalogue.conftest import StartService, beats_queue
 from tests.jobs.world import World
+from tests.processes import CONFIG
 from tests.waiting import wait_until
 
 LOCK = 7_210_423_121  # of nameko_instance_beats.py

@@ -25,7 +25,7 @@ def dead_letters(world: World) -> int:
 def test_first_answer_counts_once(rogue: World, behaviour: str):
     rogue.make(50, method=behaviour, service="rogue")
     assert rogue.wait_until_finished() == {"done": 50}
-    wait_until(lambda: rogue.messages("rpc-rogue") == 0)
+    wait_until(lambda: rogue.vhost.messages("rpc-rogue") == 0)
     rogue.make(1, method="twice", service="rogue")  # behind all second answers
     rogue.wait_until_finished()
     assert rogue.hits() == {1: 51}

@@ -133,11 +133,11 @@ def test_under_the_same_name(original: World, backup: Path, cancels: Witness, re
     remove(ORIGINAL)
     restore(backup, ORIGINAL)
     original.start_service()
-    wait_until(lambda: original.messages(original.reply_queue) == UNTOUCHED["sent"])
+    wait_until(lambda: original.vhost.messages(original.reply_queue) == UNTOUCHED["sent"])
     relay = asking_relay(original)
     run_scheduled_actions(original)
     assert rows(original) == before
-    assert original.messages(original.reply_queue) == UNTOUCHED["sent"]
+    assert original.vhost.messages(original.reply_queue) == UNTOUCHED["sent"]
     assert cancels.take() == requests.take() == []
     answer(original, "--moved")
     relay.wait_for_log("The relay serves")
@@ -205,7 +205,7 @@ def lost(original: World, backup: Path) -> World:
     wait_until(lambda: original.states().get("sent") == 5)
     relay.terminate()
     original.start_service()
-    wait_until(lambda: original.messages(original.reply_queue) == 5)
+    wait_until(lambda: original.vhost.messages(original.reply_queue) == 5)
     return original
 
 
@@ -232,7 +232,7 @@ def test_into_another_cluster(elsewhere: tuple[World, World], requests: Witness)
     before = rows(moved)
     asking_relay(moved).terminate()
     assert rows(moved) == rows(copy) == before
-    assert moved.messages(moved.reply_queue) == 5
+    assert moved.vhost.messages(moved.reply_queue) == 5
     assert requests.take() == []
     answer(copy, "--copy")
     assert copy.states() == {"cancelled": 20}
@@ -243,6 +243,6 @@ def test_into_another_cluster(elsewhere: tuple[World, World], requests: Witness)
     moved.start_relay()
     assert moved.wait_until_finished() == {"done": 19, "cancelled": 1}
     assert moved.hits() == {1: 19, 0: 1}
-    assert moved.messages(f"nameko_connector.dead-{moved.identity}") == 5
+    assert moved.vhost.messages(f"nameko_connector.dead-{moved.identity}") == 5
     again = [message.headers["nameko.idempotency_id"] for message in requests.take()]
     assert sorted(again) == sorted(uuid for (uuid,) in moved.sql(UUIDS, "done"))

@@ -81,11 +81,11 @@ def test_nothing_is_left(installed: World):
         "SELECT value FROM ir_config_parameter WHERE key = 'nameko_connector.database_identity'"
     )
     queues = [name.format(stored.partition("@")[0]) for name in QUEUES]
-    assert all(map(installed.queue, queues))
+    assert all(map(installed.vhost.has_queue, queues))
     relay.terminate()
 
     uninstall(installed)
 
     left = {what: rows for what, query in LEFT.items() if (rows := installed.sql(query))}
     assert left == {}
-    assert not any(map(installed.queue, queues))
+    assert not any(map(installed.vhost.has_queue, queues))
