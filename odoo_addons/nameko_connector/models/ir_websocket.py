@@ -18,12 +18,14 @@ class IrWebsocket(models.AbstractModel):
             channels = [channel for channel in channels if channel != CHANNEL]
         return super()._build_bus_channel_list(channels)
 
-    def _after_subscribe_data(self, data: dict[str, Any]) -> None:
+    def _after_subscribe_data(self, data: dict[str, Any]) -> None:  # pylint: disable=missing-return
         super()._after_subscribe_data(data)
         session = (request or wsrequest).session
         self.env["nameko.live.viewer"]._note(session.sid, looks=CHANNEL in data["channels"])
 
-    def _on_websocket_closed(self, cookies: Mapping[str, str]) -> None:
+    def _on_websocket_closed(  # pylint: disable=missing-return
+        self, cookies: Mapping[str, str]
+    ) -> None:
         super()._on_websocket_closed(cookies)
         if session_id := cookies.get("session_id"):
             self.env["nameko.live.viewer"]._note(session_id, looks=False)
