@@ -53,7 +53,7 @@ class NamekoService(models.Model):
     queue_ready = fields.Integer("Waiting Requests", readonly=True)
     queue_unacknowledged = fields.Integer("Unacknowledged Requests", readonly=True)
     queue_consumers = fields.Integer("Consumers", readonly=True)
-    queue_checked_at = fields.Datetime("Queue Checked At", readonly=True)
+    queue_checked_at = fields.Datetime(readonly=True)
 
     _once = models.Constraint("UNIQUE (name)", "A service is in the catalogue once.")
 
