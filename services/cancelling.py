@@ -25,6 +25,7 @@ MAX_WAITING = 10_000  # events in a process's queue
 MAX_REMEMBERED = 10_000  # cancelled jobs
 REMEMBERED_SECONDS = 3600.0
 MAX_EVENT = 1000  # characters
+MAX_LOGGED = 100  # events a minute, beside those of jobs that run here
 
 
 def events_queue() -> Queue:
@@ -57,6 +58,7 @@ class Cancellations:
     def __init__(self) -> None:
         self.heard_by: Any = None
         self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self._minute, self._logged = 0.0, 0  # of the last lines of the log, and how many
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     def on_event(self, message: Any) -> None:
@@ -67,15 +69,26 @@ class Cancellations:
                 self.cancel(job)
         except Exception:
             logger.exception("an event of a cancelled job was not handled")
+        message.ack()
 
     def cancel(self, job: str) -> None:
         """Remember that `job` was cancelled, and tell who works for it."""
-        logger.info("job %s was cancelled", job)
+        watchers = self._watchers.get(job, [])
+        if watchers or self._may_log():
+            logger.info("job %s was cancelled", job)
         self._heard.pop(job, None)
         self._heard[job] = Heard(time.time(), time.monotonic())
         self._forget()
-        for tell in self._watchers.get(job, [])[:]:
+        for tell in watchers[:]:
             tell()
+
+    def _may_log(self) -> bool:
+        """Tell whether there were few lines of the log lately."""
+        minute = time.monotonic() // 60
+        if minute != self._minute:
+            self._minute, self._logged = minute, 0
+        self._logged += 1
+        return self._logged <= MAX_LOGGED
 
     def _forget(self) -> None:
         oldest = time.monotonic() - REMEMBERED_SECONDS

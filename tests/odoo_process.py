@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def running_odoo(
         wait_until(odoo.answers, seconds=120)
         yield odoo
     finally:
-        odoo.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # then it is killed
+            odoo.terminate()
 
 
 def odoo_command(database: str, addons: Sequence[Path] = ()) -> list[str]:

@@ -15,6 +15,7 @@ ANSWERS = (RemoteError, ServiceError, UnknownService, BadRequest)  # the proxy i
 MAX_USES = 200  # replies that nobody waits for stay with the proxy: it is renewed in time
 MAX_IDLE_SECONDS = 60.0
 POLL_SECONDS = 0.001
+MOST_LATE = 10  # replies that nobody waits for, after which a proxy is thrown away
 
 
 class PoolBusyError(Exception):
@@ -42,11 +43,13 @@ class KeptProxy:
         return True
 
     def _forget_late_replies(self) -> None:
+        """Drop what came too late; raise ValueError where that does not come to an end."""
         listener = self.cluster._reply_listener
         consumer = listener.queue_consumer
         with suppress(TimeoutError):
-            while True:
+            for _ in range(MOST_LATE):
                 consumer.connection.drain_events(timeout=POLL_SECONDS)
+            raise ValueError("somebody floods the reply queue")
         consumer.replies.clear()
         listener._reply_events.clear()
 
@@ -89,6 +92,7 @@ class ProxyPool:
             self.slots.release()
 
     def _take(self) -> KeptProxy:
+        self._stop_old()
         while True:
             try:
                 kept = self.idle.pop()
@@ -98,6 +102,13 @@ class ProxyPool:
             if kept.is_good():
                 return kept
             kept.stop()
+
+    def _stop_old(self) -> None:
+        """Close what has been idle for long: its reply queue goes with it."""
+        oldest = time.monotonic() - MAX_IDLE_SECONDS
+        while self.idle and self.idle[0].used_at < oldest:
+            with suppress(IndexError):  # another thread has taken it
+                self.idle.pop(0).stop()
 
     def _give_back(self, kept: KeptProxy) -> None:
         kept.uses += 1

@@ -23,6 +23,7 @@ Exact = int | Fraction
 MAX_DIGITS = 4300  # what Python's own JSON accepts for one integer
 BEYOND = 10**MAX_DIGITS
 MAX_PAIRS = 100_000
+PAIRS_AT_ONCE = 1_000
 PAIR = 2
 INTEGER = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -39,15 +40,25 @@ def calculate(operation: Any, value: Any, other: Any) -> Number:
     return to_result(function(to_exact(value), to_exact(other)))
 
 
-def calculate_all(operation: Any, pairs: Any) -> list[Number]:
-    """Return `calculate` of each `[value, other]` in `pairs`, in order; the first error ends it."""
+def calculate_all(
+    operation: Any, pairs: Any, pause: Callable[[], object] = lambda: None
+) -> list[Number]:
+    """Return `calculate` of each `[value, other]` in `pairs`, in order; the first error ends it.
+
+    pause: called after every thousand, so that others get their turn
+    """
     if not isinstance(pairs, (list, tuple)):
         raise InvalidPairsError("The pairs are not a list: send a list of [value, other].")
     if len(pairs) > MAX_PAIRS:
         raise InvalidPairsError(
             f"{len(pairs)} pairs are too many: send at most {MAX_PAIRS} in a request."
         )
-    return [_calculate_pair(operation, index, pair) for index, pair in enumerate(pairs)]
+    results = []
+    for index, pair in enumerate(pairs):
+        if index % PAIRS_AT_ONCE == PAIRS_AT_ONCE - 1:
+            pause()
+        results.append(_calculate_pair(operation, index, pair))
+    return results
 
 
 def find_operation(name: Any) -> Callable[[Exact, Exact], Exact]:

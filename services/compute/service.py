@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import eventlet
+
 from services.addresses import check_address
 from services.compute.arithmetic import Number, calculate, calculate_all
 from services.compute.pool import ProcessPool
@@ -52,7 +54,7 @@ class ComputeService:
     @rpc(expected_exceptions=ComputeError)
     def map(self, operation: str, pairs: list[list[Any]]) -> list[Number]:
         """Return the results of `operation` on each `[value, other]`; any error fails them all."""
-        return calculate_all(operation, pairs)
+        return calculate_all(operation, pairs, pause=eventlet.sleep)
 
     @rpc(expected_exceptions=ComputeError)
     def prime_count(self, limit: int, job: str | None = None) -> int:

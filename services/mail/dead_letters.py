@@ -9,7 +9,7 @@ from amqp.exceptions import ResourceLocked
 from nameko.extensions import DependencyProvider
 
 from services.exceptions import DeadLettersBusyError, InvalidMailError
-from services.mail.message import Mail, read, unreadable
+from services.mail.message import MAX_ERROR, MAX_UNREADABLE, Mail, read, unreadable
 from services.mail.queues import DEAD
 from services.messaging.reading import tolerant_connection
 
@@ -76,7 +76,7 @@ def read_letter(body: bytes | str) -> Mail:
 def kept_letter(content: dict[str, Any]) -> Mail:
     """Return a dead letter that was written by `unreadable`, as it was."""
     texts: dict[str, Any] = {
-        name: str(content.get(name, ""))
-        for name in ("id", "to", "subject", "contents", "accepted", "error")
+        name: str(content.get(name, ""))[:MAX_ERROR]
+        for name in ("id", "to", "subject", "accepted", "error")
     }
-    return Mail(**texts)
+    return Mail(**texts, contents=str(content["contents"])[:MAX_UNREADABLE])

@@ -24,7 +24,10 @@ from services.exceptions import (
 MAX_RECIPIENTS = 100
 MAX_SUBJECT = 250  # characters
 MAX_CONTENTS = 1_000_000  # characters
+MAX_ERROR = 1_000  # characters: an error may quote what came over the wire
+MAX_UNREADABLE = 10_000  # characters that are kept of a message that is no mail
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that have no place in a header
+MAX_ATTEMPTS = 1_000_000
 NAMESPACE = uuid.UUID("6f4d7a0e-8f0b-5a52-9a53-6a3d3a0a9c11")
 
 
@@ -65,10 +68,11 @@ def read(body: Any) -> Mail:
         check_contents(mail.contents)
         check_contents(mail.error)
     except (TypeError, ValueError, AttributeError, MailError) as error:
-        raise InvalidMailError(f"The message is no mail that can be sent: {error}") from error
-    if type(mail.attempts) is not int or mail.attempts < 0:
-        raise InvalidMailError(f"The message's attempts are {mail.attempts!r}: not a number.")
-    return mail
+        text = f"The message is no mail that can be sent: {error}"
+        raise InvalidMailError(text[:MAX_ERROR]) from error
+    if type(mail.attempts) is not int or not 0 <= mail.attempts <= MAX_ATTEMPTS:
+        raise InvalidMailError("The message's attempts are no number, or too large a one.")
+    return replace(mail, error=mail.error[:MAX_ERROR])
 
 
 def unreadable(body: Any, error: str) -> Mail:
@@ -80,7 +84,8 @@ def unreadable(body: Any, error: str) -> Mail:
             text = json.dumps(body, default=str)
         except (ValueError, RecursionError):
             text = "(nested too deep)"
-    return Mail(mail_id("unreadable", text), "", "", text[:MAX_CONTENTS], _now(), error=error)
+    kept, why = text[:MAX_UNREADABLE], error[:MAX_ERROR]
+    return Mail(mail_id("unreadable", text), "", "", kept, _now(), error=why)
 
 
 def _now() -> str:

@@ -1,6 +1,7 @@
 """The services `mail`, which accepts, and `mail_delivery`, which delivers."""
 
 import logging
+from itertools import islice
 from typing import Any
 
 from services.dependencies import RequestId
@@ -16,6 +17,7 @@ from services.mail.waiting import WaitingMails
 from services.metrics import MAILS
 
 logger = logging.getLogger(__name__)
+MOST_LISTED = 5_000  # dead letters in one answer
 
 
 class MailService:
@@ -45,13 +47,14 @@ class MailService:
         return [mail.id for mail in mails]
 
     @rpc(expected_exceptions=MailError)
-    def dead_letters(self) -> list[dict[str, Any]]:
+    def dead_letters(self, most: int = MOST_LISTED) -> list[dict[str, Any]]:
         """Return id, to, subject, accepted, attempts and error of each mail that was given up.
 
-        What was no mail at all has no `to`; it can only be dropped.
+        What was no mail at all has no `to`; it can only be dropped. most: how many, the oldest.
         """
         fields = ("id", "to", "subject", "accepted", "attempts", "error")
-        return [{field: getattr(mail, field) for field in fields} for mail in self.dead.each()]
+        mails = islice(self.dead.each(), min(max(0, int(most)), MOST_LISTED))
+        return [{field: getattr(mail, field) for field in fields} for mail in mails]
 
     @rpc(expected_exceptions=MailError)
     def retry_dead(self, mail_id: str) -> None:

@@ -27,6 +27,7 @@ from services.messaging.reading import FrameReader, largest_message, read_messag
 from services.messaging.replying import describe
 
 logger = logging.getLogger(__name__)
+EVENTS_AT_ONCE = 100  # of cancelled jobs
 
 
 class QueueConsumer(messaging.QueueConsumer):
@@ -149,9 +150,9 @@ class QueueConsumer(messaging.QueueConsumer):
         self._suspects = consumer
 
     def _consume_cancellations(self, channel: Any) -> None:
-        Consumer(
-            channel, [events_queue()], no_ack=True, on_message=cancellations.on_event
-        ).consume()
+        consumer = Consumer(channel, [events_queue()], on_message=cancellations.on_event)
+        consumer.qos(prefetch_count=EVENTS_AT_ONCE)  # a flood leaves room for requests
+        consumer.consume()
         cancellations.heard_by = self
 
     @property

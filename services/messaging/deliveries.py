@@ -72,8 +72,10 @@ def copy_of(message: Any, record: Record, **headers: Any) -> Message:
     kept = {
         name: message.properties[name] for name in KEPT_PROPERTIES if name in message.properties
     }
+    if isinstance(message.compression, str):
+        headers["compression"] = message.compression
     return Message(
-        message.body,
+        message.packed,
         application_headers={**_headers(message), **headers, HEADER: vars(record)},
         delivery_mode=PERSISTENT,
         message_id=str(uuid.uuid4()),

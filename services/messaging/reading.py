@@ -27,6 +27,8 @@ from nameko.exceptions import MalformedRequest
 from services.exceptions import RequestTooLarge
 
 MAX_MESSAGE_BYTES = 15_000_000
+MOST_RATIO = 100  # of a body that is unpacked to what it was packed, beyond the first bytes
+FREE_BYTES = 1_000_000
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 WITH_CONTENT = frozenset((spec.Basic.Return, spec.Basic.Deliver, spec.Basic.GetOk))
 HEADER_START = 12  # bytes of class and size before the properties
@@ -221,6 +223,7 @@ class Message(pyamqp.Message):
         content.properties["application_headers"] = headers
         super().__init__(content, channel)
         self.flaw, self.kept = content.flaw, content.kept
+        self.packed, self.compression = self.body, compression  # for a copy
         if compression is not None and not self.flaw:
             self._unpack(compression, largest)
 
@@ -239,12 +242,16 @@ class Message(pyamqp.Message):
 
 
 def unpacked(body: bytes | str, compression: Any, largest: int) -> bytes:
-    """Return a body that is compressed as the header `compression` says, up to `largest` bytes."""
+    """Return a body that is compressed as the header `compression` says, up to `largest` bytes.
+
+    A small body that would become a large one is refused: it costs its sender nothing.
+    """
     unpacker = UNPACKERS.get(compression) if isinstance(compression, str) else None
     if unpacker is None:
         raise ValueError(f"use one of the compressions {', '.join(sorted(UNPACKERS))}")
     data = body.encode("latin-1") if isinstance(body, str) else body
-    result: bytes = unpacker().decompress(data, largest + 1)
-    if len(result) > largest:
-        raise ValueError(f"it would have more than {largest} bytes")
+    most = min(largest, max(FREE_BYTES, MOST_RATIO * len(data)))
+    result: bytes = unpacker().decompress(data, most + 1)
+    if len(result) > most:
+        raise ValueError(f"it would have more than {most} bytes")
     return result

@@ -1,7 +1,7 @@
 """Open views show what jobs change, without a request of their own, and lose nothing typed."""
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.every_button import Database
 from tests.conftest import Stack
@@ -57,6 +57,47 @@ def test_what_is_being_typed_stays(tab: Page, stack: Stack, database: Database):
     expect(tab.locator("[name=name] input")).to_have_value("What I type")
     tab.locator(".o_form_button_cancel").click()
     expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+
+
+def test_changes_while_a_view_begins_to_listen(tab: Page, stack: Stack, database: Database):
+    (record,) = database.computations(1)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    tab.route("**/nameko.live/watch", hold)
+    tab.goto(f"{stack.odoo_url}/odoo/computations/{record}")
+    tab.wait_for_selector(".o_form_view")
+    wait_until(lambda: tab.evaluate("1") and held, what="the question for tokens")
+    wait_until(lambda: database.sql(VIEWERS) != [(0,)], what="the websocket")
+    later(database, record)
+    wait_until(lambda: database.states("nameko_compute") == {"done": 1})
+    messages = "SELECT count(*) FROM bus_bus WHERE channel LIKE '%%nameko_live%%'"
+    wait_until(lambda: database.sql(messages) != [(0,)])
+    held[0].continue_()
+    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+
+
+def test_filtered_and_folded_lists_follow(tab: Page, stack: Stack, database: Database):
+    """A record that comes into a filter or a folded group is not among those that are shown."""
+    database.jobs(2, "pending")
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs?view_type=list")
+    tab.locator(".o_searchview_dropdown_toggler").click()
+    tab.locator(".o-dropdown--menu").get_by_role("menuitemcheckbox", name="State").click()
+    expect(tab.locator(".o_group_header", has_text="Pending (2)")).to_be_visible()
+    for job in database.client.call("nameko.job", "search", [["state", "=", "pending"]]):
+        database.client.click("nameko.job", "action_cancel", [job])
+    expect(tab.locator(".o_group_header", has_text="Cancelled (2)")).to_be_visible(timeout=PATIENCE)
+
+
+def test_queued_is_shown_while_no_service_answers(tab: Page, stack: Stack, database: Database):
+    (record,) = database.computations(1, operation="prime_count", value=10**10)
+    open_live(tab, database, f"{stack.odoo_url}/odoo/computations/{record}")
+    later(database, record)
+    state = tab.locator(".o_statusbar_status .o_arrow_button_current")
+    expect(state).to_have_text("Queued", timeout=PATIENCE)
+    database.client.click("nameko.compute", "unlink", [record])  # which cancels it
 
 
 def test_idle_views_ask_for_nothing(tab: Page, stack: Stack, database: Database):

@@ -1,5 +1,7 @@
 """Services that answer twice, never, with garbage or with a lot; queues that are purged."""
 
+import time
+
 import kombu
 import pytest
 
@@ -68,6 +70,24 @@ def test_odd_reply_to_no_job_ends_no_queue(rogue: World, odd: str):
     rogue.make(3, method="twice", service="rogue")
     assert rogue.wait_until_finished() == {"done": 3}
     assert not rogue.reconnects()
+
+
+def test_flood_of_parked_replies_holds_up_no_true_one(world: World):
+    world.start_service()
+    (record,) = world.make(1)
+    with locked(world, "nameko_job_probe", f"id = {record}"):
+        world.start_relay()
+        parked = f"nameko_connector.parked-{world.identity}"
+        wait_until(lambda: len(world.ran()) == 1)
+        publisher = RawPublisher(world.amqp_uri)
+        for number in range(600):
+            name = f"00000000-0000-4000-8000-{number:012}"
+            tomorrow = int(time.time() + 86400).to_bytes(8, "big")
+            properties = {"correlation_id": short(name.encode()), "timestamp": tomorrow}
+            publisher.publish(b"", parked.encode(), properties, b"1")
+        publisher.close()
+    assert world.wait_until_finished() == {"done": 1}
+    wait_until(lambda: dead_letters(world) == 600)
 
 
 def test_odd_message_among_parked_replies_ends_no_queue(world: World):

@@ -46,7 +46,7 @@ def add_parameter(form: Page | Locator, name: str, value: str) -> None:
 
 def leave_row(form: Page | Locator) -> None:
     """Click beside the table: until then the row takes the focus for itself."""
-    form.get_by_text("Values are expressions").click()
+    form.get_by_text("Each value is a Python expression").click()
     expect(form.locator(".o_selected_row")).to_have_count(0)
 
 

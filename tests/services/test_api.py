@@ -230,6 +230,20 @@ def test_odd_messages_in_its_queues_are_nobody_s_answer(api, vhost):
         assert api.compute(wait="true").status_code == 200
 
 
+def test_a_flooded_reply_queue_is_thrown_away(api, vhost):
+    api.compute(wait="true")
+    publisher = RawPublisher(vhost.amqp_uri)
+    flooded = _reply_queues(vhost)
+    properties = {"content_type": short(b"application/json"), "correlation_id": short(b"any")}
+    for queue in flooded:
+        for _ in range(100):
+            publisher.publish(b"", queue.encode(), properties, b"1")
+    publisher.close()
+    for _ in range(20):
+        assert api.compute(wait="true").status_code == 200
+    wait_until(lambda: not set(flooded) & set(_reply_queues(vhost)), what="their end")
+
+
 def _reply_queues(vhost):
     names = [queue["name"] for queue in vhost.request("GET", f"queues/{vhost.name}")]
     return [name for name in names if name.startswith("rpc.reply-standalone")]

@@ -45,6 +45,22 @@ def error_of(client, correlation_id):
     return reply["error"] and reply["error"]["exc_type"]
 
 
+def test_many_events_are_heard(fresh_vhost, compute):
+    """More than a process takes at once: each is acknowledged, whatever it holds."""
+    client = DurableClient(fresh_vhost.amqp_uri)
+    job = str(uuid.uuid4())
+    counting = request(client, "compute.prime_count", LONG, **{"nameko.job": job})
+    wait_until(lambda: progress_of(fresh_vhost.amqp_uri, 1))
+    with Connection(fresh_vhost.amqp_uri) as connection:
+        producer = connection.Producer()
+        for number in range(1000):
+            body = {"job": f"somebody's {number}"} if number % 2 else {"job": None}
+            producer.publish(body, exchange=EVENTS, routing_key="cancelled", serializer="json")
+    cancel(fresh_vhost.amqp_uri, job)
+    assert error_of(client, counting) == "JobCancelled"
+    assert not compute.logged("somebody's 999")
+
+
 def test_a_cancelled_count_stops_and_frees_its_process(fresh_vhost, compute):
     client = DurableClient(fresh_vhost.amqp_uri)
     job = str(uuid.uuid4())

@@ -14,7 +14,8 @@ from services.exceptions import (
     InvalidRecipientError,
     InvalidSubjectError,
 )
-from services.mail.message import accept, read, to_mime, unreadable
+from services.mail.dead_letters import kept_letter
+from services.mail.message import MAX_ERROR, MAX_UNREADABLE, accept, read, to_mime, unreadable
 
 ENCODED = ["=?utf-8?q?", "=?latin-1?b?", "?=", "=0D=0A", "DQpYOiB5", "X:_y", "=0D=0A=0D=0A", " "]
 text = st.text(st.characters(codec="utf-8"), max_size=300)
@@ -150,3 +151,24 @@ def test_bad_contents(contents):
 def test_too_long_contents():
     with pytest.raises(InvalidContentsError):
         accept("r", "name@example.com", "subject", "x" * 1_000_001)
+
+
+HUGE = "\U0001f600" * 1_000_000
+
+
+@pytest.mark.parametrize("odd", [{HUGE: 1}, {"attempts": HUGE}, {"accepted": HUGE}, {"id": HUGE}])
+def test_what_is_no_mail_makes_no_long_error(odd):
+    body = asdict(accept("request", "name@example.com", "subject", "contents")[0]) | odd
+    with pytest.raises(InvalidMailError) as caught:
+        read(body)
+    assert len(str(caught.value)) <= MAX_ERROR
+    letter = unreadable(body, HUGE)
+    assert len(letter.contents) <= MAX_UNREADABLE
+    assert len(letter.error) <= MAX_ERROR
+
+
+def test_a_forged_dead_letter_is_listed_short():
+    forged = {"to": "", **dict.fromkeys(("id", "subject", "contents", "accepted", "error"), HUGE)}
+    letter = kept_letter(forged)
+    assert len(letter.contents) <= MAX_UNREADABLE
+    assert max(map(len, (letter.id, letter.subject, letter.accepted, letter.error))) <= MAX_ERROR

@@ -4,14 +4,15 @@ import contextlib
 import json
 import threading
 import time
+import zlib
 from collections import Counter
 
 import pytest
 from amqp import Message as Content
 from kombu import Connection, Exchange, Queue
-from kombu.transport.pyamqp import Message
 
 from services.messaging.deliveries import HEADER, Record, copy_of
+from services.messaging.reading import Message
 from tests.processes import running, starting
 from tests.services.durable_client import DurableClient
 from tests.services.test_faults import progress_of
@@ -197,6 +198,17 @@ def test_a_copy_keeps_what_the_message_said():
     assert (again.count, again.queue, again.message_id) == (1, "rpc-poison", "mine")
 
 
+def test_a_copy_of_a_packed_message_is_packed():
+    packed = zlib.compress(b"[1, 2]" * 1000)
+    headers = {"compression": "gzip"}
+    content = Content(packed, content_type="application/json", application_headers=headers)
+    message = delivered(content)
+    assert len(message.body) == 6000
+    copy = copy_of(message, Record.take(message, "rpc-poison"))
+    assert copy.body == packed
+    assert delivered(copy).body == message.body
+
+
 def test_a_copy_waits_no_longer_than_the_message_had_left():
     message = delivered(Content("{}", expiration="60000"))
     record = Record.take(message, "rpc-poison")
@@ -210,4 +222,5 @@ def delivered(content):
     """Return a message as a consumer gets it."""
     info = {"exchange": "nameko-rpc", "routing_key": "poison.work", "redelivered": True}
     content.delivery_info = {**info, "delivery_tag": 1}
-    return Message(content)
+    content.flaw, content.kept = None, True
+    return Message(content, None, 10**6)

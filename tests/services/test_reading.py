@@ -1,6 +1,8 @@
 """What our reader of frames takes the place of in py-amqp: a new version must be looked at."""
 
 import inspect
+import random
+import zlib
 from struct import pack
 from types import SimpleNamespace
 
@@ -111,6 +113,16 @@ def test_the_body_of_a_message_that_is_too_large_is_not_kept():
 def test_what_cannot_be_unpacked_is_an_error(compression):
     with pytest.raises(Exception, match=r"compressions|header|Error"):
         unpacked(b"no such thing", compression, 1000)
+
+
+def test_a_small_body_that_would_become_a_large_one_is_refused():
+    """A megabyte is free; beyond it, a hundred times as much as was sent."""
+    text = b"0123456789" * 90_000
+    assert unpacked(zlib.compress(text), "gzip", 10**8) == text
+    with pytest.raises(ValueError, match="more than 1000000 bytes"):
+        unpacked(zlib.compress(b"{}," * 5_000_000)[:5_000], "gzip", 10**8)
+    mixed = random.Random(1).randbytes(100_000)  # noqa: S311  no secret
+    assert unpacked(zlib.compress(mixed + b"x" * 5_000_000), "gzip", 10**8).startswith(mixed)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from ..tools.texts import clean
 from .rows import COLUMNS, NOW, PUT_BACK, Cursor, Finish, Row
 from .waiting import notify_finished
 
-LEASE_SECONDS = 60  # for which a job whose answer waits in Odoo does not expire
+LEASE_SECONDS = 600  # for which a job does not expire whose answer waits in a relay, or is parked
 
 
 def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], set[str]]:
@@ -99,20 +99,28 @@ def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
     )
 
 
-def lease(cr: Cursor, uuids: Collection[str]) -> None:
+def lease(cr: Cursor, uuids: Collection[str]) -> set[str]:
     """Let jobs whose answers wait in a relay's hands not expire for a while.
 
     Their own time may be longer: a relay that ends or freezes leaves the answer to another one.
+    Return those that need no lease any more: all but the ones that somebody has locked.
     """
+    wanted = list(filter(is_uuid, uuids))
     cr.execute(
         f"""
         UPDATE nameko_job
            SET deadline = greatest(deadline, {NOW} + interval '1 second' * %s), write_tries = 0
          WHERE id IN (SELECT id FROM nameko_job WHERE uuid = ANY(%s) AND state = 'sent'
                          FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING uuid
         """,  # noqa: S608  constants
-        [LEASE_SECONDS, list(filter(is_uuid, uuids))],
+        [LEASE_SECONDS, wanted],
     )
+    leased = {uuid for (uuid,) in cr.fetchall()}
+    if len(leased) == len(wanted):
+        return set(uuids)
+    cr.execute("SELECT uuid FROM nameko_job WHERE uuid = ANY(%s) AND state = 'sent'", [wanted])
+    return set(uuids) - ({uuid for (uuid,) in cr.fetchall()} - leased)
 
 
 def mark_first_try(cr: Cursor, uuids: Collection[str]) -> set[str]:

@@ -22,7 +22,7 @@ TOKEN_LENGTH = 5  # characters of base64: 30 bits
 MOST_TOKENS = 10_000  # of a message; where more has changed, every view reloads
 MOST_WATCHED = 1_000  # records of one view
 KEPT = "5 minutes"  # messages: a browser that was away for longer reloads its views
-NEW = 0  # the id that stands for records that were just created
+ANY = 0  # the id that stands for any record of a model: for lists, whose filters nobody knows here
 Changed = tuple[str, int]  # a model, and the id of a record
 
 
@@ -68,7 +68,9 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def watch(self, model: str, ids: list[int]) -> list[str]:
-        """Return the tokens of records that the user may read, and of new ones of this model.
+        """Return the tokens of those of these records that the user may read.
+
+        Without ids, the token that is sent with each change of a record of this model.
 
         :raises odoo.exceptions.AccessError: the model is not one of those that jobs change, or the
             user may not read it
@@ -79,7 +81,7 @@ class NamekoLive(models.AbstractModel):
         records.check_access("read")
         readable = records.browse(ids[:MOST_WATCHED]).exists()._filtered_access("read")
         key = self._key()
-        return [_token(key, (model, record_id)) for record_id in (NEW, *readable.ids)]
+        return [_token(key, (model, each)) for each in (readable.ids if ids else [ANY])]
 
     @api.model
     def _models(self) -> list[str]:
@@ -119,7 +121,8 @@ class NamekoLive(models.AbstractModel):
         if not changed or not self.env["nameko.live.viewer"]._is_anybody_there():
             return
         key = self._key()
-        tokens = "".join(_token(key, each) for each in changed)
+        models = {(model, ANY) for model, _record_id in changed}
+        tokens = "".join(_token(key, each) for each in models.union(changed))
         is_much = len(changed) > MOST_TOKENS
         message = {"all": True} if is_much else {"tokens": tokens}
         self.env["bus.bus"]._sendone(CHANNEL, CHANNEL, message)

@@ -140,8 +140,8 @@ class Clock:
         uuids = self._replies.to_lease()
         if uuids:
             with self._database.rows() as cr:
-                answers.lease(cr, uuids)
-            self._replies.leased(uuids)
+                leased = answers.lease(cr, uuids)
+            self._replies.leased(leased)
 
     def _wake(self) -> None:
         with self._database.rows() as cr:

@@ -85,6 +85,10 @@ class TestJobAnswers(ComputationCase):
         job, until = self.leased(timeout=1)
         self.assertGreater(job.deadline, until)
 
+    def test_a_job_that_is_not_sent_needs_no_lease(self):
+        job = self.rpc.delay("compute", "method", 1, 2)
+        self.assertEqual(lease(self.env.cr, [job.uuid, "nobody"]), {job.uuid, "nobody"})
+
     def test_result_of_an_earlier_attempt_counts(self):
         job = self.sent(attempts=3, record=self.record, result_field="value")
         self.answer(Reply(job.uuid, error=LATER, attempt=1), Reply(job.uuid, "3", 3, attempt=2))

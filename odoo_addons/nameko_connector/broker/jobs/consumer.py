@@ -28,7 +28,8 @@ DEAD_LETTERS = 10_000  # kept at most, the newest
 PROGRESS_EVENTS = 1_000
 PROGRESS_SECONDS = 60
 PARKED_SECONDS = 5
-PARKED_IN_HAND = 20  # of those that are parked, at most
+PARKED_IN_HAND = 200  # of those that are parked, at most
+MOST_PROGRESS_BYTES = 1_000  # of an event
 LOOK_AGAIN = 60.0  # s until a service without events is looked at again
 
 
@@ -121,12 +122,15 @@ class Consumer(Link):
         """
         delivery = delivery_of(message)
         self._unsettled.add(delivery)
-        self._keep_for(delivery, moved_at(message) + PARKED_SECONDS - time.time())
+        left = moved_at(message) + PARKED_SECONDS - time.time()
+        self._keep_for(delivery, left if left <= PARKED_SECONDS else 0)  # none of ours is newer
 
     def _is_full(self) -> bool:
         return self._unsettled.bytes > MOST_BYTES
 
     def _on_progress(self, message: Any) -> None:
+        if message.body_size > MOST_PROGRESS_BYTES:
+            return
         progress = read_progress(delivery_of(message))
         if progress is not None:
             self._progress[progress[0]] = progress[1]
@@ -165,9 +169,8 @@ class Consumer(Link):
 
     @property
     def waiting(self) -> int:
-        """Replies that may be taken now."""
-        now = time.monotonic()
-        return len(self._replies) + sum(when <= now for when, *_ in self._kept)
+        """Replies that may be taken now; those that were kept in hand count as one."""
+        return len(self._replies) + bool(self._kept and self._kept[0][0] <= time.monotonic())
 
     def waiting_uuids(self) -> set[str]:
         """Return the jobs of the replies that have arrived and were not taken."""

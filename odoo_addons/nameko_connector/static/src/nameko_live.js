@@ -1,4 +1,5 @@
 import { onWillUnmount, useEffect } from "@odoo/owl";
+import { browser } from "@web/core/browser/browser";
 import { ConnectionLostError } from "@web/core/network/rpc";
 import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
@@ -9,6 +10,8 @@ import { session } from "@web/session";
 
 const CHANNEL = "nameko_live";
 const TOKEN = /.{5}/g;
+const JUST = 5000; // ms: a view has read its records, and begins to listen, in this time
+const PAUSE = 1000; // ms between two reloads of a view
 
 /** Hears over the bus which records have changed, by their tokens: see the model nameko.live. */
 export const namekoLiveService = {
@@ -16,8 +19,10 @@ export const namekoLiveService = {
 
     start(env, { bus_service, orm }) {
         const views = new Set();
+        let heardAt = 0;
 
         bus_service.subscribe(CHANNEL, ({ tokens, all }) => {
+            heardAt = Date.now();
             const changed = new Set((tokens || "").match(TOKEN));
             for (const view of views) {
                 if (all || view.tokens.some((token) => changed.has(token))) {
@@ -25,14 +30,19 @@ export const namekoLiveService = {
                 }
             }
         });
-
         bus_service.addEventListener("BUS:RECONNECT", () => views.forEach((view) => view.reload()));
 
-        /** Call `reload` when one of these records, or a new one, has changed; return what ends it. */
+        /** Call `reload` when one of these records has changed, without ids: any of the model. */
         function watch(model, ids, reload) {
             const view = { tokens: [], reload };
+            const since = Date.now() - JUST;
             orm.silent.call("nameko.live", "watch", [model, ids]).then(
-                (tokens) => (view.tokens = tokens),
+                (tokens) => {
+                    view.tokens = tokens;
+                    if (views.has(view) && heardAt >= since) {
+                        reload(); // something has changed while the tokens were not here
+                    }
+                },
                 () => {} // without the right to read it there is nothing to hear
             );
             if (!views.size) {
@@ -56,7 +66,9 @@ registry.category("services").add("nameko_live", namekoLiveService);
 /**
  * Reload a view when its records have changed; while somebody is at work in it, not before the end.
  *
- * getIds: the records that it shows, null for none; isBusy: whether something is typed or selected
+ * getIds: the records that it shows, [] for any of the model, null for none
+ * isBusy: whether something is being typed or selected
+ * load: returns whether it has loaded
  */
 function useLive(model, { getIds, isBusy, load }) {
     if (!session.nameko_live_models?.includes(model)) {
@@ -66,6 +78,7 @@ function useLive(model, { getIds, isBusy, load }) {
     let waits = false;
     let isLoading = false;
     let isOver = false;
+    const pause = () => new Promise((resolve) => browser.setTimeout(resolve, PAUSE));
 
     async function reload() {
         waits = true;
@@ -76,7 +89,11 @@ function useLive(model, { getIds, isBusy, load }) {
         try {
             while (waits && !isOver && !isBusy()) {
                 waits = false;
-                await load();
+                if (!(await load())) {
+                    waits = true; // somebody is typing: afterwards
+                    break;
+                }
+                await pause();
             }
         } catch (error) {
             isOver = !(error instanceof ConnectionLostError); // it is shown once
@@ -108,9 +125,11 @@ patch(FormController.prototype, {
             getIds: () => (this.model.root.resId ? [this.model.root.resId] : null),
             isBusy: () => this.model.root.dirty,
             load: async () => {
-                if (!(await this.model.root.isDirty())) {
+                const isFree = !(await this.model.root.isDirty());
+                if (isFree) {
                     await this.model.root.load();
                 }
+                return isFree;
             },
         });
     },
@@ -120,18 +139,13 @@ patch(ListController.prototype, {
     setup() {
         super.setup(...arguments);
         useLive(this.props.resModel, {
-            getIds: () => records(this.model.root).map((record) => record.resId),
+            getIds: () => [],
             isBusy: () =>
                 Boolean(this.model.root.editedRecord || this.model.root.selection?.length),
-            load: () => this.model.root.load(),
+            load: async () => {
+                await this.model.root.load();
+                return true;
+            },
         });
     },
 });
-
-/** The records that a list shows, those of its unfolded groups too. */
-function records(list) {
-    if (!list.isGrouped) {
-        return list.records;
-    }
-    return list.groups.flatMap((group) => records(group.list));
-}
