@@ -54,6 +54,9 @@ class KeptProxy:
         listener._reply_events.clear()
 
     def stop(self) -> None:
+        """Close it, and delete its reply queue, which would stay for five minutes."""
+        with suppress(Exception):
+            self.cluster._reply_listener.queue_consumer.queue.delete(nowait=True)
         with suppress(Exception):
             self.cluster.stop()
 

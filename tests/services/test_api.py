@@ -241,7 +241,9 @@ def test_a_flooded_reply_queue_is_thrown_away(api, vhost):
     publisher.close()
     for _ in range(20):
         assert api.compute(wait="true").status_code == 200
-    wait_until(lambda: not set(flooded) & set(_reply_queues(vhost)), what="their end")
+    wait_until(
+        lambda: set(flooded) - set(_reply_queues(vhost)), what="the end of one that was used"
+    )
 
 
 def _reply_queues(vhost):
