@@ -88,7 +88,7 @@ class Presser:
     def form_jobs(self) -> None:
         self.form_later()
         self.press("action_nameko_jobs")
-        expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(1)
+        expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(1, timeout=PATIENCE)
 
     def list_sum(self) -> None:
         self.database.computations(MANY - 100)
