@@ -21,7 +21,10 @@ class IrWebsocket(models.AbstractModel):
     def _after_subscribe_data(self, data: dict[str, Any]) -> None:  # pylint: disable=missing-return
         super()._after_subscribe_data(data)
         session = (request or wsrequest).session
-        self.env["nameko.live.viewer"]._note(session.sid, looks=CHANNEL in data["channels"])
+        looks = CHANNEL in data["channels"]
+        if self.env["nameko.live.viewer"]._note(session.sid, looks=looks):
+            # Nothing was sent before that: what has changed since the view was read is read again.
+            self.env.user._bus_send(CHANNEL, {"all": True})
 
     def _on_websocket_closed(  # pylint: disable=missing-return
         self, cookies: Mapping[str, str]

@@ -18,18 +18,19 @@ class NamekoLiveViewer(models.Model):
     _session_unique = models.Constraint("UNIQUE (session)")
 
     @api.model
-    def _note(self, session_id: str, *, looks: bool) -> None:
-        """Note whether a browser's websocket listens to what live views need."""
+    def _note(self, session_id: str, *, looks: bool) -> bool:
+        """Note whether a browser's websocket listens; tell whether it has begun to."""
         session = hashlib.sha256(session_id.encode()).hexdigest()
         if looks:
             self.env.cr.execute(
                 "INSERT INTO nameko_live_viewer (session, since)"
                 " VALUES (%s, now() AT TIME ZONE 'UTC')"
-                " ON CONFLICT (session) DO UPDATE SET since = excluded.since",
+                " ON CONFLICT (session) DO UPDATE SET since = excluded.since RETURNING xmax = 0",
                 [session],
             )
-        else:
-            self.env.cr.execute("DELETE FROM nameko_live_viewer WHERE session = %s", [session])
+            return bool(self.env.cr.fetchone()[0])
+        self.env.cr.execute("DELETE FROM nameko_live_viewer WHERE session = %s", [session])
+        return False
 
     @api.model
     def _is_anybody_there(self) -> bool:

@@ -1,10 +1,12 @@
 """Live views: who gets which tokens, and when something is sent."""
 
 import json
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo.addons.bus.models.ir_websocket import IrWebsocket
 from odoo.addons.nameko_compute.tests.common import ComputationCase
+from odoo.addons.nameko_connector.models import ir_websocket
 from odoo.addons.nameko_connector.models.nameko_live import ANY, CHANNEL, MOST_TOKENS
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.exceptions import AccessError
@@ -99,6 +101,17 @@ class TestLive(ComputationCase):
         self.assertNotEqual(of_jobs, of_computations)
         self.live._send([("nameko.job", ANY)])
         self.assertEqual(self.sent(), [{"tokens": of_jobs}])
+
+    def test_who_begins_to_listen_reads_once_more(self):
+        """What has changed before that was sent to nobody."""
+        browser = SimpleNamespace(session=SimpleNamespace(sid="another session"))
+        data = {"channels": {CHANNEL}, "last": 0}
+        with patch.object(ir_websocket, "request", browser):
+            for _ in range(2):
+                self.env["ir.websocket"]._after_subscribe_data(data)
+        self.env.cr.precommit.run()
+        messages = self.env["bus.bus"].search([("message", "like", CHANNEL)]).mapped("message")
+        self.assertEqual([json.loads(message)["payload"] for message in messages], [{"all": True}])
 
     def test_portal_users_hear_nothing(self):
         portal = self.new_user("portal", "base.group_portal")
