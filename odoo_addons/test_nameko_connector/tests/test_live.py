@@ -105,7 +105,7 @@ class TestLive(ComputationCase):
     def test_who_begins_to_listen_reads_once_more(self):
         """What has changed before that was sent to nobody."""
         browser = SimpleNamespace(session=SimpleNamespace(sid="another session"))
-        data = {"channels": {CHANNEL}, "last": 0}
+        data = {"channels": {CHANNEL}, "missed_presences": self.env["mail.presence"]}
         with patch.object(ir_websocket, "request", browser):
             for _ in range(2):
                 self.env["ir.websocket"]._after_subscribe_data(data)
