@@ -13,6 +13,8 @@ from amqp import Message
 from amqp.serialization import dumps
 from nameko.constants import PERSISTENT
 
+from services.messaging.reading import UNPACKERS
+
 HEADER = "x-nameko-deliveries"
 KEPT_PROPERTIES = (
     *("content_type", "content_encoding", "correlation_id", "reply_to", "priority", "type"),
@@ -72,7 +74,7 @@ def copy_of(message: Any, record: Record, **headers: Any) -> Message:
     kept = {
         name: message.properties[name] for name in KEPT_PROPERTIES if name in message.properties
     }
-    if isinstance(message.compression, str):
+    if isinstance(message.compression, str) and message.compression in UNPACKERS:
         headers["compression"] = message.compression
     return Message(
         message.packed,
