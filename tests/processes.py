@@ -30,6 +30,12 @@ DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--")
 QUICK_START = {"EVENTLET_NO_GREENDNS": "yes"}
 
 
+def listens(port: int) -> bool:
+    """Tell whether a port of this machine takes connections."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
 class Process:
     """A program in a process of its own.
 
@@ -135,11 +141,7 @@ class Forwarder(Process):
         """Let connections through, after `kill` has broken them and refused new ones."""
         command = [sys.executable, "-m", "tests.forwarder", str(self.port), str(self._target_port)]
         super().__init__("forwarder", command)
-        wait_until(self._listens, what="the forwarder")
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.port)) == 0
+        wait_until(lambda: listens(self.port), what="the forwarder")
 
     def cut(self) -> None:
         """Break all connections; new ones work when it returns."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from stack.ports import reserve
+from tests.processes import HOST
 
-HOST = "127.0.0.1"
 SHARE = 20  # bytes at once
 PAUSE = 0.05  # s between them
 Pump = Callable[[socket.socket, socket.socket], None]
@@ -59,13 +59,16 @@ class TcpProxy:
 
     def _to_server(self, source: socket.socket, sink: socket.socket) -> None:
         """Forward what a client sends, until it has ended."""
-        while data := source.recv(65536):
-            sink.sendall(data)
+        _forward(source, sink)
 
     def _to_client(self, source: socket.socket, sink: socket.socket) -> None:
         """Forward what the server sends, until it has ended."""
-        while data := source.recv(65536):
-            sink.sendall(data)
+        _forward(source, sink)
+
+
+def _forward(source: socket.socket, sink: socket.socket) -> None:
+    while data := source.recv(65536):
+        sink.sendall(data)
 
 
 class TricklingProxy(TcpProxy):

@@ -75,11 +75,11 @@ class Vhost:
     # Queues: counted over AMQP, which knows at once
 
     def messages(self, queue: str) -> int:
-        """Count the messages that are ready; 0 where there is no such queue."""
+        """Count the ready messages of a queue; 0 if the queue does not exist."""
         return int(getattr(self._declared(queue), "message_count", 0))
 
     def consumers(self, queue: str) -> int:
-        """Count those who take messages of a queue; 0 where there is no such queue."""
+        """Count the consumers of a queue; 0 if the queue does not exist."""
         return int(getattr(self._declared(queue), "consumer_count", 0))
 
     def has_queue(self, queue: str) -> bool:

@@ -4,7 +4,6 @@
 import os
 import random
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from stack.supervision import Control
 from tests.jobs.nonsense import send_nonsense
 from tests.jobs.progress import Span
 from tests.jobs.world import ODOO, World, odoo_options
-from tests.processes import Forwarder, Process
+from tests.processes import Forwarder, Process, listens
 from tests.waiting import wait_until
 
 SHORTEST_FREEZE = 30.0  # s
@@ -69,7 +68,7 @@ class Faults:
         self.rogues = [self._start_rogue(wait=True)]
         self.port = reserve()
         self.odoo = self._start_odoo()
-        wait_until(self._odoo_listens, what="Odoo")
+        wait_until(lambda: listens(self.port), what="Odoo")
 
     # The programs
 
@@ -90,10 +89,6 @@ class Faults:
         command = [*ODOO, "server", *odoo_options(), "--workers=2", "--max-cron-threads=0"]
         ports = [f"--http-port={self.port}", f"--gevent-port={reserve()}"]
         return self.world.start("odoo", [*command, *ports, f"--db-filter=^{self.world.database}$"])
-
-    def _odoo_listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def mend(self) -> None:
         """End what has lasted long enough, and start again what has died, as a supervisor does."""

@@ -1,4 +1,4 @@
-"""What the web client is told when it starts: which models have live views."""
+"""The names of the models with live views, in the session information of the web client."""
 
 from typing import Any
 

@@ -1,9 +1,10 @@
 """Views that refresh when jobs change what they show: pushed over Odoo's bus, without polling.
 
-A view asks once for the tokens of the records that it shows (`watch`), and gets those of records
-that its user may read. At most once a second a relay sends the tokens of what has changed, to all
-who look at something. A token is the beginning of a keyed digest of model and id: it says nothing
-to those who have not got it from here. Nothing is sent where nobody looks (`nameko.live.viewer`).
+A form asks once for the token of its record (`watch`), and gets it if its user may read the record.
+A list asks for the token of its model. At most once a second a relay sends the tokens of what has
+changed to all browsers with such a view. A token is the beginning of a keyed digest of model and
+id: without this server's answer nobody knows what it stands for. Nothing is sent while no such view
+is open (`nameko.live.viewer`).
 """
 
 import base64
@@ -12,6 +13,7 @@ import hmac
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from odoo import api, models
 from odoo.addons.bus.models.bus import channel_with_db, json_dump
@@ -102,10 +104,10 @@ class NamekoLive(models.AbstractModel):
         if not changed:
             return
         collector = _collectors.get(self.env.cr.dbname)
-        if collector is None:
-            self._send_with_this_transaction(changed)
-        else:
+        if collector is not None:
             self.env.cr.postcommit.add(lambda: collector.add(changed))
+        elif self.env["nameko.live.viewer"]._is_anybody_there():
+            self._send_with_this_transaction(changed)
 
     def _send_with_this_transaction(self, changed: Collection[Changed]) -> None:
         waiting = self.env.cr.precommit.data.setdefault(CHANNEL, set())
@@ -117,14 +119,14 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def _send(self, changed: Collection[Changed]) -> None:
-        """Send their tokens to all who look at something."""
-        if not changed or not self.env["nameko.live.viewer"]._is_anybody_there():
+        """Send the tokens of these records, and of their models, to all who look at something."""
+        if not changed:
             return
-        key = self._key()
-        models = {(model, ANY) for model, _record_id in changed}
-        tokens = "".join(_token(key, each) for each in models.union(changed))
-        is_much = len(changed) > MOST_TOKENS
-        message = {"all": True} if is_much else {"tokens": tokens}
+        message: dict[str, Any] = {"all": True}
+        if len(changed) <= MOST_TOKENS:
+            key = self._key()
+            named = {*changed, *((model, ANY) for model, _record_id in changed)}
+            message = {"tokens": "".join(_token(key, each) for each in named)}
         self.env["bus.bus"]._sendone(CHANNEL, CHANNEL, message)
 
     @api.model

@@ -40,16 +40,17 @@ class Live:
             if has_new:
                 changed |= self._created(jobs.env.cr)
             jobs.env["nameko.live"]._send(changed)
-        self._forget_old()
+            if self._is_time_to_forget():
+                jobs.env["nameko.live"]._forget_old()
 
     def _created(self, cr: Any) -> set[tuple[str, int]]:
         """Return the newest jobs, and the records that they are for."""
         self._newest, changed = created_after(cr, self._newest - UNCOMMITTED)
         return changed
 
-    def _forget_old(self) -> None:
+    def _is_time_to_forget(self) -> bool:
         now = time.monotonic()
-        if now >= self._forget_at:
+        is_time = now >= self._forget_at
+        if is_time:
             self._forget_at = now + FORGET_SECONDS
-            with self._database.jobs(read_committed=True) as jobs:
-                jobs.env["nameko.live"]._forget_old()
+        return is_time
