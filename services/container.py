@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -93,6 +94,12 @@ class Container(ServiceContainer):
         if self.stop_requested:
             companion.wait(self)
         return ended
+
+    @property
+    def running(self) -> Counter[str]:
+        """How many workers run each method now, by `service.method`."""
+        workers = list(self._worker_threads)
+        return Counter(f"{self.service_name}.{each.entrypoint.method_name}" for each in workers)
 
     def _prepare_stop(self) -> None:
         for extension in self.extensions:

@@ -88,7 +88,9 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
 
     def _reply_error(self, message: Any, reply_to: str, error: BaseException) -> None:
         try:
-            self._send(message, reply_to, encode_error(error, self._serializer(message)))
+            wanted = bool(self.container.config.get("TRACEBACKS"))
+            encoded = encode_error(error, self._serializer(message), with_traceback=wanted)
+            self._send(message, reply_to, encoded)
         except REQUEUED:
             raise
         except Exception:

@@ -4,6 +4,7 @@ import json
 import logging
 from datetime import datetime, timezone
 
+MOST_TEXT = 10_000  # characters of a message, an extra or a traceback
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -21,4 +22,12 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return json.dumps({name: bounded(value) for name, value in line.items()}, default=str)
+
+
+def bounded(value: object) -> object:
+    """Return a text that is not too long for a log: without its middle, where it is."""
+    if not isinstance(value, str) or len(value) <= MOST_TEXT:
+        return value
+    half = MOST_TEXT // 2
+    return f"{value[:half]} ... ({len(value)} characters) ... {value[-half:]}"

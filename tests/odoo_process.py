@@ -50,13 +50,19 @@ def running_odoo(
     workers: int = 0,
     crons: int = 0,
     addons: Sequence[Path] = (),
+    websocket_connections: int = 64,
     **environment: str,
 ) -> Iterator[OdooProcess]:
     """Run an Odoo, threaded or with so many prefork workers, and end it with the block.
 
-    crons: workers for scheduled actions; environment: variables of this Odoo alone
+    crons: workers for scheduled actions; websocket_connections: that its process of websockets may
+    have to PostgreSQL; environment: variables of this Odoo alone
     """
-    options = [f"--workers={workers}", f"--max-cron-threads={crons}"]
+    options = [
+        f"--workers={workers}",
+        f"--max-cron-threads={crons}",
+        f"--db_maxconn_gevent={websocket_connections}",
+    ]
     odoo = OdooProcess(database, options, addons, environment)
     try:
         wait_until(odoo.answers, seconds=120)

@@ -260,6 +260,16 @@ def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
     )
 
 
+def _bad_reply(error: errors.RpcError, _: Translate) -> str:
+    return _(
+        "The answer of %(service)s.%(method)s cannot be used, but the method may have run. Check "
+        "before you try again. What was wrong: %(reason)s",
+        service=error.service,
+        method=error.method,
+        reason=str(error),
+    )
+
+
 # The first class that fits counts: a subclass stands before its base.
 _MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., str]]] = {
     errors.MessageTooLarge: (MessageTooLarge, _message_too_large),
@@ -274,5 +284,5 @@ _MEANINGS: dict[type[errors.RpcError], tuple[type[NamekoError], Callable[..., st
     errors.PoolExhausted: (CallTimeout, _pool_exhausted),
     errors.CallTimeout: (CallTimeout, _call_timeout),
     errors.UncertainOutcome: (UncertainOutcome, _uncertain_outcome),
-    errors.BadReply: (UncertainOutcome, _uncertain_outcome),
+    errors.BadReply: (UncertainOutcome, _bad_reply),
 }

@@ -11,7 +11,7 @@ from nameko.extensions import DependencyProvider
 from services.exceptions import DeadLettersBusyError, InvalidMailError
 from services.mail.message import MAX_ERROR, MAX_UNREADABLE, Mail, read, unreadable
 from services.mail.queues import DEAD
-from services.messaging.reading import tolerant_connection
+from services.messaging.reading import has_many_values, tolerant_connection
 
 LOCK = "mail.dead.lock"
 
@@ -62,6 +62,8 @@ class DeadLetters(DependencyProvider):
 
 def read_letter(body: bytes | str) -> Mail:
     """Return the mail that a dead letter holds; one without a recipient if it holds none."""
+    if has_many_values(body):
+        return unreadable(body, "The message has too many values.")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:

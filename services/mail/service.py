@@ -60,7 +60,7 @@ class MailService:
     def retry_dead(self, mail_id: str) -> None:
         """Try a dead letter again, from the first try on."""
         if not isinstance(mail_id, str) or not self._retry(mail_id):
-            raise _unknown(mail_id)
+            raise self._cannot_retry(mail_id)
 
     @rpc(expected_exceptions=MailError)
     def retry_all_dead(self) -> int:
@@ -74,6 +74,14 @@ class MailService:
         if not dropped:
             raise _unknown(mail_id)
         logger.warning("mail %s was dropped from the dead letters", mail_id)
+
+    def _cannot_retry(self, mail_id: Any) -> UnknownDeadLetterError:
+        """Return why a dead letter could not be tried again."""
+        if any(mail.id == mail_id for mail in self.dead.each()):
+            return UnknownDeadLetterError(
+                "This is no mail, so it cannot be sent. It can only be dropped."
+            )
+        return _unknown(mail_id)
 
     def _retry(self, mail_id: str | None) -> int:
         count = 0
@@ -127,5 +135,5 @@ class MailDeliveryService:
 
 def _unknown(mail_id: Any) -> UnknownDeadLetterError:
     return UnknownDeadLetterError(
-        f"No dead letter that this is for has the id {mail_id!r}: see dead_letters()."
+        f"No dead letter that this is for has the id {str(mail_id)[:100]!r}: see dead_letters()."
     )

@@ -1,8 +1,9 @@
 """Taking messages from the broker: requests, events, and what `consume` is for.
 
-For each message, in this order: `FrameReader` reads it, whatever it holds (`reading`); the
-`DeliveryCounter` decides whether it is run now (`counting`); its body is decoded and it is handled,
-in a greenlet of its own. Whatever that raises is answered, or logged and the message rejected.
+For each message, in this order, in a greenlet of its own: `FrameReader` has read it, whatever it
+holds (`reading`); the `DeliveryCounter` decides whether it is run now (`counting`); it waits until
+there is room for what it holds (`room`); its body is decoded and it is handled. Whatever that
+raises is answered, or logged and the message rejected.
 """
 
 import logging
@@ -20,11 +21,18 @@ from nameko import messaging
 from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
 
 from services.cancelling import cancellations, events_queue
-from services.messaging.counting import MAX_DELIVERIES, DeliveryCounter, name_of
+from services.messaging.counting import (
+    MAX_DELIVERIES,
+    DeliveryCounter,
+    is_for_reply,
+    name_of,
+)
 from services.messaging.publishing import CONNECTION_LOST, Publisher, SizeLimit
 from services.messaging.py_amqp import GatheredWrites, ReadAhead
 from services.messaging.reading import FrameReader, largest_message, read_messages
 from services.messaging.replying import describe
+from services.messaging.room import Room
+from services.messaging.topology import Topology
 
 logger = logging.getLogger(__name__)
 EVENTS_AT_ONCE = 100  # of cancelled jobs
@@ -45,7 +53,9 @@ class QueueConsumer(messaging.QueueConsumer):
         self._publisher: Publisher | None = None  # of the open connection
         self._reads: ReadAhead | None = None  # of the last connection
         self._in_hand: dict[int, Any] = {}
+        self._room = Room()
         self._suspects: Consumer | None = None
+        self._cancelled: Consumer | None = None  # of events, if it hears them for this process
         self._held: list[Any] = []  # messages that came after a stop began
         self._first: list[tuple[Any, Any]] = []  # (provider, message), before it consumes
         self._has_connected = False
@@ -56,6 +66,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self.limit = SizeLimit(self.largest)
         max_deliveries = int(config.get("MAX_DELIVERIES") or MAX_DELIVERIES)
         self.counter = DeliveryCounter(self, self.container.service_name, max_deliveries)
+        self._topology = Topology(self.container.service_name, self.largest)
 
     @property
     def connection(self) -> Connection:
@@ -93,7 +104,8 @@ class QueueConsumer(messaging.QueueConsumer):
             if not self._has_connected:
                 self._take_first(provider.queue(channel), provider)
         self._has_connected = True
-        self._consume_beside(connection)
+        self._topology.open(connection)
+        self._consume_beside()
         return self._consumers.values()
 
     def _consumer(self, consumer_cls: Any, provider: Any) -> Any:
@@ -117,23 +129,22 @@ class QueueConsumer(messaging.QueueConsumer):
             self._on_message(provider, message)
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
-    def _consume_beside(self, connection: Any) -> None:
+    def _consume_beside(self) -> None:
         """Consume what a service can do without, where the broker does not allow it."""
-        self._suspects = None
+        self._suspects = self._cancelled = None
         if self._providers:
-            self._optional(connection, "suspects and dead letters", self._consume_suspects)
+            self._topology.use("suspects and dead letters", self._consume_suspects)
         if cancellations.heard_by in (None, self):
-            self._optional(connection, "events of cancelled jobs", self._consume_cancellations)
+            self._topology.use("events of cancelled jobs", self._consume_cancellations)
 
-    def _optional(self, connection: Any, what: str, consume: Callable[[Any], None]) -> None:
-        channel = connection.channel()
-        read_messages(channel, self.largest)
-        try:
-            consume(channel)
-        except connection.channel_errors as error:
-            logger.warning("%s goes without %s: %s", self.container.service_name, what, error)
-            with suppress(*connection.channel_errors):
-                channel.close()
+    def _declare_again(self) -> None:
+        """Bring back what somebody has deleted."""
+        queues = [provider.queue for provider in self._consumers]
+        if self._suspects is not None:
+            queues += [self.counter.suspects_queue, self.counter.dead_queue]
+        if self._cancelled is not None:
+            queues += self._cancelled.queues or []
+        self._topology.declare(queues)
 
     def _consume_suspects(self, channel: Any) -> None:
         self.counter.dead_queue(channel).declare()
@@ -153,6 +164,7 @@ class QueueConsumer(messaging.QueueConsumer):
         consumer = Consumer(channel, [events_queue()], on_message=cancellations.on_event)
         consumer.qos(prefetch_count=EVENTS_AT_ONCE)  # a flood leaves room for requests
         consumer.consume()
+        self._cancelled = consumer
         cancellations.heard_by = self
 
     @property
@@ -169,13 +181,19 @@ class QueueConsumer(messaging.QueueConsumer):
 
     def _lose_connection(self) -> None:
         publisher, self._publisher = self._publisher, None
+        self._topology.close()
         if publisher is not None:
             publisher.lose()
         if cancellations.heard_by is self:
             cancellations.heard_by = None
-        self.counter.lose(self._in_hand.values())
+        self.counter.lose(self._in_hand.values(), self._places())
         self._in_hand.clear()
         self._held.clear()
+
+    def _places(self) -> dict[str, int]:
+        """Return how many messages of each queue the broker may have sent at a time."""
+        places = {provider.queue.name: self.prefetch_count for provider in self._providers}
+        return {**places, self.counter.suspects_queue.name: 1}
 
     # Stopping
 
@@ -196,8 +214,10 @@ class QueueConsumer(messaging.QueueConsumer):
         super().unregister_provider(provider)
 
     def on_iteration(self) -> None:
-        busy = self._held or self.counter.is_copying
+        busy = self._held or self.counter.is_copying or self._room.is_awaited
         self._cancel_consumers_if_requested()
+        if self._topology.is_due and not self.stopping:
+            self._declare_again()
         self._requeue_held()
         if self.stopping and not self._consumers and not busy:
             self.should_stop = True
@@ -242,6 +262,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def _on_message(self, provider: Any, message: Any) -> None:
         self._in_hand[id(message)] = message
         message.provider, message.record, message.finished = provider, None, False
+        message.source = provider.queue.name if provider else self.counter.suspects_queue.name
         name = f"handle_message[{message.delivery_info['routing_key']}]"
         self.container.spawn_managed_thread(partial(self._handle, message), identifier=name)
 
@@ -249,9 +270,17 @@ class QueueConsumer(messaging.QueueConsumer):
         eventlet.getcurrent().message = message
         try:
             if self.counter.may_run(message):
-                message.provider.handle_message(message.content(), message)
+                self._run(message)
         except Exception as error:  # noqa: BLE001 - it is answered, or logged
             self.refuse(message, error)
+
+    def _run(self, message: Any) -> None:
+        """Decode a message and have it handled; what a worker waits for does not wait for room."""
+        has_waited = not is_for_reply(message.provider) and self._room.enter(message)
+        if has_waited and self.is_stopping:
+            self.hold(message)
+        else:
+            message.provider.handle_message(message.content(), message)
 
     def resume(self, orphan: Any, message: Any) -> None:
         """Have the worker of `orphan`, which is still at it, go on for its new delivery."""
@@ -270,7 +299,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def _refuse_to(self, provider: Any, message: Any, error: Exception) -> None:
         if refuse := getattr(provider, "refuse", None):
             refuse(message, error)
-        elif hasattr(provider, "get_reply_event"):  # somebody waits for this reply
+        elif is_for_reply(provider):
             provider.handle_message({"result": None, "error": describe(error)}, message)
         else:
             logger.error("a message is rejected: %s: %s", name_of(message), error, exc_info=error)
@@ -295,6 +324,7 @@ class QueueConsumer(messaging.QueueConsumer):
     def _settle(self, message: Any, settle: Callable[[], None]) -> None:
         message.finished = True
         self._in_hand.pop(id(message), None)
+        self._room.leave(message)
         if message.channel.connection and not message.acknowledged:
             with suppress(AMQPError, OSError):  # it is delivered again
                 settle()

@@ -8,15 +8,16 @@ suspected with it. After MAX_DELIVERIES it is answered with RequestGivenUp and k
 dead letters.
 
 What a living process loses with its connection is not counted where the same process gets it again:
-a worker that is still at it goes on, for the new delivery. What a process gives back in order goes
-to the end of the queue as a copy that does not count.
+a worker that is still at it goes on, for the new delivery. What the broker had sent and the process
+had not read is not counted either. What a process gives back in order goes to the end of the queue
+as a copy that does not count.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from eventlet.event import Event
@@ -36,6 +37,8 @@ MAX_DELIVERIES = 5
 SUSPECT_COUNT = 2  # deliveries in vain from which on a message is a suspect
 MAX_ORPHANS = 1000
 MAX_DEAD_LETTERS = 10_000
+MAX_DEAD_BYTES = 1_000_000_000
+NO_LIMIT = 1_000_000_000
 UNMARKED = (
     "RabbitMQ no longer marks what it delivers again from %s: a message that ends its process is "
     "found more slowly. Stop the service, delete the queue once it is empty, and start the service."
@@ -52,7 +55,12 @@ def suspects_queue(service: str) -> Queue:
 
 def dead_queue(service: str) -> Queue:
     """Return the queue of the messages that a service has given up, the newest of them."""
-    arguments = {"x-queue-type": "quorum", "x-max-length": MAX_DEAD_LETTERS}
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-max-length": MAX_DEAD_LETTERS,
+        "x-max-length-bytes": MAX_DEAD_BYTES,
+        "x-delivery-limit": NO_LIMIT,  # each look at it counts, and RabbitMQ 4 has 20 by default
+    }
     return Queue(f"nameko.dead-{service}", durable=True, queue_arguments=arguments)
 
 
@@ -66,6 +74,7 @@ class DeliveryCounter:
         self._max_deliveries = max_deliveries
         # Messages whose connection was lost, by what they will look like when they come again.
         self._orphans: deque[tuple[Any, Any]] = deque(maxlen=MAX_ORPHANS)
+        self._unread: Counter[str] = Counter()  # by queue: messages that were lost unread, at most
         self._copied: dict[Any, Event] = {}  # by the id of a copy: its original is settled
         self._unmarked: Counter[str] = Counter()  # by queue: messages whose mark says nothing
 
@@ -74,9 +83,20 @@ class DeliveryCounter:
         """Whether a copy is being put in the place of a message."""
         return bool(self._copied)
 
-    def lose(self, messages: Iterable[Any]) -> None:
-        """Note that these, which are in hand, will come again: their connection is lost."""
-        self._orphans.extend((_fingerprint(each), each) for each in messages)
+    def lose(self, in_hand: Collection[Any], places: Mapping[str, int]) -> None:
+        """Note that these messages will come again: their connection is lost.
+
+        places: by queue, how many messages the broker may have sent. Those that are not in hand
+        may wait unread in the connection, and have ended no process.
+        """
+        self._orphans.extend((_fingerprint(each), each) for each in in_hand)
+        self._unread = Counter(places) - Counter(each.source for each in in_hand)
+
+    def _was_unread(self, message: Any) -> bool:
+        """Tell whether a redelivered message may have been lost unread by this process."""
+        may_be = self._unread[message.source] > 0
+        self._unread[message.source] -= may_be
+        return may_be
 
     def first_of(self, queue: Any, provider: Any, accept: Any) -> Any:
         """Return the first message of a queue; see with it whether the broker marks redeliveries.
@@ -126,7 +146,7 @@ class DeliveryCounter:
             self._consumer.hold(message)
         elif message.provider is None:
             self._give_up(message, "its service takes nothing from that queue any more")
-        elif redelivered and counts and orphan is None:
+        elif redelivered and counts and orphan is None and not self._was_unread(message):
             return self._count(message)
         else:
             return True
@@ -197,14 +217,17 @@ class DeliveryCounter:
         return True
 
     def _give_up(self, message: Any, reason: str) -> None:
-        name = name_of(message)
+        why = f"{name_of(message)} is given up: {reason}."
+        copy = copy_of(message, message.record, **{"x-nameko-given-up": why})
+        copy.properties.pop("expiration", None)  # a dead letter does not expire
+        is_kept = self._publish(message, copy, self.dead_queue.name)
+        where = f"It is kept in the queue {self.dead_queue.name}." if is_kept else "It is not kept."
         error = RequestGivenUp(
-            f"{name} is given up: {reason}. It is kept in the queue {self.dead_queue.name}. Look "
-            "for what ended the processes in their logs, and mend that or ask for something else."
+            f"{why} {where} Look for what ended the processes in their logs, and mend that or ask "
+            "for something else."
         )
         logger.error("%s", error)
-        copy = copy_of(message, message.record, **{"x-nameko-given-up": str(error)})
-        if self._publish(message, copy, self.dead_queue.name):
+        if is_kept:
             if refuse := getattr(message.provider, "refuse", None):
                 refuse(message, error)
             else:
@@ -219,10 +242,13 @@ def _counts(provider: Any) -> bool:
         return True
     arguments = provider.queue.queue_arguments or {}
     return not (
-        provider.queue.exclusive
-        or "x-delivery-limit" in arguments
-        or hasattr(provider, "get_reply_event")
+        provider.queue.exclusive or "x-delivery-limit" in arguments or is_for_reply(provider)
     )
+
+
+def is_for_reply(provider: Any) -> bool:
+    """Tell whether its messages are replies, which workers wait for."""
+    return hasattr(provider, "get_reply_event")
 
 
 def _fingerprint(message: Any) -> tuple[Any, ...]:

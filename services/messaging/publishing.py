@@ -115,7 +115,11 @@ def _name(message: Any) -> str:
 
 def check_headers(headers: dict[str, Any]) -> None:
     """Raise ValueError or another error where headers would end the connection."""
-    if len(dumps("F", [headers])) > MAX_HEADERS:
+    try:
+        size = len(dumps("F", [headers]))
+    except RecursionError:
+        raise ValueError("the headers of a message are nested too deep") from None
+    if size > MAX_HEADERS:
         raise ValueError(f"the headers of a message take more than {MAX_HEADERS} bytes")
     if not all(map(_is_finite, headers.values())):
         raise ValueError("a header holds a number that is not finite: RabbitMQ takes none")

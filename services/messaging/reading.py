@@ -27,6 +27,7 @@ from nameko.exceptions import MalformedRequest
 from services.exceptions import RequestTooLarge
 
 MAX_MESSAGE_BYTES = 15_000_000
+MOST_VALUES = 1_000_000  # of the lists and objects in a message: reading more holds up others
 MOST_RATIO = 100  # of a body that is unpacked to what it was packed, beyond the first bytes
 FREE_BYTES = 1_000_000
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
@@ -238,7 +239,27 @@ class Message(pyamqp.Message):
         if self.flaw:
             kind = MalformedRequest if self.kept else RequestTooLarge
             raise kind(f"The message was not handled: {self.flaw}.")
+        if self.content_type == "application/json" and has_many_values(self.body):
+            raise RequestTooLarge(
+                f"The message was not handled: it has more than {MOST_VALUES:,} values in lists "
+                "and objects. Send fewer at once, or a reference to what the service fetches."
+            )
         return self.decode()
+
+
+def has_many_values(body: bytes | str) -> bool:
+    """Tell whether JSON has more values than may be read; what its texts hold does not count."""
+    text = body if isinstance(body, str) else bytes(body).decode("latin-1")
+    if _marks(text) <= MOST_VALUES:
+        return False
+    bare = text.replace("\\\\", "").replace('\\"', "")
+    if bare.count('"') > 4 * MOST_VALUES:  # the quotes of as many names and texts
+        return True
+    return _marks("".join(bare.split('"')[::2])) > MOST_VALUES
+
+
+def _marks(text: str) -> int:
+    return max(text.count(","), text.count("[") + text.count("{"))
 
 
 def unpacked(body: bytes | str, compression: Any, largest: int) -> bytes:

@@ -1,6 +1,9 @@
 """Replies as bytes: whatever a method returned or raised can be sent."""
 
 import logging
+import os
+import socket
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +17,7 @@ MAX_TEXT = 10_000  # characters of an error's text
 MAX_ITEMS = 20  # of an exception's arguments, and of what they hold
 MAX_DEPTH = 5
 MAX_ERROR = 100_000  # characters of a description of an error
+MAX_FRAMES = 10  # of a traceback, the last
 Encoded = tuple[str, str, bytes]  # content type, content encoding, body
 
 
@@ -31,10 +35,11 @@ def encode_result(result: Any, serializer: str) -> Encoded:
         raise UnserializableValueError(result) from error
 
 
-def encode_error(error: BaseException, serializer: str) -> Encoded:
+def encode_error(error: BaseException, serializer: str, *, with_traceback: bool = False) -> Encoded:
     """Return the reply that describes `error`."""
     try:
-        return encode({"result": None, "error": describe(error)}, serializer)
+        description = describe(error, with_traceback=with_traceback)
+        return encode({"result": None, "error": description}, serializer)
     except Exception:
         logger.exception("an error cannot be described: %s", type(error).__name__)
         return encode({"result": None, "error": describe(Exception())}, DEFAULT_SERIALIZER)
@@ -45,15 +50,22 @@ def encode(payload: Any, serializer: str) -> Encoded:
     return content_type, encoding, body.encode() if isinstance(body, str) else body
 
 
-def describe(error: BaseException) -> dict[str, Any]:
-    """Return Nameko's description of an exception, made of texts that can be sent, and bounded."""
+def describe(error: BaseException, *, with_traceback: bool = False) -> dict[str, Any]:
+    """Return Nameko's description of an exception, made of texts that can be sent, and bounded.
+
+    It also has `instance`, the process as `host:pid`, and `traceback` where that is wanted.
+    """
     kind = type(error)
     description = {
         "exc_type": plain_text(kind.__name__),
         "exc_path": plain_text(f"{kind.__module__}.{kind.__name__}"),
         "exc_args": [plain(value) for value in error.args[:MAX_ITEMS]],
         "value": plain_text(error),
+        "instance": f"{socket.gethostname()}:{os.getpid()}",
     }
+    if with_traceback and error.__traceback__:
+        lines = traceback.format_exception(error, limit=-MAX_FRAMES)
+        description["traceback"] = plain_text("".join(lines))
     if len(repr(description["exc_args"])) > MAX_ERROR:
         description["exc_args"] = [description["value"]]
     return description

@@ -58,6 +58,15 @@ AIMS = {
     "backlog_growth": Aim(
         "jobs/s with 1,000,000 finished and 100,000 pending jobs / with 5,000 and 30,000", least=0.8
     ),
+    "overview_ms": Aim(
+        "reading the overview with 1,000,000 finished and 100,000 waiting jobs, in ms", most=100
+    ),
+    "live_cost": Aim(
+        "jobs/s while 200 forms and 20 lists are open and follow / while none is", least=0.8
+    ),
+    "live_p95_s": Aim(
+        "seconds from the commit of a result until a form shows it meanwhile, p95", most=1
+    ),
     "relay_memory_growth": Aim("the relay's memory after 200,000 jobs / after 5,000", most=1.2),
     "locked_cost": Aim(
         "jobs/s of free records while ten others with jobs are locked for a minute / without",

@@ -4,23 +4,25 @@ import contextlib
 import select
 import statistics
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import psycopg2
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from odoo.tools import config
-
 from tests.bench import queue_job
-from tests.jobs.world import World, install, odoo_options
-from tests.processes import Process, nameko_run
+from tests.bench.jobs_world import (
+    JOBS,
+    make_jobs,
+    make_records,
+    open_world,
+    prepare,
+    wait_until_done,
+    wait_until_idle,
+)
+from tests.jobs.world import World
+from tests.processes import Process
 from tests.waiting import wait_until
 
-HERE = Path(__file__).parent
-JOBS = 5_000
-MAX_WORKERS = "100"  # what docs/services.md advises for light methods
 LATENCIES = 100
 FINISHED, PENDING = 1_000_000, 100_000
 FEW = 30_000  # jobs, which last longer than the measurement
@@ -35,6 +37,16 @@ TELL_WHEN_DONE = """
         FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION bench_done()
 """
 ANY_SENT = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
+# Rows as merged ones are, with six buckets of waiting and six of running times.
+BUSY_HOUR = """
+    INSERT INTO nameko_job_minute (service, minute, state, waited, ran, jobs, is_merged)
+    SELECT 'service' || service,
+           date_trunc('minute', now() AT TIME ZONE 'UTC') - make_interval(mins => minute),
+           'done', 10 + waited, 5 + ran, 100, true
+      FROM generate_series(1, 20) service, generate_series(0, 59) minute,
+           generate_series(0, 5) waited, generate_series(0, 5) ran
+"""
+OVERVIEWS = 20
 UNFINISHED = "SELECT count(*) FROM nameko_job WHERE state IN ('pending', 'sent')"
 COLUMNS = (
     "uuid, service, method, arguments, state, is_ready, is_waiting, res_model, res_id,"
@@ -46,64 +58,28 @@ COLUMNS = (
 
 def measure() -> dict[str, float]:
     """Figures by name; rates are jobs, calls or rows a second, times ms."""
-    install()
-    config.parse_config(odoo_options())
-    with _world() as world:
+    prepare()
+    with open_world() as world:
         figures = _throughput(world) | _latency(world) | _creation(world)
-    with _world() as world:
+    with open_world() as world:
         figures |= _locks(world)
-    with _world() as world:
+    with open_world() as world:
         figures |= _backlog(world)
     figures["queue_job_per_s"] = queue_job.jobs_per_second(JOBS)
     figures["jobs_vs_queue_job"] = figures["jobs_per_s"] / figures["queue_job_per_s"]
     return figures
 
 
-@contextlib.contextmanager
-def _world() -> Iterator[World]:
-    """An empty database and a virtual host in which the adder runs, as it would in production."""
-    world = World()
-    world.open()
-    world.empty()
-    config_file = HERE.parents[1] / "services" / "config.yaml"
-    command = nameko_run("tests.bench.adder_service", config=config_file)
-    world.start("adder", command, MAX_WORKERS=MAX_WORKERS)
-    wait_until(lambda: world.vhost.consumers("rpc-bench_adder") > 0, seconds=60)
-    try:
-        yield world
-    finally:
-        world.close()
-
-
-def _make_jobs(world: World, count: int) -> None:
-    """Create so many jobs for as many records that exist, in one transaction."""
-    with world.env(user=2) as env:
-        from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
-
-        records = env["nameko.job.probe"].search([], limit=count)
-        env["nameko.rpc"].delay_many(
-            JobRequest(
-                "bench_adder", "add", (number, 1), {}, JobOptions(record=r, result_field="result")
-            )
-            for number, r in enumerate(records)
-        )
-
-
-def _make_records(world: World, count: int) -> None:
-    with world.env(user=2) as env:
-        env["nameko.job.probe"].create([{"number": number} for number in range(count)])
-
-
 def _throughput(world: World) -> dict[str, float]:
     """Ours and the bare proxy's in turn, three times."""
-    _make_records(world, JOBS)
+    make_records(world, JOBS)
     relay = world.start_relay()
     ours, bare = [], []
     for _ in range(3):
         world.sql("UPDATE nameko_job_probe SET result = 0")
         started = time.perf_counter()
-        _make_jobs(world, JOBS)
-        _wait_until_idle(world)
+        make_jobs(world, JOBS)
+        wait_until_idle(world)
         ours.append(JOBS / (time.perf_counter() - started))
         bare.append(_bare_rate(world.amqp_uri))
     relay.terminate()
@@ -117,10 +93,10 @@ def _throughput(world: World) -> dict[str, float]:
 
 def _locks(world: World) -> dict[str, float]:
     """The rate of jobs whose records are free, with others' locked for a minute, and without."""
-    _make_records(world, JOBS)
+    make_records(world, JOBS)
     relay = world.start_relay()
-    _make_jobs(world, JOBS)
-    _wait_until_idle(world)
+    make_jobs(world, JOBS)
+    wait_until_idle(world)
     free, beside = [], []
     for _ in range(2):
         free += _free_rates(world, ROUND_SECONDS)
@@ -129,7 +105,7 @@ def _locks(world: World) -> dict[str, float]:
                            [LOCKED])  # fmt: skip
             beside += _free_rates(world, ROUND_SECONDS)
         connection.close()
-        _wait_until_idle(world)
+        wait_until_idle(world)
     relay.terminate()
     rate, rate_beside = statistics.median(free), statistics.median(beside)
     return {
@@ -146,20 +122,10 @@ def _free_rates(world: World, seconds: float) -> list[float]:
     while time.perf_counter() < until:
         wanted = world.states().get("done", 0) + JOBS - LOCKED
         started = time.perf_counter()
-        _make_jobs(world, JOBS)
-        _wait_until_done(world, wanted)
+        make_jobs(world, JOBS)
+        wait_until_done(world, wanted)
         rates.append((JOBS - LOCKED) / (time.perf_counter() - started))
     return rates
-
-
-def _wait_until_done(world: World, jobs: int) -> None:
-    wait_until(lambda: world.states().get("done", 0) >= jobs, seconds=300)
-
-
-def _wait_until_idle(world: World, seconds: float = 900) -> None:
-    query = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'pending')"
-    query += " OR EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
-    wait_until(lambda: world.sql(query) == [(False,)], seconds=seconds)
 
 
 def _bare_rate(uri: str) -> float:
@@ -218,10 +184,10 @@ def _creation(world: World) -> dict[str, float]:
     ours, orm = [], []
     for _ in range(3):
         started = time.perf_counter()
-        _make_jobs(world, JOBS)
+        make_jobs(world, JOBS)
         ours.append(JOBS / (time.perf_counter() - started))
         started = time.perf_counter()
-        _make_records(world, JOBS)
+        make_records(world, JOBS)
         orm.append(JOBS / (time.perf_counter() - started))
     rate, simple = statistics.median(ours), statistics.median(orm)
     return {"created_per_s": rate, "orm_created_per_s": simple, "create_many": rate / simple}
@@ -229,33 +195,51 @@ def _creation(world: World) -> dict[str, float]:
 
 def _backlog(world: World) -> dict[str, float]:
     """The rate with an all but empty table and with a full one, and the relay's memory."""
-    _make_records(world, JOBS)
-    _make_jobs(world, JOBS)
+    make_records(world, JOBS)
+    make_jobs(world, JOBS)
     relay = world.start_relay()
-    _wait_until_idle(world)
+    wait_until_idle(world)
     small = _memory(relay)
     relay.terminate()
     _copy_jobs(world, FEW, "pending")
     relay = world.start_relay()
     empty = _drain_rate(world)
-    _wait_until_idle(world)
+    wait_until_idle(world)
     relay.terminate()
     _copy_jobs(world, FINISHED, "done")
     _copy_jobs(world, PENDING, "pending")
     world.sql("ANALYZE nameko_job")
+    overview_ms = _overview_ms(world)
     relay = world.start_relay()
     full = _drain_rate(world)
-    _wait_until_idle(world)
+    wait_until_idle(world)
     _copy_jobs(world, PENDING, "pending")
     world.sql("SELECT pg_notify('nameko_job', '')")
-    _wait_until_idle(world)
+    wait_until_idle(world)
     return {
         "drained_per_s": empty,
         "drained_per_s_of_backlog": full,
         "backlog_growth": full / empty,
+        "overview_ms": overview_ms,
         "relay_memory_mb": _memory(relay) / 2**20,
         "relay_memory_growth": _memory(relay) / small,
     }
+
+
+def _overview_ms(world: World) -> float:
+    """The time that the overview takes with a busy hour of twenty services, counted by a relay."""
+    from odoo.addons.nameko_connector.job_store.statistics import count_live  # noqa: PLC0415
+
+    world.sql(BUSY_HOUR)
+    with world.env() as env:
+        count_live(env.cr)
+    times = []
+    for _ in range(OVERVIEWS):
+        with world.env() as env:
+            started = time.perf_counter()
+            env["nameko.overview"].read_overview()
+            times.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times)
 
 
 def _drain_rate(world: World) -> float:

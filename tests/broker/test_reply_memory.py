@@ -6,6 +6,7 @@ import kombu
 import pytest
 from broker import BrokerConfig
 from broker.jobs import consumer as jobs_consumer
+from broker.jobs import reply as jobs_reply
 from broker.jobs.consumer import Consumer, reply_queue
 
 from tests.vhosts import Vhost
@@ -71,3 +72,13 @@ def test_all_are_read_in_the_end(consumer: Consumer):
         consumer.ack(deliveries)
         taken += len(deliveries)
     assert not consumer.is_full
+
+
+def test_none_is_read_before_its_job_is_known(consumer: Consumer, monkeypatch: pytest.MonkeyPatch):
+    read, reads = jobs_reply._read, []
+    monkeypatch.setattr(jobs_reply, "_read", lambda *args: reads.append(1) or read(*args))
+    fill(consumer)
+    replies = [reply for _, reply in consumer.take(COUNT)]
+    assert not reads
+    assert {len(reply.result) for reply in replies} == {SIZE}
+    assert len(reads) == len(replies)

@@ -1,6 +1,7 @@
 """Which buttons and menu items the addon has, and records in states in which to press them."""
 
 import json
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -9,8 +10,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import psycopg2
+from kombu import Connection
 
+from services.messaging.counting import dead_queue
+from services.messaging.deliveries import HEADER, Record
 from stack.web import WebClient
+from tests.waiting import wait_until
 
 ADDONS = ["nameko_connector", "nameko_compute"]
 MANY = 500
@@ -36,6 +41,9 @@ COLUMNS = {
 }
 
 
+GIVEN_UP = Record(5, "rpc-compute", "nameko-rpc", "compute.method", "", 0)
+
+
 @dataclass(frozen=True)
 class Database:
     """The stack's database, and a session of the administrator's."""
@@ -53,6 +61,10 @@ class Database:
     def empty(self) -> None:
         self.sql("DELETE FROM nameko_job")
         self.sql("DELETE FROM nameko_compute")
+        others = ("nameko_batch", "nameko_failure", "nameko_job_minute", "nameko_live_viewer")
+        for table in others:
+            self.sql(f"DELETE FROM {table}")  # noqa: S608  the tests' own
+        self.sql("DELETE FROM mail_activity WHERE res_model = 'nameko.failure'")
 
     def computations(self, count: int, **values: Any) -> list[int]:
         values = {"name": "Pressed", "value": 1, "other": 2, **values}
@@ -75,6 +87,48 @@ class Database:
             " WHERE job.res_id = nameko_compute.id"
         )
         return [row_id for (row_id,) in rows]
+
+    def batch(self, count: int, state: str) -> int:
+        """A batch of jobs in that state."""
+        rows = self.sql(
+            "WITH batch AS ("
+            " INSERT INTO nameko_batch (name, state, total, user_id, company_id, create_date)"
+            " VALUES ('Pressed together', 'running', %s, 2, 1, now() AT TIME ZONE 'UTC')"
+            " RETURNING id)"
+            " UPDATE nameko_job job SET batch_id = batch.id FROM batch WHERE job.id = ANY(%s)"
+            " RETURNING batch.id",
+            count,
+            self.jobs(count, state),
+        )
+        return int(rows[0][0])
+
+    def failures(self, count: int) -> int:
+        """A group of failed jobs, as the relay makes it."""
+        jobs = self.jobs(count, "failed")
+        self.sql(
+            "UPDATE nameko_job SET error_type = 'ValueError', done_at = now() AT TIME ZONE 'UTC',"
+            " error_message = 'No price for ' || id WHERE id = ANY(%s)",
+            jobs,
+        )
+        query = "SELECT id FROM nameko_failure WHERE failed_count = %s"
+        wait_until(lambda: self.sql(query, count), what="the group")
+        return int(self.sql(query, count)[0][0])
+
+    def dead_letters(self, count: int) -> None:
+        """Requests that `compute` has given up, as its processes leave them."""
+        with Connection(os.environ["AMQP_URI"]) as connection:
+            queue = dead_queue("compute")(connection.default_channel)
+            queue.declare()
+            queue.purge()
+            for number in range(count):
+                connection.Producer().publish(
+                    {"args": [number, 2], "kwargs": {}},
+                    routing_key=queue.name,
+                    serializer="json",
+                    headers={HEADER: vars(GIVEN_UP), "x-nameko-given-up": "It ended its process."},
+                    reply_to=f"nobody-{uuid.uuid4()}",
+                    correlation_id=str(uuid.uuid4()),
+                )
 
     def states(self, table: str) -> dict[str, int]:
         query = f"SELECT state, count(*) FROM {table} GROUP BY state"  # noqa: S608  the tests' own

@@ -13,10 +13,13 @@ from tests.browser.odoo_page import log_in
 def main(folder: Path) -> None:
     """Open the pages as an administrator would, and keep what the screen shows."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1100, "height": 620})
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
         log_in(page, os.environ["ODOO_URL"])
         open_services(page)
         page.screenshot(path=folder / "services.png")
+        page.locator(".o_kanban_record:has-text('compute')").first.click()
+        page.wait_for_selector("[name=method_ids] .o_data_row")
+        page.screenshot(path=folder / "service.png")
         open_settings(page)
         page.screenshot(path=folder / "settings.png")
 

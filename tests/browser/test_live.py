@@ -1,6 +1,5 @@
 """Open views show what jobs change, without a request of their own, and lose nothing typed."""
 
-import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.every_button import Database
@@ -12,18 +11,29 @@ PATIENCE = 60 * SECONDS
 VIEWERS = "SELECT count(*) FROM nameko_live_viewer"
 
 
-@pytest.fixture
-def database(stack: Stack) -> Database:
-    database = Database(stack.database, stack.web_client())
-    database.empty()
-    return database
-
-
 def open_live(tab: Page, database: Database, address: str) -> None:
     """Open a view, and wait until it hears of changes."""
     with tab.expect_response("**/nameko.live/watch"):
         tab.goto(address)
     wait_until(lambda: database.sql(VIEWERS) != [(0,)], what="the websocket")
+
+
+def see_it_idle(tab: Page) -> None:
+    """See that an open page asks for nothing, over a minute of its own clock."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    def is_idle() -> bool:
+        asked.clear()
+        tab.clock.run_for(60 * SECONDS)
+        tab.evaluate("fetch('/web/health')")  # what the page asked for before is noted then
+        return [url for url in asked if "/web/health" not in url] == []
+
+    tab.on("request", note)
+    wait_until(is_idle)  # a view is read again once, when it begins to listen
+    assert is_idle()
 
 
 def later(database: Database, record_id: int) -> None:
@@ -85,7 +95,7 @@ def test_filtered_and_folded_lists_follow(tab: Page, stack: Stack, database: Dat
     open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs?view_type=list")
     tab.locator(".o_searchview_dropdown_toggler").click()
     tab.locator(".o-dropdown--menu").get_by_role("menuitemcheckbox", name="State").click()
-    expect(tab.locator(".o_group_header", has_text="Pending (2)")).to_be_visible()
+    expect(tab.locator(".o_group_header", has_text="Waiting (2)")).to_be_visible()
     for job in database.client.call("nameko.job", "search", [["state", "=", "pending"]]):
         database.client.click("nameko.job", "action_cancel", [job])
     expect(tab.locator(".o_group_header", has_text="Cancelled (2)")).to_be_visible(timeout=PATIENCE)
@@ -105,20 +115,7 @@ def test_idle_views_ask_for_nothing(tab: Page, stack: Stack, database: Database)
     tab.clock.install()
     open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs")
     tab.wait_for_selector(".o_data_row")
-    asked: list[str] = []
-
-    def note(request: Request) -> None:
-        asked.append(request.url)
-
-    def is_idle() -> bool:
-        asked.clear()
-        tab.clock.run_for(60 * SECONDS)
-        tab.evaluate("fetch('/web/health')")  # what the page asked for before is noted then
-        return [url for url in asked if "/web/health" not in url] == []
-
-    tab.on("request", note)
-    wait_until(is_idle)  # a view is read again once, when it begins to listen
-    assert is_idle()
+    see_it_idle(tab)
 
 
 def test_nobody_looks_any_more(tab: Page, stack: Stack, database: Database):

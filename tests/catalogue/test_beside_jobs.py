@@ -73,6 +73,10 @@ def test_odd_beats_end_no_connection(world: World, rogue: Rogue):
         {"pid": 2**70},
         {"interval": "NaN"},
         {"stopping": {}, "services": None},
+        {"running": ["s.m"]},
+        {"running": {"s.m": "often"}},
+        {"running": {"s.m": 2**70, "s": 1}},
+        {"running": {f"s.m{number}": 1 for number in range(1_000)}},
         {"id": str(uuid.uuid4()) * 10},
     ]
     for said in odd:

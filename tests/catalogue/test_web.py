@@ -70,7 +70,7 @@ def test_settings_show_the_broker_and_try_it(page: Page, admin: WebClient, stack
     address = stack.amqp_uri.replace(f":{password}", "")
     expect(page.locator("[name=nameko_broker]")).to_have_text(address)
     page.click("button[name=action_nameko_test_connection]")
-    expect(page.locator(".o_notification")).to_contain_text("compute (1)")
+    expect(page.locator(".o_notification", has_text="compute (1)")).to_be_visible()
     assert password not in page.content()
 
 
@@ -78,7 +78,8 @@ def test_settings_say_that_the_broker_is_away(page: Page, admin: WebClient, faul
     open_settings(page)
     faults.stop("rabbitmq")
     page.click("button[name=action_nameko_test_connection]")
-    expect(page.locator(".o_notification")).to_contain_text("takes no connections on port")
+    message = "takes no connections on port"
+    expect(page.locator(".o_notification", has_text=message)).to_be_visible()
 
 
 def test_settings_refuse_what_cannot_be(page: Page, admin: WebClient):

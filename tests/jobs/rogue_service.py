@@ -84,6 +84,10 @@ class Rogue:
         body = b'{"result": ' + b"[" * args[0] + b"]" * args[0] + b', "error": null}'
         self.answer(message, body)
 
+    def dense(self, args: Any, message: Any) -> None:
+        """Answer with as much as may be sent, full of small lists."""
+        self.answer(message, b'{"result": [' + b"[]," * 4_900_000 + b'1], "error": null}')
+
     def odd(self, args: Any, message: Any) -> None:
         """Answer with odd headers and properties, and before that to nobody."""
         for correlation_id in ("\0", "nobody", "x" * 250):

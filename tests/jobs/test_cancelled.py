@@ -1,5 +1,6 @@
 """A job that is cancelled after it was sent: its service stops working for it."""
 
+import re
 from datetime import datetime
 
 import kombu
@@ -11,6 +12,7 @@ from tests.processes import Process, nameko_run
 from tests.waiting import wait_until
 
 LONG = 9 * 10**9  # counted for minutes
+MANY = 5_000
 EXCHANGE = "nameko_jobs.events"
 UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
 
@@ -123,3 +125,20 @@ def test_a_job_that_is_retried_is_not_told(world: World):
         job.action_retry()
     assert world.sql(UNTOLD) == [(0,)]
     assert world.sql("SELECT state, attempts, sendings FROM nameko_job") == [("pending", 0, 1)]
+
+
+def test_a_batch_that_runs_is_cancelled(world: World):
+    """While the relay sends its jobs and writes results that this transaction cannot see."""
+    world.start_relay()
+    world.start_service()
+    world.make(MANY)
+    wait_until(lambda: world.states().get("done", 0) > MANY / 20)
+    with world.env(user=2) as env:
+        env["nameko.job"].search_count([])  # from here on the transaction sees nothing new
+        done = world.states()["done"]
+        wait_until(lambda: world.states()["done"] > done)
+        told = env["nameko.batch"].search([]).action_cancel()["params"]["message"]
+    assert re.search(r"^\d+ cancelled.\n\d+ skipped: they are being written", told), told
+    states = world.wait_until_finished()
+    assert states.keys() == {"done", "cancelled"}
+    assert world.hits()[1] == states["done"]

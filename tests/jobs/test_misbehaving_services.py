@@ -11,6 +11,8 @@ from tests.waiting import wait_until
 from tests.wire.raw import PERSISTENT, RawPublisher, long, short
 from tests.wire.tables import table
 
+MUCH = 1_000_000  # bytes of a log
+
 
 @pytest.fixture
 def rogue(world: World) -> World:
@@ -43,6 +45,21 @@ def test_garbage_fails_its_job_and_is_kept(rogue: World):
     ]
     assert rogue.sql("SELECT sum(failures) FROM nameko_job_probe") == [(14,)]
     wait_until(lambda: dead_letters(rogue) == 14)
+
+
+def test_large_answers_full_of_small_lists_hold_up_nobody(rogue: World):
+    """Reading one would take seconds, in which nothing else runs."""
+    rogue.make(6, method="dense", service="rogue")
+    rogue.make(50, method="twice", service="rogue")
+    assert rogue.wait_until_finished() == {"failed": 6, "done": 50}
+    ((message,),) = rogue.sql(
+        "SELECT DISTINCT error_message FROM nameko_job WHERE state = 'failed'"
+    )
+    assert "more than 1,000,000 values" in message
+    wait_until(lambda: dead_letters(rogue) == 6)
+    (relay,) = [program for program in rogue.programs if program.name == "relay"]
+    assert relay.log.stat().st_size < MUCH
+    assert not relay.logged("connects again")
 
 
 def test_reply_to_no_job_is_set_aside(rogue: World):

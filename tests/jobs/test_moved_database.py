@@ -66,7 +66,7 @@ def press(page: Page, button: Button, *, confirmed: bool = True) -> None:
 
 def expect_told(page: Page, text: str) -> None:
     """See that the answer was taken and that nothing asks any more."""
-    expect(page.locator(".o_notification")).to_contain_text(text, timeout=PATIENCE)
+    expect(page.locator(".o_notification", has_text=text)).to_be_visible(timeout=PATIENCE)
     expect(question(page)).to_be_hidden(timeout=PATIENCE)
     expect(page.locator("[name=nameko_broker]")).to_be_visible()
     expect(page.locator(COUNTER)).to_have_count(0, timeout=PATIENCE)

@@ -10,6 +10,8 @@ from nameko.events import event_handler
 from nameko.messaging import consume
 from nameko.rpc import rpc
 
+MENDED = "mended"  # a file that somebody makes when nothing ends the process any more
+
 
 def note(folder: Any, name: Any) -> None:
     with (Path(folder) / name).open("a") as file:
@@ -41,7 +43,7 @@ class PoisonService:
 
     def _handle(self, event: Any) -> None:
         note(event["folder"], event["name"])
-        if event["name"] == "deadly":
+        if event["name"] == "deadly" and not (Path(event["folder"]) / MENDED).exists():
             os._exit(1)
 
     @consume(Queue("poison.again", durable=True), requeue_on_error=True)

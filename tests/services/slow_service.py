@@ -14,7 +14,7 @@ class SlowService:
     dispatch = EventDispatcher()
 
     @rpc
-    def work(self, folder: Any) -> Any:
+    def work(self, folder: Any, values: Any = None) -> Any:
         with (Path(folder) / "runs").open("a") as runs:
             runs.write(f"{time.time()}\n")
         while not (Path(folder) / "go").exists():

@@ -175,6 +175,21 @@ def test_a_process_tells_who_it_is_and_what_it_hosts(vhost):
     assert methods["compute"]["parameters"][-1]["default"] is None
 
 
+def test_a_beat_says_what_runs(vhost):
+    with listening(vhost.amqp_uri) as take_until:
+        environment = {"AMQP_URI": vhost.amqp_uri, "HEARTBEAT_INTERVAL": "0.2"}
+        with running("services.compute", **environment) as process:
+            process.wait_for_log("alive")
+            with cluster(vhost.amqp_uri) as rpc:
+                for _ in range(2):
+                    rpc.compute.prime_count.call_async(10**10)
+                said = take_until(lambda bodies: any(body["running"] for body in bodies))
+                assert all(body["running"].keys() <= {"compute.prime_count"} for body in said)
+                two = {"compute.prime_count": 2}
+                take_until(lambda bodies: any(body["running"] == two for body in bodies))
+            process.kill()
+
+
 def test_a_monitor_that_never_ends_its_answer_is_not_in_the_way(vhost, platform):
     """Of the next beat, or the next ping."""
     platform.dripping = True

@@ -328,6 +328,8 @@ def test_dead_letters_that_are_no_mails_are_only_dropped(environment, server):
             assert rpc.mail.retry_all_dead() == 1
             wait_until(lambda: received(server) == ["hello"])
             letters = rpc.mail.dead_letters()
+            with pytest.raises(UnknownDeadLetterError, match="can only be dropped"):
+                rpc.mail.retry_dead(letters[0]["id"])
             assert {letter["to"] for letter in letters} == {""}
             assert all(letter["error"] for letter in letters)
             for letter_id in {letter["id"] for letter in letters}:

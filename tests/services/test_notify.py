@@ -33,6 +33,13 @@ def test_notify_has_levels(caplog):
     ]
 
 
+def test_a_huge_message_is_one_line_that_can_be_read():
+    record = logging.makeLogRecord({"msg": "%s", "args": ("x" * 15_000_000,)})
+    line = JsonFormatter().format(record)
+    assert len(line) < 11_000
+    assert "(15000000 characters)" in line
+
+
 @pytest.mark.parametrize(
     "message", ["two\nlines", "\r\n{}", "\u2028", "\x1b[31m", 5, None, {"a": "\n"}]
 )

@@ -13,7 +13,7 @@ from kombu import Connection, Exchange, Queue
 
 from services.messaging.deliveries import HEADER, Record, copy_of
 from services.messaging.reading import Message
-from tests.processes import running, starting
+from tests.processes import forwarded, running, starting
 from tests.services.durable_client import DurableClient
 from tests.services.test_faults import progress_of
 from tests.waiting import wait_until
@@ -171,6 +171,23 @@ def test_work_goes_on_when_only_the_connection_was_lost(fresh_vhost, proxy, tmp_
     assert reply["result"] == "done"
     assert len((tmp_path / "runs").read_text().splitlines()) == 1
     assert len(client.replies[ids[0]]) == 1
+
+
+def test_what_a_living_process_had_not_read_is_not_counted(fresh_vhost):
+    """A connection is lost with requests in it: they have ended no process."""
+    with (
+        forwarded(fresh_vhost.port) as way,
+        running(SLOW, AMQP_URI=fresh_vhost.uri(way.port)) as process,
+    ):
+        client = DurableClient(fresh_vhost.amqp_uri)
+        client.wait_for(client.request("slow.repeat", ("x", 1)))
+        way.freeze()
+        ids = client.request("slow.repeat", *[("x", number) for number in range(8)])
+        wait_until(lambda: fresh_vhost.messages("rpc-slow") == 0)  # RabbitMQ has sent them
+        way.cut()
+        replies = client.wait_for(ids)
+    assert [reply["result"] for reply in replies] == ["x" * number for number in range(8)]
+    assert not process.logged("was delivered before")
 
 
 def test_a_copy_keeps_what_the_message_said():

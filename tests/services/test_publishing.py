@@ -6,6 +6,7 @@ import json
 import pytest
 from kombu import Connection, Exchange, Queue
 
+from services.messaging.publishing import check_headers
 from tests.broker_alarm import disk_alarm
 from tests.processes import running
 from tests.services.durable_client import DurableClient
@@ -96,3 +97,11 @@ def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
         assert plain.is_alive()
         assert {len(replies) for replies in client.replies.values()} == {1}
+
+
+def test_headers_nested_too_deep_are_refused_in_one_line():
+    nested = []
+    for _ in range(5_000):
+        nested = [nested]
+    with pytest.raises(ValueError, match="nested too deep"):
+        check_headers({"nameko.deep": nested})

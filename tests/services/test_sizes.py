@@ -1,16 +1,26 @@
 """Results and other messages that are too large: an error for the one that asked for them."""
 
+import signal
+
 import pytest
 from nameko.exceptions import RemoteError
 
-from services.exceptions import MessageTooLarge, PublicationRefused, ResultTooLarge
+from services.exceptions import (
+    MessageTooLarge,
+    PublicationRefused,
+    RequestTooLarge,
+    ResultTooLarge,
+)
 from services.messaging.publishing import SizeLimit
+from services.messaging.reading import MOST_VALUES
+from services.messaging.room import BYTES_PER_VALUE, MOST_WEIGHT
 from tests.broker_limit import largest_message
 from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient
 from tests.waiting import wait_until
 
 SLOW = "tests.services.slow_service"
+LARGE = MOST_WEIGHT // BYTES_PER_VALUE // 2 - 10_000  # values: two such lists have no room
 FORWARDING = "tests.services.forwarding_service"
 
 
@@ -87,6 +97,47 @@ def test_a_call_beyond_the_limit_is_an_error_of_its_worker_alone(fresh_vhost):
         with pytest.raises(MessageTooLarge, match="by reference"):
             rpc.forwarding.forward(2_000_000)
         assert rpc.forwarding.forward(10) == 10
+
+
+def test_large_lists_wait_for_each_other_and_nothing_waits_for_them(fresh_vhost, tmp_path):
+    """Two of them take more than there is room for."""
+    values = [[]] * LARGE
+    with running(SLOW, AMQP_URI=fresh_vhost.amqp_uri):
+        client = DurableClient(fresh_vhost.amqp_uri)
+        large = client.request("slow.work", *[(str(tmp_path), values)] * 2)
+        small = client.request("slow.repeat", ("x", 1))
+        assert client.wait_for(small)[0]["result"] == "x"
+        runs = tmp_path / "runs"
+        assert len(runs.read_text().splitlines()) == 1
+        (tmp_path / "go").touch()
+        assert [reply["result"] for reply in client.wait_for(large)] == ["done"] * 2
+        assert len(runs.read_text().splitlines()) == 2
+
+
+def test_a_large_list_that_waits_when_a_stop_begins_runs_later(fresh_vhost, tmp_path):
+    values = [[]] * LARGE
+    client = DurableClient(fresh_vhost.amqp_uri)
+    with running(SLOW, AMQP_URI=fresh_vhost.amqp_uri) as process:
+        large = client.request("slow.work", *[(str(tmp_path), values)] * 2)
+        small = client.request("slow.repeat", ("x", 1))
+        client.wait_for(small)
+        process.signal(signal.SIGTERM)
+        wait_until(lambda: fresh_vhost.consumers("rpc-slow") == 0)
+        (tmp_path / "go").touch()
+        assert process.wait() == 0
+    assert len((tmp_path / "runs").read_text().splitlines()) == 1
+    with running(SLOW, AMQP_URI=fresh_vhost.amqp_uri) as process:
+        assert [reply["result"] for reply in client.wait_for(large)] == ["done"] * 2
+        assert not process.logged("was delivered before")
+    assert len((tmp_path / "runs").read_text().splitlines()) == 2
+
+
+def test_more_values_than_may_be_read_are_an_error_and_a_text_of_commas_is_none(fresh_vhost):
+    with running(SLOW, AMQP_URI=fresh_vhost.amqp_uri), cluster(fresh_vhost.amqp_uri) as rpc:
+        with pytest.raises(RequestTooLarge, match="more than 1,000,000 values"):
+            rpc.slow.repeat([0] * (MOST_VALUES + 2), 1)
+        for text in ("," * 3_000_000, '",[' * 2_000_000, '\\"[' * 1_500_000):
+            assert rpc.slow.repeat(text, 1) == text
 
 
 @pytest.mark.parametrize(

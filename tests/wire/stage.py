@@ -31,6 +31,7 @@ KEPT = (
     "mail.dead",
     "nameko_connector.dead-",
     "nameko.dead-",
+    "nameko.dead.requests",
     SINK,
 )  # where messages stay until a person comes
 

@@ -59,7 +59,9 @@ class NamekoCompute(models.Model):
         """Queue the computations; their results are written when the service has answered."""
         self._check_pressed()
         todo = self - self._queued()
-        jobs = todo.env["nameko.rpc"].delay_many([record._job_request() for record in todo])
+        jobs = todo.env["nameko.rpc"].delay_many(
+            [record._job_request() for record in todo], name=self.env._("Compute Later")
+        )
         todo.sudo().write({**self._fresh_values(), "state": "queued"})
         for record, job in zip(todo.sudo(), jobs, strict=True):
             record.job_id = job

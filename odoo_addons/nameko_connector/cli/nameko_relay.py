@@ -73,7 +73,7 @@ class NamekoRelay(Command):
             ("--moved", "Say that the original moved here: its jobs go on. Exit."),
             (
                 "--copy",
-                "Say that this database is a copy: its pending and sent jobs are cancelled. Exit.",
+                "Say that this database is a copy: its unfinished jobs are cancelled. Exit.",
             ),
             ("--ask", "Have this database ask which it is, as for a physical copy. Exit."),
         ):

@@ -12,5 +12,7 @@ No function commits: the caller's transaction decides. A row moves as follows:
 5. `late` finds the rows whose deadline is over: they are ready again after their delay, or lost.
 6. `cancelled` keeps which jobs the services must stop; `retention` deletes old rows.
 
+Beside that way, `batches`, `failures` and `statistics` keep what people see of many jobs at once.
+
 What the relay asks for is bounded in number, and passes over rows that others have locked.
 """

@@ -56,7 +56,8 @@ def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
     """
     if not finished:
         return
-    cr.execute(WRITE_FINISHED, [json.dumps([each.values() for each in finished])])
+    values = json.dumps([each.values() for each in finished])
+    cr.execute(WRITE_FINISHED, [values], log_exceptions=False)
     awaited = [job_id for job_id, is_awaited in cr.fetchall() if is_awaited]
     if awaited:
         notify_finished(cr, awaited)
@@ -96,6 +97,7 @@ def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
         "UPDATE nameko_job SET result = %s, has_result = true,"
         " error_message = concat_ws(E'\\n', error_message, %s) WHERE id = %s",
         [clean(text), note, row.id],
+        log_exceptions=False,
     )
 
 

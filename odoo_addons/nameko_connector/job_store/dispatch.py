@@ -163,6 +163,7 @@ def mark_sent(cr: Cursor, job_ids: Sequence[int]) -> None:
         state = 'sent', is_ready = false, attempts = attempts + 1, progress = 0,
         sendings = {SENDINGS} + 1,
         error_type = NULL, sent_at = {NOW},
+        waited = extract(epoch FROM {NOW} - greatest(create_date, eta)),
         deadline = {NOW} + make_interval(secs => least(timeout, {LONGEST_TIMEOUT}) + {GRACE})
         """,
     )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal, Union
 from .rows import Finish, Key, Lost, Row
 
 if TYPE_CHECKING:
-    from ..broker.jobs.reply import Reply
+    from ..broker.jobs.reply import ArrivedReply, Reply
 
 
-Event = Union["Reply", Lost]
+Event = Union["Reply", "ArrivedReply", Lost]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
+from .attempts import note_unanswered
 from .dispatch import retry_later
 from .rows import NOW, SENDINGS, Cursor, Lost
 
@@ -43,6 +44,7 @@ def _retry_due(cr: Cursor, condition: str, values: dict[str, object]) -> int:
         {**values, "most": BATCH},
     )
     ids = [job_id for (job_id,) in cr.fetchall()]
+    note_unanswered(cr, ids)
     retry_later(cr, ids)
     return len(ids)
 

@@ -30,8 +30,8 @@ class Cursor(Protocol):
     def rowcount(self) -> int:
         """Rows that the last statement changed."""
 
-    def execute(self, query: Any, params: Any = None) -> Any:
-        """Run a statement."""
+    def execute(self, query: Any, params: Any = None, log_exceptions: bool = True) -> Any:
+        """Run a statement; one that fails is logged, with its parameters, unless told not to."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -59,6 +59,7 @@ class Row:
     user_id: int
     company_id: int
     language: str | None
+    batch_id: int | None
     eta: datetime | None
     deadline: datetime | None
     attempts: int
@@ -100,6 +101,9 @@ class Lost:
 COLUMNS = ", ".join(f"job.{column}" for column in Row.__annotations__)
 
 
+MOST_KIND, MOST_MESSAGE = 200, 20_000  # characters
+
+
 @dataclass(frozen=True)
 class Finish:
     """How a job ends: with its `result` as JSON, an `error`, or both where it was not written."""
@@ -121,11 +125,15 @@ class Finish:
 
 
 def describe(error: Exception) -> tuple[str, str]:
-    """Return an error's type and message as a job keeps them: of a remote one, the service's."""
+    """Return an error's type and message as a job keeps them: of a remote one, the service's.
+
+    A form shows them: a service's megabytes are cut.
+    """
     kind = type(error).__name__
     if isinstance(error, RemoteError) and error.error is not None:
         kind = str(getattr(error.error, "exc_type", "") or kind)
-    return clean(kind), clean(str(error)) or kind
+    kind = clean(kind)[:MOST_KIND]
+    return kind, clean(str(error))[:MOST_MESSAGE] or kind
 
 
 def created_after(cr: Cursor, job_id: int) -> tuple[int, set[tuple[str, int]]]:

@@ -17,13 +17,13 @@ from ..exceptions import NamekoError, UnusableExpression
 from ..job_store.events import Answer
 from ..job_store.rows import Finish
 from ..tools.job_request import JobOptions, JobRequest
+from .nameko_job import JOBS_ARE_FOR
 
 ON_RESULT = "_on_nameko_action_result"
 ON_ERROR = "_on_nameko_action_error"
 MOST_KEY = 255
 TOLD = "nameko_failures"
 MOST_IDS = 1000  # of failed jobs, or of their records, that a message leads to
-JOBS_ARE_FOR = "nameko_connector.group_nameko_user"
 
 
 class NamekoJob(models.Model):
@@ -44,9 +44,16 @@ class NamekoJob(models.Model):
         return super()._failed(answer, problem)
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
-        """Tell the users what has failed, one message for each of them and server action."""
+        """Tell the users what has failed, one message for each of them and server action.
+
+        A batch has one message of its own, when it ends.
+        """
         failed = {each.row.id: each for each in finished if each.error}
-        jobs = self.sudo().browse(failed).filtered(lambda job: job.server_action_id)
+        jobs = (
+            self.sudo()
+            .browse(failed)
+            .filtered(lambda job: job.server_action_id and not job.batch_id)
+        )
         for (user, action), theirs in jobs.grouped(
             lambda job: (job.user_id, job.server_action_id)
         ).items():
@@ -91,7 +98,7 @@ class IrActionsServer(models.Model):
         wanted = {t: each for t, each in outcomes.items() if isinstance(each, JobRequest)}
         if not wanted:
             return outcomes
-        jobs = next(iter(wanted)).env["nameko.rpc"].delay_many(wanted.values())
+        jobs = next(iter(wanted)).env["nameko.rpc"].delay_many(wanted.values(), name=self.name)
         # One that had the identity key already has its action, too.
         jobs.sudo().filtered(lambda job: not job.server_action_id).server_action_id = self.id
         return {**outcomes, **dict(zip(wanted, jobs, strict=True))}

@@ -1,8 +1,11 @@
-"""The names of the models with live views, in the session information of the web client."""
+"""What the web client learns when it starts: which views are live, whether batches run."""
 
 from typing import Any
 
 from odoo import models
+from odoo.http import request
+
+from .nameko_live import channel_of
 
 
 class IrHttp(models.AbstractModel):
@@ -12,4 +15,9 @@ class IrHttp(models.AbstractModel):
         info = super().session_info()
         if self.env.user._is_internal():
             info["nameko_live_models"] = self.env["nameko.live"]._models()
+            info["nameko_live_channel"] = channel_of(request.session.sid)
+            batches = self.env["nameko.batch"]
+            if batches.has_access("read"):
+                running = [("user_id", "=", self.env.uid), ("state", "=", "running")]
+                info["nameko_has_batches"] = bool(batches.search_count(running, limit=1))
         return info

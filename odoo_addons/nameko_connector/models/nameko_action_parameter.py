@@ -66,9 +66,10 @@ class NamekoActionParameter(models.Model):
     def write(self, vals: dict[str, Any]) -> bool:
         """Check before and after: a row may move from one action to another."""
         self._check_designer()
+        before = self.action_id
         result = super().write(vals)
         self._check_designer()
-        self.action_id._nameko_note_designer()
+        (before | self.action_id)._nameko_note_designer()
         return result
 
     def unlink(self) -> bool:

@@ -13,6 +13,7 @@ class NamekoInstance(models.Model):
 
     _name = "nameko.instance"
     _description = "Instance of services"
+    _nameko_live = True
     _order = "state desc, host, pid"
 
     uuid = fields.Char("Instance", required=True, readonly=True)
@@ -21,6 +22,10 @@ class NamekoInstance(models.Model):
     version = fields.Char(readonly=True)
     started = fields.Datetime(readonly=True, help="According to the clock of its machine.")
     last_seen = fields.Datetime(readonly=True, help="When its last beat was taken.")
+    running = fields.Char(
+        "Running Methods", readonly=True,
+        help="The methods that were running at the last heartbeat, each with its number of calls.",
+    )  # fmt: skip
     interval = fields.Float("Interval (s)", readonly=True, aggregator=None)
     state = fields.Selection(INSTANCE_STATES, required=True, readonly=True, default="up")
     late_since = fields.Datetime(readonly=True)

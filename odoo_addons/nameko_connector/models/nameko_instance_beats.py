@@ -7,7 +7,7 @@ written, for all of them at once.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from odoo import api, models
@@ -17,6 +17,7 @@ from ..broker.beats.beat import Beat, Service
 from ..job_store.rows import NOW
 from ..tools import locks
 from ..tools.parameters import GONE_BEATS, LATE_BEATS
+from .nameko_service import MOST_TOLD
 from .nameko_service_keep import QUIETLY
 
 _logger = logging.getLogger(__name__)
@@ -25,7 +26,6 @@ SLACK = 10  # s that a beat may take from the service to its row
 MOST_LEARNED = 25  # beats with news at a time; the others will come again
 LEARN_SECONDS = 1.0  # after which the next beats with news wait for the next time
 MOST_INSTANCES = 2_000  # listed; somebody who invents instances shall not fill the database
-MOST_TOLD = 20  # services that managers are notified about at a time
 SILENT = 60  # s after which an instance makes room for a new one, where there is none left
 RARELY = 600.0  # s between two log lines of one kind
 _warned: dict[str, float] = {}  # when, by the monotonic clock, by text
@@ -56,15 +56,24 @@ class NamekoInstance(models.Model):
         services = self.env["nameko.service"].with_context(**QUIETLY)
         gone_before = services.search([("state", "=", "gone")])
         living = [beat for beat in beats if not beat.stopping]
-        changed = self._note_seen([beat.uuid for beat in living])
+        changed = self._note_seen({beat.uuid: beat.running for beat in living})
         changed |= self._learn_all(self._unknown(living)[:MOST_LEARNED])
         changed |= self._note_stopped([beat.uuid for beat in beats if beat.stopping])
         changed |= self._note_missed()
         changed.exists().service_ids._settle_methods()
         gone = services.search([("state", "=", "gone")])
         (gone - gone_before)[:MOST_TOLD]._tell_gone()
-        (gone_before.exists() - gone)[:MOST_TOLD]._tell_back()
+        back = (gone_before.exists() - gone).sorted(lambda each: not each.activity_ids)
+        back[:MOST_TOLD]._tell_back()
+        self._note_changed(changed.exists() | gone.instance_ids.exists())
         return True
+
+    @api.model
+    def _note_changed(self, instances: models.BaseModel) -> None:
+        """Have open views show what has become of instances and their services."""
+        changed = [(record._name, record.id) for record in (*instances, *instances.service_ids)]
+        if changed:
+            self.env["nameko.live"]._note([("nameko.job.count", 0), *changed])
 
     @api.model
     def _unknown(self, beats: Sequence[Beat]) -> list[Beat]:
@@ -125,7 +134,8 @@ class NamekoInstance(models.Model):
         if instance:
             instance.write(values)
             return instance
-        return self.create({**values, "last_seen": self._clock()})
+        seen = {"last_seen": self._clock(), "running": beat.running}
+        return self.create({**values, **seen})
 
     @api.model
     def _make_room(self) -> bool:
@@ -158,22 +168,24 @@ class NamekoInstance(models.Model):
         return service
 
     @api.model
-    def _note_seen(self, uuids: Sequence[str]) -> models.BaseModel:
-        """Note that they beat; return those that are back.
+    def _note_seen(self, running: Mapping[str, str]) -> models.BaseModel:
+        """Note that these beat, by uuid, and what each works on; return those that are back.
 
         A beat that comes just after its instance has said goodbye was under way.
         """
         self.env.cr.execute(
             f"""
-            UPDATE nameko_instance SET last_seen = {NOW}
-             WHERE uuid = ANY(%s)
+            UPDATE nameko_instance instance
+               SET last_seen = {NOW}, running = nullif(told.running, '')
+              FROM unnest(%s::text[], %s::text[]) AS told(uuid, running)
+             WHERE instance.uuid = told.uuid
                AND NOT (state = 'stopped' AND last_seen > {NOW} - make_interval(secs => %s))
-            RETURNING id, state
+            RETURNING instance.id, instance.state
             """,  # noqa: S608  constants
-            [list(uuids), SLACK],
+            [list(running), list(running.values()), SLACK],
         )
         rows = self.env.cr.fetchall()
-        self.invalidate_model(["last_seen"], flush=False)
+        self.invalidate_model(["last_seen", "running"], flush=False)
         back = self.browse(row_id for row_id, state in rows if state != "up")
         if back:
             back.write({"state": "up", "late_since": False})
@@ -184,7 +196,8 @@ class NamekoInstance(models.Model):
         """Note that they said goodbye; return those that ran."""
         stopped = self.search([("uuid", "in", list(uuids)), ("state", "!=", "stopped")])
         if stopped:
-            stopped.write({"state": "stopped", "late_since": False, "last_seen": self._clock()})
+            ended = {"late_since": False, "running": False}
+            stopped.write({"state": "stopped", "last_seen": self._clock(), **ended})
         return stopped
 
     @api.model
@@ -196,7 +209,7 @@ class NamekoInstance(models.Model):
         """
         late, gone = LATE_BEATS.read(self.env), GONE_BEATS.read(self.env)
         if stayed := self._missing("late", "late_since", max(gone - late, 0), 0):
-            stayed.write({"state": "gone"})
+            stayed.write({"state": "gone", "running": False})
         if missed := self._missing("up", "last_seen", late, SLACK):
             missed.write({"state": "late", "late_since": self._clock()})
         return stayed

@@ -5,15 +5,19 @@ from typing import Any
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
+from odoo.tools.misc import format_datetime
 
+from ..exceptions import SendingRefused
 from ..job_store import relays, retention
 from ..job_store.rows import READY
 from ..tools.parameters import KEEP_DAYS
 
 DEFAULT_PRIORITY = 10
+JOBS_ARE_FOR = "nameko_connector.group_nameko_user"
 CRON_SECONDS = 50  # of work in one run of the scheduled action
 RESULTS_AGAIN = timedelta(minutes=1)
 DELETED_AT_ONCE = 10_000
+MOST_REASON = 1_000  # characters, of an error
 
 
 class NamekoJob(models.Model):
@@ -24,6 +28,7 @@ class NamekoJob(models.Model):
     _nameko_live = True  # open views reload, see nameko.live
     _order = "id desc"
     _rec_name = "uuid"
+    _rec_names_search = ("service", "method", "uuid")
     _log_access = True
 
     uuid = fields.Char("Job", required=True, readonly=True)
@@ -32,8 +37,8 @@ class NamekoJob(models.Model):
     arguments = fields.Text(required=True, readonly=True, prefetch=False)
     state = fields.Selection(
         [
-            ("pending", "Pending"),
-            ("sent", "Sent"),
+            ("pending", "Waiting"),
+            ("sent", "Running"),
             ("done", "Done"),
             ("failed", "Failed"),
             ("cancelled", "Cancelled"),
@@ -48,6 +53,7 @@ class NamekoJob(models.Model):
 
     res_model = fields.Char("Record's Model", readonly=True)
     res_id = fields.Many2oneReference("Record's ID", model_field="res_model", readonly=True)
+    record_name = fields.Char("Record", compute="_compute_record_name")
     result_field = fields.Char(readonly=True)
     on_result = fields.Char("Method for the Result", readonly=True)
     on_error = fields.Char("Method for the Error", readonly=True)
@@ -63,6 +69,10 @@ class NamekoJob(models.Model):
     )
     timeout = fields.Float("Timeout (s)", readonly=True, aggregator=None)
     attempts = fields.Integer(readonly=True, aggregator="avg")
+    attempt_ids = fields.One2many("nameko.job.attempt", "job_id", "Failed Attempts", readonly=True)
+    reason = fields.Char(
+        compute="_compute_reason", help="Why it waits, or why it failed or was cancelled."
+    )
     sendings = fields.Integer(
         readonly=True, aggregator=None,
         help="How often it was sent in all. Unlike the attempts, it does not start again at 0 when "
@@ -97,6 +107,12 @@ class NamekoJob(models.Model):
     progress = fields.Float("Progress (%)", readonly=True, aggregator="avg")
     sent_at = fields.Datetime(readonly=True)
     done_at = fields.Datetime("Finished At", readonly=True)
+    waited = fields.Float(
+        "Waited (s)",
+        readonly=True,
+        aggregator="avg",
+        help="From the moment it could be sent until it was sent for the last time.",
+    )
     seconds = fields.Float(
         "Duration (s)",
         readonly=True,
@@ -136,6 +152,71 @@ class NamekoJob(models.Model):
     def _compute_display_name(self) -> None:
         for job in self:
             job.display_name = f"{job.service}.{job.method}"
+
+    @api.depends("res_model", "res_id")
+    @api.depends_context("uid", "lang", "allowed_company_ids")
+    def _compute_record_name(self) -> None:
+        """Name the records that the user may read."""
+        self.record_name = False
+        for model, jobs in self.filtered("res_model").grouped("res_model").items():
+            if model not in self.env or self.env[model]._abstract:
+                continue
+            records = self.env[model].browse(jobs.mapped("res_id")).exists()
+            names = {each.id: each.display_name for each in records._filtered_access("read")}
+            for job in jobs:
+                job.record_name = names.get(job.res_id)
+
+    @api.depends("state", "is_ready", "is_waiting", "eta", "attempts", "error_message")
+    @api.depends_context("lang", "tz")
+    def _compute_reason(self) -> None:
+        """Say why a job waits, and what to do where somebody can do something; or its error."""
+        pending = self.filtered(lambda job: job.state == "pending")
+        for job in self - pending:
+            job.reason = (job.error_message or "").strip().partition("\n")[0][:MOST_REASON]
+        if not pending:
+            return
+        away, runs = self.env["nameko.route"].sudo()._away(), self._relay_runs()
+        refusal = self._refusal()
+        for job in pending:
+            job.reason = refusal or job._waits_for(job.service in away, runs)
+
+    def _refusal(self) -> str:
+        """Return why nothing leaves this database, or an empty text."""
+        try:
+            self.env["nameko.database"]._check_may_send()
+        except SendingRefused as refusal:
+            return str(refusal)
+        return ""
+
+    def _outlook(self) -> str:
+        """Say what an unfinished job does, for the record that waits for it."""
+        self.ensure_one()
+        if self.state == "pending":
+            return f"{self.display_name}: {self.reason}"
+        if not self.progress:
+            return self.env._("%s: sent to the service.", self.display_name)
+        return self.env._("%(job)s: %(progress)s %% done.",
+                          job=self.display_name, progress=round(self.progress))  # fmt: skip
+
+    def _waits_for(self, is_away: bool, relay_runs: bool) -> str:
+        _ = self.env._
+        if self.is_waiting:
+            earlier = self.sudo().predecessor_ids
+            done = len(earlier.filtered(lambda job: job.state == "done"))
+            return _("Waits for other jobs: %(done)s of %(all)s are done.",
+                     done=done, all=len(earlier))  # fmt: skip
+        if not self.is_ready:
+            time = format_datetime(self.env, self.eta)
+            if not self.attempts:
+                return _("Not before %s.", time)
+            return _("Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+                     time=time, number=self.attempts + 1, most=self.max_attempts)  # fmt: skip
+        if not relay_runs:
+            return _("No relay works: it is stopped, or cannot reach the message broker. Odoo "
+                     "tries itself once a minute.")  # fmt: skip
+        if is_away:
+            return _("The service %s has no queue. Start it, or check its name.", self.service)
+        return _("Waits for its turn.")
 
     @api.private
     def get_result(self) -> Any:

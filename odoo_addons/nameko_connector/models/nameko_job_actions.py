@@ -22,6 +22,7 @@ from ..tools.client_actions import Kind, notification
 
 AGAIN = ("failed", "cancelled")
 LOCK_TRIES = 10
+LOCK_FREE = "SELECT id FROM nameko_job WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
 LOCK_PAUSE = 0.2  # s between two tries to lock jobs that somebody else writes
 
 
@@ -93,9 +94,10 @@ class NamekoJob(models.Model):
     def _taken(self) -> tuple["NamekoJob", list[tuple[int, str]]]:
         """Lock the user's jobs, to be changed with all rights; of the others, say how many."""
         self._check_mine()
-        locked = self.sudo()._locked_soon()
+        wanted = self.union()  # each once
+        locked = wanted.sudo()._locked_soon()
         in_use = self.env._("%s skipped: they are being written right now. Try again.")
-        return locked, [(len(self) - len(locked), in_use)]
+        return locked, [(len(wanted) - len(locked), in_use)]
 
     def _check_mine(self) -> None:
         """Let users touch their own jobs, and managers those of their companies."""
@@ -105,15 +107,35 @@ class NamekoJob(models.Model):
             raise AccessError(self.env._("These jobs belong to somebody else."))
 
     def _locked_soon(self) -> "NamekoJob":
-        """Lock these jobs, but for those that another transaction holds for seconds."""
-        locked = self.browse()
+        """Lock these jobs, but for those that others hold for seconds, or write meanwhile."""
+        locked, waiting = self.browse(), self
         for _ in range(LOCK_TRIES):
-            locked |= (self - locked).try_lock_for_update(allow_referencing=True)
-            if locked == self:
+            free, changed = waiting._lock_free()
+            locked |= free
+            waiting -= free | changed
+            if not waiting:
                 break
             time.sleep(LOCK_PAUSE)
         locked.invalidate_recordset(flush=False)
         return locked
+
+    def _lock_free(self) -> tuple["NamekoJob", "NamekoJob"]:
+        """Lock those that nobody holds; return them, and those that nobody can lock any more.
+
+        What others have written since this transaction began cannot be locked in it. A batch that
+        runs always has some: the others are found by halves.
+        """
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(LOCK_FREE, [self.ids], log_exceptions=False)
+                return self.browse(row for (row,) in self.env.cr.fetchall()), self.browse()
+        except psycopg2.errors.SerializationFailure:
+            if len(self) == 1:
+                return self.browse(), self
+        half = len(self) // 2
+        free, changed = self[:half]._lock_free()
+        more_free, more_changed = self[half:]._lock_free()
+        return free | more_free, changed | more_changed
 
     def _to_allowed_services(self) -> "NamekoJob":
         """Leave out the jobs whose services may not be called."""

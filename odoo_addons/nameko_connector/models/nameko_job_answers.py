@@ -16,15 +16,18 @@ from odoo.tools import groupby
 from ..action.results import field_value
 from ..exceptions import InvalidJob, PredecessorFailed, user_error
 from ..job_store import answers as store
+from ..job_store.attempts import note_failed
 from ..job_store.dispatch import retry_later
 from ..job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
 from ..job_store.records import locked_records
 from ..job_store.rows import LIVE, Finish, Lost, Row, describe
+from ..job_store.statistics import add_finished
 from ..tools import job_errors
+from ..tools.requester import env_of
 from .nameko_rpc_delay import check_callback
 
 if TYPE_CHECKING:
-    from ..broker.jobs.reply import Reply
+    from ..broker.jobs.reply import ArrivedReply, Reply
 
 _logger = logging.getLogger(__name__)
 TOGETHER = 50  # results of a field that are written at once
@@ -51,7 +54,12 @@ class NamekoJob(models.Model):
         applied.unknown = {e.uuid for e in events if not isinstance(e, Lost)} - rows.keys() - locked
         answers = self._admitted(self._answers(rows, events), pace, applied)
         answers = self._free(answers, applied)
-        again = {a.row.id for a in answers if a.error and a.row.retries(describe(a.error)[0])}
+        again = {
+            a.row.id: (a.row, a.error)
+            for a in answers
+            if a.error and a.row.retries(describe(a.error)[0])
+        }
+        note_failed(self.env.cr, again.values())
         retry_later(self.env.cr, list(again))
         self._apply([answer for answer in answers if answer.row.id not in again], pace, applied)
         return applied
@@ -92,6 +100,8 @@ class NamekoJob(models.Model):
     def _answer(self, row: Row, event: Event) -> Answer | None:
         if isinstance(event, Lost):
             return self._lost_answer(row, event)
+        if not (row.state in LIVE or self._takes_late_result(row)):
+            return None  # without reading it
         if not (event.error or event.unreadable):
             return self._result_answer(row, event)
         attempt = getattr(event, "attempt", None)
@@ -101,16 +111,20 @@ class NamekoJob(models.Model):
             return None
         return Answer(row, event, job_errors.reply_error(self._env_of(row), row, event))
 
-    def _result_answer(self, row: Row, reply: "Reply") -> Answer | None:
+    def _result_answer(self, row: Row, reply: "Reply | ArrivedReply") -> Answer | None:
         """Keep a result that comes after its job has failed, for Write Result Again."""
         if row.state in LIVE:
             return Answer(row, reply)
-        if row.state == "failed" and not row.has_result and row.error_type != "PredecessorFailed":
+        if self._takes_late_result(row):
             env = self._env_of(row)
             note = env._("The result came later. Write Result Again writes it.")
             store.keep_result(self.env.cr, row, reply.text, note)
             self._forget_rows([row])
         return None
+
+    def _takes_late_result(self, row: Row) -> bool:
+        failed = row.state == "failed" and not row.has_result
+        return failed and row.error_type != "PredecessorFailed"
 
     def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
         env = self._env_of(row)
@@ -129,10 +143,7 @@ class NamekoJob(models.Model):
 
     def _env_of(self, row: Row) -> api.Environment:
         """The user who asked, in the company and language of that moment."""
-        context = {"allowed_company_ids": [row.company_id], "nameko_job": row.uuid}
-        if row.language and self.env["res.lang"]._get_data(code=row.language):
-            context["lang"] = row.language
-        return self.env(user=row.user_id, su=False, context=context)
+        return env_of(self.env, row.user_id, row.company_id, row.language, nameko_job=row.uuid)
 
     # Which of them now
 
@@ -253,7 +264,7 @@ class NamekoJob(models.Model):
             if self.env.cr.connection.closed:
                 raise
             is_odd = not isinstance(error, UserError)  # which says itself what is wrong
-            _logger.info("A job's answer could not be written: %s", error, exc_info=is_odd)
+            _logger.info("What an answer leads to was undone: %s", error, exc_info=is_odd)
             return error
         return None
 
@@ -278,6 +289,9 @@ class NamekoJob(models.Model):
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
         """Tell those concerned how jobs ended, once nothing of it will be put back."""
+        sent = [each for each in finished if not each.state and each.row.state == "sent"]
+        note_failed(self.env.cr, [(each.row, each.error) for each in sent if each.error])
+        add_finished(self.env.cr, [each.row.id for each in finished])
         changed = {(self._name, each.row.id) for each in finished}
         changed |= {(each.row.res_model, each.row.res_id) for each in finished if each.row.res_id}
         self.env["nameko.live"]._note(changed)

@@ -1,4 +1,4 @@
-"""For models whose records have jobs: a counter, the action of a smart button, and their end."""
+"""For models whose records have jobs: how many, what they do now, and their end."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ class NamekoJobMixin(models.AbstractModel):
     _nameko_live = True  # open views of these records reload when a job has changed them
 
     nameko_job_count = fields.Integer("Jobs", compute="_compute_nameko_job_count")
+    nameko_job_outlook = fields.Char("Unfinished Job", compute="_compute_nameko_job_outlook")
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_nameko_job_count(self) -> None:
@@ -21,6 +22,26 @@ class NamekoJobMixin(models.AbstractModel):
             counts = dict(jobs._read_group(domain, ["res_id"], ["__count"]))
         for record in self:
             record.nameko_job_count = counts.get(record.id, 0)
+
+    @api.depends_context("uid", "lang", "tz", "allowed_company_ids")
+    def _compute_nameko_job_outlook(self) -> None:
+        """Say what the newest unfinished job of each record does, if the user may see it."""
+        newest = {job.res_id: job for job in self._nameko_unfinished().sorted("id")}
+        for record in self:
+            job = newest.get(record.id)
+            record.nameko_job_outlook = job and job._outlook()
+
+    def _nameko_unfinished(self) -> models.BaseModel:
+        """Return the unfinished jobs of these records that the user may see."""
+        jobs = self.env["nameko.job"]
+        if not (self.ids and jobs.has_access("read")):
+            return jobs
+        return jobs._unfinished_of(self)
+
+    def action_nameko_cancel(self) -> dict[str, Any]:
+        """Cancel the unfinished jobs of these records."""
+        self.check_access("read")
+        return self._nameko_unfinished().action_cancel()
 
     def unlink(self) -> bool:
         """Cancel the unfinished jobs of the deleted records; services stop working for them."""

@@ -1,6 +1,7 @@
 """Browsers in which somebody looks at a live view: without any, nothing is sent."""
 
 import hashlib
+from collections.abc import Collection
 
 from odoo import api, fields, models
 
@@ -13,33 +14,37 @@ class NamekoLiveViewer(models.Model):
     _log_access = False
 
     session = fields.Char("Digest of the Session", required=True)
+    channel = fields.Char(required=True)
     since = fields.Datetime(required=True)
 
-    _session_unique = models.Constraint("UNIQUE (session)")
+    _once = models.Constraint("UNIQUE (session, channel)")
 
     @api.model
-    def _note(self, session_id: str, *, looks: bool) -> bool:
-        """Note whether a browser's websocket listens; tell whether it has begun to."""
+    def _note(self, session_id: str, channels: Collection[str]) -> bool:
+        """Note to which channels a browser's websocket listens; tell whether one is new."""
         session = hashlib.sha256(session_id.encode()).hexdigest()
-        if looks:
-            self.env.cr.execute(
-                "INSERT INTO nameko_live_viewer (session, since)"
-                " VALUES (%s, now() AT TIME ZONE 'UTC')"
-                " ON CONFLICT (session) DO UPDATE SET since = excluded.since RETURNING xmax = 0",
-                [session],
-            )
-            return bool(self.env.cr.fetchone()[0])
-        self.env.cr.execute("DELETE FROM nameko_live_viewer WHERE session = %s", [session])
-        return False
+        self.env.cr.execute(
+            "DELETE FROM nameko_live_viewer WHERE session = %s AND channel != ALL(%s::text[])",
+            [session, list(channels)],
+        )
+        self.env.cr.execute(
+            "INSERT INTO nameko_live_viewer (session, channel, since)"
+            " SELECT %s, channel, now() AT TIME ZONE 'UTC' FROM unnest(%s::text[]) AS channel"
+            " ON CONFLICT (session, channel) DO UPDATE SET since = excluded.since"
+            " RETURNING xmax = 0",
+            [session, list(channels)],
+        )
+        return any(is_new for (is_new,) in self.env.cr.fetchall())
 
     @api.model
-    def _is_anybody_there(self) -> bool:
+    def _channels(self) -> set[str]:
+        """Return the channels to which somebody listens."""
         self.env.cr.execute(
-            "SELECT EXISTS (SELECT FROM nameko_live_viewer"
-            " WHERE since > now() AT TIME ZONE 'UTC' - %s::interval)",
+            "SELECT DISTINCT channel FROM nameko_live_viewer"
+            " WHERE since > now() AT TIME ZONE 'UTC' - %s::interval",
             [LONGEST],
         )
-        return bool(self.env.cr.fetchone()[0])
+        return {channel for (channel,) in self.env.cr.fetchall()}
 
     @api.autovacuum
     def _gc_old(self) -> None:

@@ -23,6 +23,11 @@ class NamekoRoute(models.Model):
     _once = models.UniqueIndex("(service)")
 
     @api.model
+    def _away(self) -> set[str]:
+        """Return the services whose queue is missed."""
+        return set(self.search([("away_since", "!=", False)]).mapped("service"))
+
+    @api.model
     @api.private
     def is_known(self, service: str) -> bool:
         """Tell whether a service has had a queue on the broker, or was heard of."""

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from typing import Any
 
 from odoo import api, fields, models
@@ -21,6 +22,7 @@ from .nameko_job import DEFAULT_PRIORITY
 
 OPTIONS = frozenset(field.name for field in dataclass_fields(JobOptions))
 CALLBACK_PREFIX = "_on_"
+MOST_NAMED = 3  # methods in the name of a batch
 
 
 class NamekoRpc(models.AbstractModel):
@@ -45,49 +47,73 @@ class NamekoRpc(models.AbstractModel):
 
     @api.model
     @api.private
-    def delay_many(self, requests: Iterable[JobRequest]) -> models.BaseModel:
-        """Make many jobs at once.
+    def delay_many(
+        self,
+        requests: Iterable[JobRequest],
+        *,
+        name: str | None = None,
+        record: models.BaseModel | None = None,
+        on_done: str | None = None,
+    ) -> models.BaseModel:
+        """Make many jobs at once. More than one are a batch, which shows how far they are.
 
+        :param name: of the batch
+        :param record: on which `on_done` is called, with the batch, when all its jobs have ended
+        :param on_done: a method of `record`, named `_on_...`
         :return: the jobs in the order of the requests; for a request whose identity key is taken,
             the job that has it
         """
         requests = [checked_job(each) for each in checked_list(requests, JobRequest)]
+        if on_done and not record:
+            raise InvalidJob("on_done needs a record.")
+        if len(requests) <= 1 and not on_done:
+            return self._delay_all(requests)[0]
+        batches = self.env["nameko.batch"]
+        title = name or _name_of(requests) or on_done or ""
+        batch = batches._begin(title, record=record, on_done=on_done)
+        jobs, count = self._delay_all(requests, batch)
+        batch._begun(count)
+        return jobs
+
+    def _delay_all(
+        self, requests: Sequence[JobRequest], batch: models.BaseModel | None = None
+    ) -> tuple[models.BaseModel, int]:
+        """Make the jobs; return them, and how many are new."""
         self._check_allowed(*{request.service for request in requests})
         self._check_predecessors(requests)
-        common = self._common_values()
+        common = {**self._common_values(), "batch_id": batch and batch.id}
         rows = [{**common, **self._job_values(request, common)} for request in requests]
         ids = enqueue.insert_jobs(self.env.cr, rows)
+        new = len(ids)
         self._link_predecessors(ids, rows, requests)
         if len(ids) < len(rows):
             ids |= enqueue.jobs_with_key(
                 self.env.cr, [row for row in rows if row["uuid"] not in ids]
             )
         self.env["nameko.job"]._wake()
-        return self.env["nameko.job"].browse(ids[row["uuid"]] for row in rows)
+        return self.env["nameko.job"].browse(ids[row["uuid"]] for row in rows), new
 
     @api.model
     @api.private
-    def chain(self, *requests: JobRequest) -> models.BaseModel:
+    def chain(self, *requests: JobRequest, name: str | None = None) -> models.BaseModel:
         """Make jobs that run one after the other, each with the result of the one before it.
 
+        :param name: of the batch that they are
         :return: the jobs in their order
         """
-        jobs = self.env["nameko.job"]
-        for request in map(checked_job, requests):
+        checked = [checked_job(each) for each in requests]
+        batch = self.env["nameko.batch"]
+        if len(checked) > 1:
+            batch = batch._begin(name or _name_of(checked))
+        jobs, count = self.env["nameko.job"], 0
+        for request in checked:
             options = {name: getattr(request.options, name) for name in OPTIONS}
             if jobs:
                 options |= {"after": jobs[-1], "results_as": "arguments"}
-            jobs += self.delay_many(
-                [
-                    JobRequest(
-                        request.service,
-                        request.method,
-                        request.args,
-                        request.kwargs,
-                        JobOptions(**options),
-                    )
-                ]
-            )
+            job, new = self._delay_all([replace(request, options=JobOptions(**options))], batch)
+            jobs, count = jobs + job, count + new
+        if batch:
+            batch._begun(count)
         return jobs
 
     def _common_values(self) -> dict[str, Any]:
@@ -188,6 +214,12 @@ class NamekoRpc(models.AbstractModel):
             for number, predecessor in enumerate(request.options.after.ids)
         ]
         enqueue.link_predecessors(self.env.cr, links)
+
+
+def _name_of(requests: Sequence[JobRequest]) -> str:
+    """Return the name of a batch that was given none."""
+    names = dict.fromkeys(map(str, requests))
+    return ", ".join([*list(names)[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
 
 
 def check_callback(record: models.BaseModel, name: str) -> str:

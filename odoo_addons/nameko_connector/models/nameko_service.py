@@ -14,6 +14,7 @@ INSTANCE_STATES = [("up", "Up"), ("late", "Late"), ("stopped", "Stopped"), ("gon
 STATES = [*INSTANCE_STATES, ("unknown", "Unknown")]
 LIVE = ("up", "late")
 MOST_SERVICES = 1_000  # listed
+MOST_TOLD = 20  # that managers are notified about at a time, and that have activities
 MOST_FORGOTTEN = 10  # at a time, where there is no room for more
 
 
@@ -22,6 +23,7 @@ class NamekoService(models.Model):
 
     _name = "nameko.service"
     _description = "Service"
+    _nameko_live = True
     _inherit = ["mail.thread", "mail.activity.mixin"]
     _mail_post_access = "read"  # managers only read, but close the activities
     _order = "name"
@@ -53,6 +55,13 @@ class NamekoService(models.Model):
     queue_ready = fields.Integer("Waiting Requests", readonly=True)
     queue_unacknowledged = fields.Integer("Unacknowledged Requests", readonly=True)
     queue_consumers = fields.Integer("Consumers", readonly=True)
+    queue_rate = fields.Float("Requests per Minute", readonly=True, digits=(16, 1))
+    dead_count = fields.Integer(
+        "Dead Letters",
+        readonly=True,
+        help="Requests that the service has given up, because each ended the process that ran it "
+        "several times. RabbitMQ was asked within the last minute.",
+    )
     queue_checked_at = fields.Datetime(readonly=True)
 
     _once = models.Constraint("UNIQUE (name)", "A service is in the catalogue once.")
@@ -93,6 +102,19 @@ class NamekoService(models.Model):
     def _compute_has_management(self) -> None:
         self.has_management = bool(management_uri())
 
+    def action_show_jobs(self) -> dict[str, Any]:
+        """Show the jobs of this service."""
+        self.ensure_one()
+        self.check_access("read")
+        action = self.env["ir.actions.act_window"]._for_xml_id("nameko_connector.nameko_job_action")
+        return {**action, "context": {"search_default_service": self.name}}
+
+    def action_dead_letters(self) -> dict[str, Any]:
+        """Show what this service has given up."""
+        self.ensure_one()
+        action: dict[str, Any] = self.env["nameko.dead.letter"].action_look(self.name)
+        return action
+
     def action_refresh_queue(self) -> None:
         """Ask RabbitMQ's management API what waits in the queues of these services."""
         self._check_manager()
@@ -115,6 +137,7 @@ class NamekoService(models.Model):
             "queue_ready": report.ready,
             "queue_unacknowledged": report.unacknowledged,
             "queue_consumers": report.consumers,
+            "queue_rate": report.rate,
             "queue_checked_at": fields.Datetime.now(),
         }
 
@@ -137,11 +160,13 @@ class NamekoService(models.Model):
 
     def _tell_gone(self) -> None:
         """Give every manager an activity, once for as long as it lasts."""
-        for service in self.filtered("method_ids").with_context(mail_activity_quick_update=True):
-            text = self.env._(
-                "All instances of this service are gone. Look into its log and start it again."
-            )
-            for manager in self._managers():
+        room = max(0, MOST_TOLD - self.search_count([("activity_ids", "!=", False)]))
+        text = self.env._(
+            "All instances of this service are gone. Look into its log and start it again."
+        )
+        services = self.filtered("method_ids").with_context(mail_activity_quick_update=True)
+        for number, service in enumerate(services):
+            for manager in self._managers() if number < room else ():
                 service.activity_schedule(
                     "mail.mail_activity_data_warning", summary=text, user_id=manager.id
                 )

@@ -4,8 +4,8 @@ The thread has its own session in PostgreSQL and its own connection to the broke
 
 1. **Listen**: take the beats that have arrived. What is no beat is counted and dropped.
 2. **Write** every 5 s what the beats say that is new, for 2 s at most, and who is missed.
-3. **Ask** RabbitMQ's management API once a minute, where there is one, for queues of services that
-   do not beat.
+3. **Ask** RabbitMQ's management API once a minute, where there is one, what waits in the queues of
+   services, and for services that do not beat.
 
 Whatever fails is logged and tried again: a beat that was not kept comes again. A locked row, a slow
 statement or a flood of beats delays the catalogue and nothing else.
@@ -26,7 +26,7 @@ from ..broker.amqp.connecting import BROKER_LOST
 from ..broker.amqp.errors import RpcError
 from ..broker.beats.beat import Beat, newest
 from ..broker.beats.listener import BeatsListener
-from ..broker.beats.management import ManagementError, service_names
+from ..broker.beats.management import ManagementError, dead_letter_counts, service_queues
 from ..exceptions import NamekoError, SendingRefused
 from ..tools.configuration import broker_config, management_uri
 from .database import DATABASE_LOST, Database
@@ -105,19 +105,20 @@ class Catalogue:
 
         if now >= self._ask_at:
             self._ask_at = now + ASK_SECONDS
-            self.list_queues()
+            self.ask_for_queues()
 
-    def list_queues(self) -> None:
-        """List the services that have a queue, whether they beat or not, if there is an API."""
+    def ask_for_queues(self) -> None:
+        """Write what waits in the queues of services, whether they beat or not."""
         if not self._management:
             return
         try:
-            names = service_names(self._management, self._broker.virtual_host)
+            queues = service_queues(self._management, self._broker.virtual_host)
+            dead = dead_letter_counts(self._management, self._broker.virtual_host)
         except ManagementError as error:
-            _logger.info("Services that do not beat are not looked for: %s", error)
+            _logger.info("RabbitMQ's management API was asked in vain: %s", error)
             return
         with self._database.jobs(read_committed=True) as jobs:
-            jobs.env["nameko.service"].list_unheard(names)
+            jobs.env["nameko.service"].keep_queues(queues, dead)
 
     def take(self, listener: BeatsListener) -> None:
         """Take what has arrived from the broker."""
@@ -168,7 +169,7 @@ def keep_once(database_name: str) -> None:
             with BeatsListener(broker_config(), identity) as listener:
                 _take_waiting(catalogue, listener)
             catalogue.write()
-            catalogue.list_queues()
+            catalogue.ask_for_queues()
     except SendingRefused as refusal:
         _logger.info("The catalogue of services is not kept: %s", refusal)
     except (RpcError, NamekoError, *BROKER_LOST) as error:

@@ -17,8 +17,10 @@ from ..job_store.waiting import FINISHED
 from .cancelled import Cancelled
 from .database import Database, is_lost
 from .lateness import Lateness
-from .live import Live
+from .live import TURN_SECONDS, Live
 from .replies import Replies
+from .statistics import MERGE_SECONDS, Statistics
+from .statistics import SECONDS as COUNT_SECONDS
 
 _logger = logging.getLogger(__name__)
 SECONDS = 1.0  # between two runs of a step
@@ -114,7 +116,8 @@ class Clock:
     ) -> None:
         self._database, self._consumer, self._replies = database, consumer, replies
         self.waiting, self.live = Waiting(database, replies), Live(database)
-        self._progress: dict[str, float] = {}
+        self.statistics = statistics = Statistics(database)
+        self._live_step = Step("The news for open views", self.live.turn, TURN_SECONDS)
         self._waiting_step = Step("The look at jobs that wait for others", self.waiting.turn)
         self._steps = [
             Step("The lease of answers in hand", self._lease),
@@ -125,7 +128,11 @@ class Clock:
             Step("The look for frozen relays", self._end_frozen, FROZEN_SECONDS),
             Step("The note of progress", self._note_progress),
             self._waiting_step,
-            Step("The news for open views", self.live.turn),
+            Step("The end of batches", self._end_batches),
+            Step("The groups of failures", statistics.group_failures),
+            Step("The count of jobs", statistics.count_live, COUNT_SECONDS),
+            Step("The count of failures", statistics.count_failures, COUNT_SECONDS),
+            Step("The numbers of past minutes", statistics.merge, MERGE_SECONDS),
         ]
 
     def turn(self) -> None:
@@ -135,6 +142,10 @@ class Clock:
             self._waiting_step.next_at = now
         for step in self._steps:
             step.run(now)
+
+    def tell(self) -> None:
+        """Send the news to open views, if it is time."""
+        self._live_step.run(time.monotonic())
 
     def _lease(self) -> None:
         uuids = self._replies.to_lease()
@@ -151,6 +162,10 @@ class Clock:
         with self._database.rows() as cr:
             lost = routes.waited_too_long(cr)
         self._replies.give_lost(lost)
+
+    def _end_batches(self) -> None:
+        with self._database.jobs(read_committed=True) as jobs:
+            jobs.env["nameko.batch"]._end()
 
     def _end_frozen(self) -> None:
         with self._database.rows() as cr:

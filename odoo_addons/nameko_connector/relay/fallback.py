@@ -84,6 +84,7 @@ class Run:
             self.consumer.drain()
             settled = self.replies.turn()
             self.clock.turn()
+            self.clock.tell()
             writers.watch()
             more = self.mover.dispatch() if not self.publisher.blocked else False
             if settled or more or self.replies.uuids():
@@ -91,4 +92,5 @@ class Run:
             if not (settled or more):
                 sources: list[Any] = [self.publisher, self.consumer, writers]
                 select.select(sources, [], [], 0.1)
-        self.clock.live.turn()
+        self.clock.statistics.finish()
+        self.clock.live.finish()

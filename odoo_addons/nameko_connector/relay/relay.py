@@ -163,6 +163,7 @@ class Rounds:
         self._writers = writers
         self._alive_file = alive_file
         self._dispatch = True  # whatever happened while no relay ran
+        connected.clock.live.catch_up()
         self._tick_at = 0.0
 
     def turn(self) -> None:
@@ -175,6 +176,7 @@ class Rounds:
         self._exchange()
         self._dispatch |= connected.replies.turn() > 0  # there is room for more
         self._look_at_the_clock()
+        connected.clock.tell()
         if self._dispatch and not connected.publisher.blocked:
             self._dispatch = connected.mover.dispatch()
         else:
@@ -201,7 +203,8 @@ class Rounds:
         if not consumer.is_full:
             sources.append(consumer)
         if not (consumer.waiting and self._writers.has_room):
-            select.select(sources, [], [], IDLE_SECONDS)
+            patience = min(IDLE_SECONDS, self._connected.clock.live.seconds_left)
+            select.select(sources, [], [], patience)
 
     def drain(self) -> None:
         """Write the replies that were taken from the broker."""

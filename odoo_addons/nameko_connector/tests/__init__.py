@@ -2,6 +2,7 @@ from . import test_access_catalogue
 from . import test_catalogue
 from . import test_configuration
 from . import test_expression
+from . import test_method_trial
 from . import test_rpc
 from . import test_server_action
 from . import test_server_action_designer

@@ -12,7 +12,7 @@ from ..broker.beats.beat import Beat, read_beat
 from ..broker.jobs.reply import Delivery
 from ..job_store.rows import NOW
 from ..models import nameko_instance_beats, nameko_method, nameko_service_keep
-from ..models.nameko_service import LIVE
+from ..models.nameko_service import LIVE, MOST_TOLD
 from .common import MANAGER, USER, ConnectorCase
 
 
@@ -83,6 +83,17 @@ class CatalogueCase(ConnectorCase):
 
 @tagged("post_install", "-at_install")
 class TestLearning(CatalogueCase):
+    def test_what_an_instance_works_on(self):
+        busy = beat(service("pricing", self.quote), running={"pricing.quote": 12, "pricing.x": 1})
+        self.keep(busy)
+        self.keep(busy)
+        self.assertEqual(self.instance(busy).running, "pricing.quote: 12, pricing.x: 1")
+        self.keep(replace(busy, running=""))
+        self.assertFalse(self.instance(busy).running)
+        self.keep(busy)
+        self.keep(replace(busy, stopping=True))
+        self.assertFalse(self.instance(busy).running)
+
     def test_beat_lists_instance_service_and_methods(self):
         self.keep(self.pricing)
         instance, pricing = self.instance(self.pricing), self.service()
@@ -176,6 +187,7 @@ class TestLearning(CatalogueCase):
         self.assertEqual(self.service().up_count, 2)
 
     def test_instances_that_are_gone_make_room_for_those_that_run(self):
+        self.instances.search([]).unlink()  # of a stack that was started often
         self.keep(self.pricing)
         lost = [beat(service("pricing")) for _ in range(3)]
         self.keep(*lost)
@@ -401,6 +413,17 @@ class TestStates(CatalogueCase):
         self.assertEqual(self.states(), ("gone", "up"))
         self.assertEqual((self.service().up_count, self.service().gone_count), (1, 1))
         self.assertFalse(self.activities())
+
+    def test_managers_get_a_few_activities_when_many_services_are_gone(self):
+        services = [service(f"forged{number}", self.quote) for number in range(MOST_TOLD + 5)]
+        self.keep(beat(*services))
+        self.lose()
+        self.keep(beat(service("another", self.quote)))
+        self.lose()
+        told = self.env["nameko.service"].search([("activity_ids", "!=", False)])
+        self.assertEqual(len(told), MOST_TOLD)
+        gone = self.env["nameko.service"].search([("name", "like", "forged")])
+        self.assertEqual(set(gone.mapped("state")), {"gone"})
 
     def test_managers_are_not_told_of_services_without_methods(self):
         silent = beat(service("silent"))

@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from odoo import models
+
 Kind = Literal["success", "warning", "danger"]
 
 
@@ -20,3 +22,15 @@ def notification(
     if reload:
         params["next"] = {"type": "ir.actions.client", "tag": "soft_reload"}
     return {"type": "ir.actions.client", "tag": "display_notification", "params": params}
+
+
+def dialog(record: models.BaseModel, name: str) -> dict[str, Any]:
+    """Show a record in a dialog."""
+    return {
+        "type": "ir.actions.act_window",
+        "name": name,
+        "res_model": record._name,
+        "res_id": record.id,
+        "views": [(False, "form")],
+        "target": "new",
+    }

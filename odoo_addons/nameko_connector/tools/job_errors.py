@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from odoo import api, models
@@ -20,14 +19,14 @@ from ..job_store.rows import Row
 from .texts import clean
 
 if TYPE_CHECKING:
-    from ..broker.jobs.reply import Reply
+    from ..broker.jobs.reply import ArrivedReply, Reply
 
 
-def reply_error(env: api.Environment, row: Row, reply: Reply) -> NamekoError:
+def reply_error(env: api.Environment, row: Row, reply: Reply | ArrivedReply) -> NamekoError:
     """Return the error that a service answered with."""
-    from ..broker.jobs.reply import error_of  # noqa: PLC0415  loads kombu
+    from ..broker.jobs.reply import Reply, error_of  # noqa: PLC0415  loads kombu
 
-    reply = replace(reply, error=clean(reply.error))
+    reply = Reply(reply.uuid, error=clean(reply.error), unreadable=reply.unreadable)
     return user_error(error_of(reply, row.service, row.method), env._)
 
 

@@ -8,6 +8,7 @@ from odoo.http import request
 IDENTITY = 7_210_423_119  # to read or change which database this is; until the commit
 RELAY = 7_210_423_120  # every running relay, shared; as long as its session
 CATALOGUE = 7_210_423_121  # to write the catalogue of services; until the commit
+COUNTS = 7_210_423_122  # to write the overview's numbers and the groups of failures; as the last
 
 
 def is_under_way(records: models.BaseModel, name: str) -> bool:

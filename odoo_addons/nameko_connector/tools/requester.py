@@ -16,6 +16,16 @@ def requester(env: Environment) -> dict[str, Any]:
     }
 
 
+def env_of(
+    env: Environment, user_id: int, company_id: int, language: str | None, **context: Any
+) -> Environment:
+    """Return the environment of the user who asked, in the company and language of that moment."""
+    context["allowed_company_ids"] = [company_id]
+    if language and env["res.lang"]._get_data(code=language):
+        context["lang"] = language
+    return env(user=user_id, su=False, context=context)
+
+
 def worker_context(
     database: str, *, user_id: int, company_id: int, language: str | None
 ) -> dict[str, Any]:

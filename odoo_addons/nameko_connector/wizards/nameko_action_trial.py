@@ -10,6 +10,7 @@ from ..action.arguments import requests
 from ..action.outcomes import shown
 from ..broker.amqp.request import Request
 from ..models.ir_actions_server import MOST_SECONDS_NOW
+from ..tools.client_actions import dialog
 from ..tools.texts import clean
 
 
@@ -34,8 +35,15 @@ class NamekoActionTrial(models.TransientModel):
 
     @api.model
     def _selection_model(self) -> list[tuple[str, str]]:
+        if not self.has_access("create"):
+            return []
         models_ = self.env["ir.model"].sudo().search([("transient", "=", False)])
         return [(model.model, model.name) for model in models_]
+
+    @api.constrains("action_id")
+    def _check_action(self) -> None:
+        """Let nobody learn something of an action that they may not read."""
+        self.sudo(False).action_id.check_access("read")
 
     def action_try(self) -> dict[str, Any]:
         """Call the service now, whenever the action would, and show what came of it."""
@@ -88,14 +96,7 @@ class NamekoActionTrial(models.TransientModel):
         return f"{label}: {shown(value)}" if action.nameko_result_kind == "chatter" else label
 
     def _shown_again(self) -> dict[str, Any]:
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Try It"),
-            "res_model": self._name,
-            "res_id": self.id,
-            "views": [(False, "form")],
-            "target": "new",
-        }
+        return dialog(self, self.env._("Try It"))
 
 
 class IrActionsServer(models.Model):

@@ -32,7 +32,7 @@ class NamekoJobReschedule(models.TransientModel):
         pending._reschedule(self.priority, self.eta or None)
         counted = self.job_ids._counted(
             self.env._("%s rescheduled.", len(pending)),
-            [*skipped, (len(mine - pending), self.env._("%s skipped: not pending."))],
+            [*skipped, (len(mine - pending), self.env._("%s skipped: they do not wait."))],
         )
         counted["params"]["next"] = {"type": "ir.actions.act_window_close"}
         return counted

@@ -142,7 +142,7 @@ class TestJobActions(ComputationCase):
         wizard = self.env["nameko.job.reschedule"].with_user(manager)
         wizard = wizard.with_context(active_ids=jobs.ids).create({"priority": 1})
         message = wizard.action_reschedule()["params"]["message"]
-        self.assertEqual(message, "2 rescheduled.\n1 skipped: not pending.")
+        self.assertEqual(message, "2 rescheduled.\n1 skipped: they do not wait.")
 
     def test_duration_is_from_sending_to_the_answer(self):
         job = self.jobs(1)

@@ -7,10 +7,19 @@ from unittest.mock import patch
 from odoo.addons.bus.models.ir_websocket import IrWebsocket
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.models import ir_websocket
-from odoo.addons.nameko_connector.models.nameko_live import ANY, CHANNEL, MOST_TOKENS
+from odoo.addons.nameko_connector.models.nameko_live import (
+    ANY,
+    CHANNELS,
+    KIND,
+    MOST_TOKENS,
+    channel_of,
+)
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
+
+SESSION = "somebody's session"
+CHANNEL = channel_of(SESSION)
 
 
 @tagged("post_install", "-at_install")
@@ -22,7 +31,9 @@ class TestLive(ComputationCase):
         rpc = self.env(user=self.owner)["nameko.rpc"]
         self.jobs = rpc.delay("compute", "method", 1, 2) + rpc.delay("compute", "method", 3, 4)
         self.env["bus.bus"].search([]).unlink()
-        self.env["nameko.live.viewer"]._note("somebody's session", looks=True)
+        self.viewers = self.env["nameko.live.viewer"]
+        self.viewers.search([]).unlink()
+        self.viewers._note(SESSION, [CHANNEL])
 
     def watch(self, user, ids=None, model="nameko.job"):
         return self.live.with_user(user).watch(model, self.jobs.ids if ids is None else ids)
@@ -30,7 +41,7 @@ class TestLive(ComputationCase):
     def sent(self):
         """Commit, as far as a test does; return what the bus sends to live views."""
         self.env.cr.precommit.run()
-        messages = self.env["bus.bus"].search([("channel", "like", CHANNEL)])
+        messages = self.env["bus.bus"].search([("channel", "like", KIND)])
         return [json.loads(message)["payload"] for message in messages.mapped("message")]
 
     def test_tokens_are_of_records_that_the_user_may_read(self):
@@ -66,24 +77,38 @@ class TestLive(ComputationCase):
         (token,) = self.watch(self.env.user, record.ids, "nameko.compute")
         self.assertIn(token, self.sent()[0]["tokens"])
 
+    def test_each_group_of_browsers_that_is_there_gets_it(self):
+        (other,) = [each for each in CHANNELS if each != CHANNEL][:1]
+        self.viewers._note("another session", [other])
+        self.jobs[0].with_user(self.owner).action_cancel()
+        self.assertEqual(self.env["bus.bus"].search_count([("channel", "like", KIND)]), 0)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_a_browser_that_listens_to_more_begins_to(self):
+        (other,) = [each for each in CHANNELS if each != CHANNEL][:1]
+        self.assertFalse(self.viewers._note(SESSION, [CHANNEL]))
+        self.assertTrue(self.viewers._note(SESSION, [CHANNEL, other]))
+        self.assertFalse(self.viewers._note(SESSION, [other]))
+        self.assertEqual(self.viewers._channels(), {other})
+
     def test_nothing_is_sent_where_nobody_looks(self):
-        self.env["nameko.live.viewer"]._note("somebody's session", looks=False)
+        self.viewers._note(SESSION, [])
         self.jobs.with_user(self.owner).action_cancel()
         self.assertEqual(self.sent(), [])
 
     def test_a_browser_of_yesterday_does_not_count(self):
         self.env.cr.execute("UPDATE nameko_live_viewer SET since = since - interval '25 hours'")
-        self.assertFalse(self.env["nameko.live.viewer"]._is_anybody_there())
-        self.env["nameko.live.viewer"]._gc_old()
-        self.assertFalse(self.env["nameko.live.viewer"].search([]))
+        self.assertFalse(self.viewers._channels())
+        self.viewers._gc_old()
+        self.assertFalse(self.viewers.search([]))
 
     def test_where_very_much_has_changed_everybody_reloads(self):
-        self.live._send([("nameko.job", number) for number in range(MOST_TOKENS + 1)])
+        self.live._send([("nameko.job", number) for number in range(MOST_TOKENS + 1)], [CHANNEL])
         self.assertEqual(self.sent(), [{"all": True}])
 
     def test_old_messages_are_deleted(self):
         for age in ("6 minutes", "4 minutes"):
-            self.live._send([("nameko.job", ANY)])
+            self.live._send([("nameko.job", ANY)], [CHANNEL])
             self.env.cr.precommit.run()
             self.env.cr.execute(
                 "UPDATE bus_bus SET create_date = now() AT TIME ZONE 'UTC' - %s::interval"
@@ -99,7 +124,7 @@ class TestLive(ComputationCase):
         (of_jobs,) = self.watch(self.owner, [])
         (of_computations,) = self.watch(self.owner, [], "nameko.compute")
         self.assertNotEqual(of_jobs, of_computations)
-        self.live._send([("nameko.job", ANY)])
+        self.live._send([("nameko.job", ANY)], [CHANNEL])
         self.assertEqual(self.sent(), [{"tokens": of_jobs}])
 
     def test_who_begins_to_listen_reads_once_more(self):
@@ -110,7 +135,7 @@ class TestLive(ComputationCase):
             for _ in range(2):
                 self.env["ir.websocket"]._after_subscribe_data(data)
         self.env.cr.precommit.run()
-        messages = self.env["bus.bus"].search([("message", "like", CHANNEL)]).mapped("message")
+        messages = self.env["bus.bus"].search([("message", "like", KIND)]).mapped("message")
         self.assertEqual([json.loads(message)["payload"] for message in messages], [{"all": True}])
 
     def test_portal_users_hear_nothing(self):

@@ -41,6 +41,19 @@ class TestDesignAccess(ActionCase):
         copy.unlink()
         self.assertFalse(copy.exists())
 
+    def test_a_row_that_is_taken_away_makes_its_taker_the_designer(self):
+        administrators = self.new_action()
+        self.assertFalse(administrators.nameko_designer_id)
+        row = administrators.nameko_parameter_ids.with_user(self.manager)
+        row.write(
+            {
+                "action_id": self.new_action(
+                    env=self.env(user=self.manager), nameko_parameter_ids=False
+                ).id
+            }
+        )
+        self.assertEqual(administrators.nameko_designer_id, self.manager)
+
     def test_manager_shows_it_in_no_other_menu(self):
         """Odoo reads these where it lists a model's actions: they would break its views for all."""
         own = self.env["ir.model"]._get_id("res.partner")
@@ -282,6 +295,38 @@ class TestRunAccess(ActionCase):
         self.reply(job, '"43"', "43")
         self.assertIn("43", self.partner.comment)
 
+    def test_a_model_s_own_check_looks_at_the_designer_too(self):
+        """Who writes the contact of a user needs rights on users, says `res.partner.write`."""
+        manager = self.new_user("own_check_manager", MANAGER, *CONTACTS)
+        contact = self.env.ref("base.user_admin").partner_id
+        email = contact.email
+        for when in ("now", "later"):
+            action = self.new_action(
+                env=self.env(user=manager),
+                nameko_when=when,
+                nameko_result_field_id=self.env["ir.model.fields"]._get("res.partner", "email").id,
+            )
+            with self.subTest(when=when), contextlib.suppress(AccessError):
+                self.run_answered(
+                    action, contact, "taken@over.test", self.env.ref("base.user_admin")
+                )
+            for job in self.jobs_of(action):
+                self.reply(job, '"taken@over.test"', "taken@over.test")
+                self.assertEqual(job.state, "failed")
+            self.assertEqual(contact.email, email)
+
+    def test_a_try_as_the_designer_leaves_nothing(self):
+        manager = self.new_user("trying_manager", MANAGER, *CONTACTS)
+        action = self.new_action(env=self.env(user=manager))
+        before = self.partner.message_ids
+        self.run_answered(action, self.partner, "42", self.user)
+        self.assertEqual(self.partner.write_uid, self.user)
+        self.assertFalse(
+            (self.partner.message_ids - before).filtered(
+                lambda message: message.author_id == manager.partner_id
+            )
+        )
+
     def test_who_may_not_write_sends_nothing(self):
         for group in LESSER:
             self.assert_refused(self.partner, self.new_user(f"reader_{group}", group))
@@ -422,6 +467,19 @@ class TestRunAccess(ActionCase):
         trial = self.env["nameko.action.trial"].with_user(one).create({"action_id": self.now.id})
         with self.assertRaises(AccessError):
             trial.with_user(two).action_try()
+
+    def test_trial_tells_nothing_of_other_actions(self):
+        code = self.env["ir.actions.server"].create(
+            {
+                "name": "Secret",
+                "model_id": self.env["ir.model"]._get_id("res.users"),
+                "state": "code",
+            }
+        )
+        with self.assertRaises(AccessError):
+            self.env["nameko.action.trial"].with_user(self.new_user("trier", MANAGER)).create(
+                {"action_id": code.id}
+            )
 
     def test_manager_without_administration_reads_what_the_form_needs(self):
         manager = self.new_user("designer", MANAGER)

@@ -27,15 +27,19 @@ DOORS = {
     "Publisher": {"relay/relay.py", "relay/fallback.py"},
     "BeatsListener": {"relay/catalogue.py"},
     "answering_dead_requests": {"relay/relay.py"},
+    "dead_letters": {"wizards/nameko_dead_letter.py"},
     "delete_queues": {"hooks.py"},  # of an uninstalled addon
     "try_broker": {"models/res_config_settings.py"},  # sends nothing to a service
     "queue_report": {"models/nameko_service.py"},  # reads
+    "service_queues": {"relay/catalogue.py"},  # reads
+    "dead_letter_counts": {"relay/catalogue.py"},  # reads
 }
 GUARDS = {
     "models/nameko_rpc.py": "_check_may_send",
     "relay/relay.py": "identity_of",
     "relay/fallback.py": "identity_of",
     "relay/catalogue.py": "identity_of",
+    "wizards/nameko_dead_letter.py": "_check_may_send",
 }
 
 

@@ -10,7 +10,7 @@ from kombu.utils.json import JSONEncoder, object_hook
 
 from . import errors
 from .names import MOST_KEY, MOST_SERVICE, are_names
-from .reading import MOST_DEPTH, UNREADABLE, is_deep
+from .reading import MOST_DEPTH, MOST_VALUES, UNREADABLE, has_many_values, is_deep
 from .request import Request
 
 MARKER = '"__type__"'
@@ -136,7 +136,10 @@ def _parse(message: Any, request: Request) -> dict[str, Any]:
     if message.body is None:
         raise _bad_reply(request, f"has {message.body_size:,} bytes, more than may be read")
     try:
-        reply = _decode(message.body.decode())
+        text = message.body.decode()
+        if has_many_values(text):
+            raise _bad_reply(request, f"has more than {MOST_VALUES:,} values")
+        reply = _decode(text)
         known = _is_reply(reply) and message.properties.get("content_type") == "application/json"
     except UNREADABLE:
         known = False

@@ -116,7 +116,8 @@ class RemoteError(RpcError):
     """The method raised an exception. `error` is what the reply says of it.
 
     exc_type: name of the remote class, such as "ValueError"; exc_path: the same with its module;
-    remote_message: the remote `str(exception)`; exc_args: its arguments, as JSON carried them.
+    remote_message: the remote `str(exception)`; exc_args: its arguments, as JSON carried them;
+    instance, traceback: which process raised it, and where, if the service says so.
     """
 
     may_have_run = True
@@ -135,6 +136,8 @@ class RemoteError(RpcError):
         self.exc_path = str(error.get("exc_path", ""))
         self.remote_message = str(error.get("value", ""))
         self.exc_args = arguments_of(error)
+        self.instance = str(error.get("instance", ""))
+        self.traceback = str(error.get("traceback", ""))
 
 
 def arguments_of(error: Mapping[str, Any]) -> tuple[Any, ...]:

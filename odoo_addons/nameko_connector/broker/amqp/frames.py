@@ -7,20 +7,24 @@ header tables alone, and drops the body of a message that is too large while it 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from struct import Struct, error, pack, unpack_from
 from typing import Any
 
 import amqp
 from amqp import spec
+from amqp.serialization import loads
 
+_logger = logging.getLogger(__name__)
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8  # types of frames
+TABLE = "F"  # the format of a header table
 CONTENT_HEADER = Struct(">HxxQH")  # class, size of the body, flags of the properties
 # In the order of their flags, from the highest on; how long each is follows from its format.
 PROPERTIES = (
     ("content_type", "s"),
     ("content_encoding", "s"),
-    ("application_headers", "F"),
+    ("application_headers", TABLE),
     ("delivery_mode", "o"),
     ("priority", "o"),
     ("correlation_id", "s"),
@@ -85,6 +89,7 @@ class Incoming:
         self.method, self.arguments = method, arguments
         self._most_bytes = most_bytes
         self._properties: dict[str, Any] | None = None
+        self._header = b""
         self._chunks: list[bytes] = []
         self._size = self._received = 0
 
@@ -92,7 +97,7 @@ class Incoming:
         """Add a frame; return False where it is not the one that must come now."""
         if kind == HEADER and self._properties is None:
             _, self._size, _ = CONTENT_HEADER.unpack_from(payload)
-            self._properties = read_properties(payload)
+            self._properties, self._header = read_properties(payload), payload
             return True
         if kind != BODY or self._properties is None:
             return False
@@ -110,33 +115,55 @@ class Incoming:
         return self._properties is not None and self._received >= self._size
 
     def finished(self) -> amqp.Message:
-        """Return the message; its `body_size` is also that of a body that was dropped."""
+        """Return the message, which keeps its `content_header`.
+
+        Its `body_size` is also that of a body that was dropped.
+        """
         message = amqp.Message(None if self._is_too_large else b"".join(self._chunks))
         message.properties = self._properties
-        message.body_size = self._size
+        message.body_size, message.content_header = self._size, self._header
         return message
 
 
 def read_properties(header: bytes) -> dict[str, Any]:
     """Return a message's texts and numbers without its header table; of a broken one, nothing."""
-    *_, flags = CONTENT_HEADER.unpack_from(header)
-    position, properties = CONTENT_HEADER.size, {}
     try:
-        for number, (name, form) in enumerate(PROPERTIES):
-            if flags & (0x8000 >> number):
-                start, position = extent(header, position, form)
-                if form != "F":
-                    properties[name] = _value(header[start:position], form)
+        return {
+            name: _value(header[start:end], form)
+            for name, form, start, end in _extents(header)
+            if form != TABLE
+        }
     except (error, IndexError):
         return {}
-    return properties
+
+
+def read_headers(header: bytes) -> dict[str, Any]:
+    """Return a message's header table; of one that cannot be read, nothing."""
+    try:
+        for _, form, start, _ in _extents(header):
+            if form == TABLE:
+                (table,), _ = loads(TABLE, header, start - 4)  # with its length before it
+                return table if isinstance(table, dict) else {}
+    except Exception:  # anybody may have written it
+        _logger.info("A header table cannot be read", exc_info=True)
+    return {}
+
+
+def _extents(header: bytes) -> Iterator[tuple[str, str, int, int]]:
+    """Yield the name and format of each property that is there, where it begins and ends."""
+    *_, flags = CONTENT_HEADER.unpack_from(header)
+    position = CONTENT_HEADER.size
+    for number, (name, form) in enumerate(PROPERTIES):
+        if flags & (0x8000 >> number):
+            start, position = extent(header, position, form)
+            yield name, form, start, position
 
 
 def extent(data: bytes, position: int, form: str) -> tuple[int, int]:
     """Return where a value begins, behind its length, and where it ends."""
     if form == "s":
         return position + 1, position + 1 + data[position]
-    if form == "F":
+    if form == TABLE:
         return position + 4, position + 4 + unpack_from(">I", data, position)[0]
     return position, position + WIDTHS[form]
 

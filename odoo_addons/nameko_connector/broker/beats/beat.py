@@ -23,6 +23,7 @@ from ..jobs.reply import Delivery, text_of
 MOST_BYTES = 256 * 1024  # of a beat
 MOST_SERVICES = 100  # of an instance
 MOST_METHODS = 500  # of a service
+MOST_RUNNING = 100  # methods
 MOST_PARAMETERS = 100  # of a method
 LONGEST_NAME = 200
 LONGEST_TEXT = 10_000
@@ -58,7 +59,8 @@ class Beat:
     """A sign of life.
 
     started: UTC, without zone; interval: s until the next beat; stopping: whether it is the last
-    one, before an orderly stop; size: of the message, in bytes.
+    one, before an orderly stop; running: the methods that run and how often each, as a text, no
+    part of what is compared; size: of the message, in bytes.
     """
 
     uuid: str
@@ -69,6 +71,7 @@ class Beat:
     interval: float
     services: tuple[Service, ...]
     stopping: bool = False
+    running: str = field(default="", repr=False, compare=False)
     size: int = field(default=0, repr=False, compare=False)
 
     @cached_property
@@ -98,12 +101,25 @@ def _beat(told: Any) -> Beat:
         interval=min(max(_number(told["interval"]), INTERVALS[0]), INTERVALS[1]),
         services=_several(_service, told["services"], MOST_SERVICES),
         stopping=told.get("stopping") is True,
+        running=_running(told.get("running", {})),
     )
 
 
 def _service(told: Any) -> Service:
     methods = _several(_method, told["methods"], MOST_METHODS)
     return Service(_name(told["name"]), _text(told["doc"]), methods)
+
+
+def _running(told: Any) -> str:
+    """Read how often each method runs, by `service.method`: a text for people."""
+    if not isinstance(told, dict) or len(told) > MOST_RUNNING:
+        raise ValueError("no methods that run")
+    return ", ".join(f"{_called(name)}: {_integer(count)}" for name, count in told.items())
+
+
+def _called(told: str) -> str:
+    service, _, method = told.partition(".")
+    return f"{_name(service)}.{_name(method)}"
 
 
 def _method(told: Any) -> dict[str, Any]:
@@ -149,7 +165,7 @@ def _name(told: Any) -> str:
 
 def _integer(told: Any) -> int:
     if type(told) is not int or not 0 <= told < 2**31:
-        raise ValueError("no process id")
+        raise ValueError("no number of that kind")
     return told
 
 

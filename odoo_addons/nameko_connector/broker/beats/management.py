@@ -1,12 +1,13 @@
-"""What RabbitMQ says of a queue over its management API."""
+"""What RabbitMQ says of queues over its management API."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
@@ -17,7 +18,12 @@ SECONDS = 3.0  # for connecting, and for each part of the answer
 MOST_SECONDS = 10.0  # for the whole answer
 MOST_BYTES = 2_000_000  # of an answer
 MOST_QUEUES = 500  # asked for at once
-PREFIX = "rpc-"  # of the queues in which Nameko's requests wait
+REQUESTS = "rpc-"  # of a service: the beginning of the name of the queue of Nameko's requests
+DEAD = "nameko.dead-"  # and of the queue of those that it has given up
+COLUMNS = (
+    *("name", "messages", "messages_ready", "messages_unacknowledged", "consumers"),
+    "message_stats.ack_details.rate",
+)
 UNUSABLE = (
     requests.RequestException, ValueError, TypeError, KeyError, AttributeError, RecursionError,
 )  # fmt: skip
@@ -32,12 +38,13 @@ class ManagementError(Exception):
 class QueueReport:
     """Requests that wait, those that an instance has in hand, and who takes them.
 
-    None where RabbitMQ keeps no such figure.
+    rate: requests that are done, a minute. None where RabbitMQ keeps no such figure.
     """
 
     ready: int | None
     unacknowledged: int | None
     consumers: int | None
+    rate: float | None = None
 
     @property
     def is_known(self) -> bool:
@@ -58,14 +65,52 @@ def queue_report(uri: str, virtual_host: str, queue: str) -> QueueReport:
     return NO_QUEUE if told is None else told
 
 
-def service_names(uri: str, virtual_host: str) -> list[str]:
-    """Return the services that have a queue for requests, MOST_QUEUES at most.
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Something of each service, by its name; is_whole: whether that is all that there is."""
+
+    by_service: dict[str, T]
+    is_whole: bool
+
+
+def service_queues(uri: str, virtual_host: str) -> Page[QueueReport]:
+    """Return the queues of requests, MOST_QUEUES at most: those that somebody consumes come first.
 
     :param uri: http(s)://user:password@host:port
     :raises ManagementError: where it cannot be reached, refuses, or answers something else
     """
-    wanted = f"page=1&page_size={MOST_QUEUES}&name=%5E{PREFIX}&use_regex=true&columns=name"
-    return _ask(uri, f"queues/{quote(virtual_host, safe='')}?{wanted}", _names) or []
+    return _ask_for_all(uri, virtual_host, REQUESTS, "consumers", _report)
+
+
+def dead_letter_counts(uri: str, virtual_host: str) -> Page[int]:
+    """Return how many requests services have given up; see `service_queues`."""
+
+    def read(told: Any) -> int:
+        return _figure(told.get("messages")) or 0
+
+    return _ask_for_all(uri, virtual_host, DEAD, "messages", read)
+
+
+def _ask_for_all(
+    uri: str, virtual_host: str, prefix: str, first: str, read: Callable[[Any], T]
+) -> Page[T]:
+    """Ask for the queues with this prefix; first: the figure of those that come first."""
+    pattern = quote(f"^{re.escape(prefix)}", safe="")
+    wanted = f"page=1&page_size={MOST_QUEUES}&name={pattern}&use_regex=true"
+    wanted += f"&sort={first}&sort_reverse=true"
+    path = f"queues/{quote(virtual_host, safe='')}?{wanted}&columns={','.join(COLUMNS)}"
+
+    def read_all(told: Any) -> Page[T]:
+        queues = told["items"][:MOST_QUEUES]
+        each = ((str(queue["name"]).removeprefix(prefix), queue) for queue in queues)
+        found = {name: read(queue) for name, queue in each if _is_name(name)}
+        return Page(found, is_whole=int(told["filtered_count"]) <= len(queues))
+
+    return _ask(uri, path, read_all) or Page({}, is_whole=False)
+
+
+def _is_name(name: str) -> bool:
+    return NAME.fullmatch(name) is not None and len(name) <= LONGEST_NAME
 
 
 def _ask(uri: str, path: str, read: Callable[[Any], T]) -> T | None:
@@ -124,11 +169,6 @@ def _check_status(answer: requests.Response, address: str) -> None:
         raise ManagementError(f"{text}{hint}.")
 
 
-def _names(told: Any) -> list[str]:
-    names = [str(queue["name"]).removeprefix(PREFIX) for queue in told["items"][:MOST_QUEUES]]
-    return [name for name in names if NAME.fullmatch(name) and len(name) <= LONGEST_NAME]
-
-
 def _report(told: Any) -> QueueReport:
     return QueueReport(
         # A queue that was made a moment ago has no figures yet; others have none where RabbitMQ
@@ -136,7 +176,14 @@ def _report(told: Any) -> QueueReport:
         _figure(told.get("messages_ready")),
         _figure(told.get("messages_unacknowledged")),
         _figure(told.get("consumers")),
+        _rate(told.get("message_stats")),
     )
+
+
+def _rate(stats: Any) -> float | None:
+    """Return acknowledgements a minute; RabbitMQ counts them a second."""
+    rate = stats.get("ack_details", {}).get("rate") if isinstance(stats, dict) else None
+    return None if rate is None else 60 * float(rate)
 
 
 def _figure(told: Any) -> int | None:

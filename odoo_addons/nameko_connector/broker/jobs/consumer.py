@@ -17,14 +17,13 @@ from ..amqp.connecting import BROKER_LOST
 from ..amqp.link import UNUSED_SECONDS, Link
 from ..amqp.names import EXCHANGE, is_service
 from .ids import read_correlation_id
-from .moving import Moving, QueueToMoveTo, moved_at
-from .reply import Delivery, Reply, read_progress, read_reply
+from .moving import OF_DEAD_LETTERS, Moving, QueueToMoveTo, moved_at
+from .reply import ArrivedReply, Delivery, read_progress, reply_of
 from .unsettled import Unsettled
 
 PREFETCH = 400  # replies taken from the broker and not written yet
 MOST_BYTES = 64_000_000  # of them; one more message may be under way
 BYTES_AT_ONCE = 4_000_000  # given to be written together: as values they take much more room
-DEAD_LETTERS = 10_000  # kept at most, the newest
 PROGRESS_EVENTS = 1_000
 PROGRESS_SECONDS = 60
 PARKED_SECONDS = 5
@@ -65,9 +64,7 @@ class Consumer(Link):
         self._kept: list[tuple[float, int, Delivery]] = []  # a heap: when they may be taken again
         self._unsettled = Unsettled()
         self._moving: Moving | None = None
-        self._dead = QueueToMoveTo(
-            dead_queue(identity), {"x-max-length": DEAD_LETTERS, "x-overflow": "drop-head"}
-        )
+        self._dead = QueueToMoveTo(dead_queue(identity), OF_DEAD_LETTERS)
         self._parked = QueueToMoveTo(parked_queue(identity), {})
         self._progress: dict[str, float] = {}
         self._watched: dict[str, float] = {}  # service: when to try to bind again
@@ -139,20 +136,20 @@ class Consumer(Link):
         """Somebody deleted the queue: a new connection declares it again."""
         self.cancelled = True
 
-    def take(self, most: int) -> list[tuple[Delivery, Reply]]:
+    def take(self, most: int) -> list[tuple[Delivery, ArrivedReply]]:
         """Return the oldest replies that have arrived; those that can name no job are dead letters.
 
         Each is settled later, in any order, by one of `ack`, `dead_letter` and `park`. One that
         was settled already is left alone.
         """
-        taken: list[tuple[Delivery, Reply]] = []
+        taken: list[tuple[Delivery, ArrivedReply]] = []
         strange: list[Delivery] = []
         room = BYTES_AT_ONCE
         self._take_kept()
         while self._replies and len(taken) < most and room > 0:
             delivery = self._replies.popleft()
             room -= delivery.size
-            reply = read_reply(delivery)
+            reply = reply_of(delivery)
             strange.append(delivery) if reply is None else taken.append((delivery, reply))
         self.dead_letter(strange)
         return taken

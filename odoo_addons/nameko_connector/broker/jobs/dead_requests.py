@@ -26,13 +26,13 @@ from ..amqp.errors import RpcError
 from ..amqp.link import Link
 from ..amqp.names import EXCHANGE
 from ..amqp.publishing import ConfirmingPublisher
+from .moving import OF_DEAD_LETTERS
 
 _logger = logging.getLogger(__name__)
 DEAD_EXCHANGE = "nameko.dead-requests"
-KEPT = "nameko.dead-requests"
-UNANSWERED = "nameko.dead-requests.unanswered"
+KEPT = "nameko.dead.requests"  # `nameko.dead-<service>` are those of services
+UNANSWERED = "nameko.dead.unanswered"
 OF_THE_LIMIT = {"x-match": "all-with-x", "x-first-death-reason": "delivery_limit"}
-MOST_KEPT = 10_000  # messages in each queue, the newest
 MOST_AT_ONCE = 50  # answered in one turn
 AGAIN_SECONDS = 30.0  # until the next attempt to connect
 PATIENCE = 2.0  # s that one turn may take
@@ -46,9 +46,8 @@ class DeadRequestsLink(Link):
         self._waiting: deque[Any] = deque()
         channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
         channel.exchange_declare(DEAD_EXCHANGE, "headers", durable=True, auto_delete=False)
-        arguments = {"x-max-length": MOST_KEPT, "x-overflow": "drop-head"}
         for queue in (KEPT, UNANSWERED):
-            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_declare(queue, durable=True, auto_delete=False, arguments=OF_DEAD_LETTERS)
             channel.queue_bind(queue, DEAD_EXCHANGE, arguments=OF_THE_LIMIT)
         self._publisher = ConfirmingPublisher(channel)
         self._publisher.select()

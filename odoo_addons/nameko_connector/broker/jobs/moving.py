@@ -24,6 +24,11 @@ from ..amqp.names import short
 from ..amqp.publishing import Confirm, ConfirmingPublisher
 from .reply import Delivery
 
+OF_DEAD_LETTERS = {  # arguments of their queues, which keep the newest
+    "x-max-length": 10_000,
+    "x-max-length-bytes": 1_000_000_000,
+    "x-overflow": "drop-head",
+}
 SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large to be kept
 Told = Callable[[Delivery], None]
 

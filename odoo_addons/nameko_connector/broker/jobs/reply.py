@@ -10,7 +10,7 @@ from typing import Any
 
 from ..amqp import errors
 from ..amqp.encoding import remote_error
-from ..amqp.reading import MOST_DEPTH, UNREADABLE, is_deep
+from ..amqp.reading import MOST_DEPTH, MOST_VALUES, UNREADABLE, has_many_values, is_deep
 from ..amqp.request import Request
 from .body import decode
 from .ids import is_uuid, read_correlation_id
@@ -48,19 +48,66 @@ class Reply:
     unreadable: str = ""
     attempt: int | None = None
 
+    @property
+    def was_unreadable(self) -> bool:
+        """Whether it is no reply."""
+        return bool(self.unreadable)
 
-def read_reply(delivery: Delivery) -> Reply | None:
-    """Read a message; None where its id is not one of a job's.
 
-    One that is no reply of Nameko's in JSON becomes an `unreadable` Reply.
+class ArrivedReply:
+    """A message that answers a job, read when its content is asked for: a Reply in all else.
+
+    Reading a large one takes seconds. So the threads that write do it, for jobs that exist.
+    """
+
+    def __init__(self, uuid: str, attempt: int | None, delivery: Delivery) -> None:
+        self.uuid, self.attempt = uuid, attempt
+        self._delivery = delivery
+        self._read: Reply | None = None
+
+    @property
+    def _content(self) -> Reply:
+        if self._read is None:
+            self._read = replace(_read(self.uuid, self._delivery), attempt=self.attempt)
+        return self._read
+
+    @property
+    def was_unreadable(self) -> bool:
+        """Whether somebody has tried to read it, in vain."""
+        return self._read is not None and self._read.was_unreadable
+
+    @property
+    def text(self) -> str:
+        return self._content.text
+
+    @property
+    def result(self) -> Any:
+        return self._content.result
+
+    @property
+    def error(self) -> Mapping[str, Any] | None:
+        return self._content.error
+
+    @property
+    def unreadable(self) -> str:
+        return self._content.unreadable
+
+
+def reply_of(delivery: Delivery) -> ArrivedReply | None:
+    """Return the reply in a message; None where its id is not one of a job's.
+
+    One that is no reply of Nameko's in JSON turns out to be `unreadable`.
     """
     known = read_correlation_id(delivery.correlation_id)
-    return known and replace(_read(known[0], delivery), attempt=known[1])
+    return known and ArrivedReply(*known, delivery)
 
 
 def _read(uuid: str, delivery: Delivery) -> Reply:
     try:
-        content = json.loads(text_of(delivery))
+        sent = text_of(delivery)
+        if has_many_values(sent):
+            return Reply(uuid, unreadable=f"it has more than {MOST_VALUES:,} values")
+        content = json.loads(sent)
         if is_deep(content):
             return Reply(uuid, unreadable=f"it is nested more than {MOST_DEPTH} deep")
         error = content["error"]
@@ -72,7 +119,7 @@ def _read(uuid: str, delivery: Delivery) -> Reply:
         return Reply(uuid, unreadable=f"it is no JSON of Nameko's ({type(problem).__name__})")
 
 
-def error_of(reply: Reply, service: str, method: str) -> errors.RpcError:
+def error_of(reply: Reply | ArrivedReply, service: str, method: str) -> errors.RpcError:
     """The error that stands for a reply without result."""
     request = Request(service, method)
     if reply.unreadable:

@@ -120,5 +120,5 @@ def _fate(item: Item, applied: Applied) -> Fate:
         return Fate.BUSY
     if isinstance(item.event, Lost):
         return Fate.DONE
-    is_dead = item.uuid in applied.unknown or item.event.unreadable
+    is_dead = item.uuid in applied.unknown or item.event.was_unreadable
     return Fate.DEAD if is_dead else Fate.DONE

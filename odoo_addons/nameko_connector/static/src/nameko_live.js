@@ -8,10 +8,12 @@ import { FormController } from "@web/views/form/form_controller";
 import { ListController } from "@web/views/list/list_controller";
 import { session } from "@web/session";
 
-const CHANNEL = "nameko_live";
+const KIND = "nameko_live"; // of the messages
 const TOKEN = /.{5}/g;
 const JUST = 5000; // ms: a view has read its records, and begins to listen, in this time
-const PAUSE = 1000; // ms between two reloads of a view
+const PAUSE = 1000; // ms between two reloads of a view, at least
+const LONGEST_PAUSE = 10000; // ms
+const SHARE = 5; // how many times as long as a reload a pause is: a busy server has fewer of them
 
 /** Hears over the bus which records have changed, by their tokens: see the model nameko.live. */
 export const namekoLiveService = {
@@ -21,7 +23,7 @@ export const namekoLiveService = {
         const views = new Set();
         let heardAt = 0;
 
-        bus_service.subscribe(CHANNEL, ({ tokens, all }) => {
+        bus_service.subscribe(KIND, ({ tokens, all }) => {
             heardAt = Date.now();
             const changed = new Set((tokens || "").match(TOKEN));
             for (const view of views) {
@@ -46,18 +48,24 @@ export const namekoLiveService = {
                 () => {} // without the right to read it there is nothing to hear
             );
             if (!views.size) {
-                bus_service.addChannel(CHANNEL);
+                bus_service.addChannel(session.nameko_live_channel);
             }
             views.add(view);
             return () => {
                 views.delete(view);
                 if (!views.size) {
-                    bus_service.deleteChannel(CHANNEL);
+                    bus_service.deleteChannel(session.nameko_live_channel);
                 }
             };
         }
 
-        return { watch };
+        return {
+            watch,
+            /** When the last message came, in ms since the epoch. */
+            get heardAt() {
+                return heardAt;
+            },
+        };
     },
 };
 
@@ -78,7 +86,10 @@ function useLive(model, { getIds, isBusy, load }) {
     let waits = false;
     let isLoading = false;
     let isOver = false;
-    const pause = () => new Promise((resolve) => browser.setTimeout(resolve, PAUSE));
+    const pause = (loaded) => {
+        const wanted = Math.max(PAUSE, Math.min(SHARE * loaded, LONGEST_PAUSE));
+        return new Promise((resolve) => browser.setTimeout(resolve, wanted));
+    };
 
     async function reload() {
         waits = true;
@@ -89,11 +100,12 @@ function useLive(model, { getIds, isBusy, load }) {
         try {
             while (waits && !isOver && !isBusy()) {
                 waits = false;
+                const began = browser.performance.now();
                 if (!(await load())) {
                     waits = true; // somebody is typing: afterwards
                     break;
                 }
-                await pause();
+                await pause(browser.performance.now() - began);
             }
         } catch (error) {
             isOver = !(error instanceof ConnectionLostError); // it is shown once

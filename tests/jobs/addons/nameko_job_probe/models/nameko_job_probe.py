@@ -12,6 +12,7 @@ from odoo.exceptions import UserError
 class NamekoJobProbe(models.Model):
     _name = "nameko.job.probe"
     _description = "Target of jobs"
+    _nameko_live = True
 
     number = fields.Integer()
     poison = fields.Char(help="What is wrong with its job, if anything.")

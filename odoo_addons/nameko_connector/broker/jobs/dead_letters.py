@@ -1,0 +1,184 @@
+"""Dead letters, for a person to read, send again or drop.
+
+To look at messages is to consume them without acknowledging them. When the channel is closed, the
+broker puts them back where they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import amqp
+
+from ..amqp.config import BrokerConfig
+from ..amqp.connecting import explained
+from ..amqp.link import Link
+from ..amqp.publishing import Confirm, ConfirmingPublisher
+from .dead_letter import Address, DeadLetter, copy_of, letter_of
+
+MOST_LETTERS = 500  # of a queue, the oldest
+LOOK_SECONDS = 10.0  # for all queues
+MOST_CHECKS = 10  # whether letters that were dropped are gone
+QUIET_SECONDS = 0.5  # without a message, after which there are no more
+WAIT_SECONDS = 2.0  # for one message, or for one confirm
+
+
+@dataclass
+class Found:
+    """Letters, the queues that have more, and those that cannot be read, with the reason."""
+
+    letters: list[DeadLetter] = field(default_factory=list)
+    with_more: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Handled:
+    """The keys of letters that were sent again or dropped, and of others, by why they were not."""
+
+    done: list[str] = field(default_factory=list)
+    unroutable: list[str] = field(default_factory=list)
+    too_large: list[str] = field(default_factory=list)
+
+
+class DeadLettersLink(Link):
+    """Looks at dead letters, and takes some of them away."""
+
+    def look(self, queues: Collection[str]) -> Found:
+        """Return the oldest letters of each queue, and leave them where they are."""
+        until = time.monotonic() + LOOK_SECONDS
+        found = Found()
+        for queue in queues:
+            try:
+                with self._taken(queue) as (_channel, count, waiting):
+                    messages = self._arriving(count, waiting, until)
+                    letters = [letter_of(queue, message) for message in messages]
+            except amqp.ChannelError as error:  # of this queue alone
+                found.unreadable[queue] = str(error.reply_text)
+                continue
+            found.letters += letters
+            if len(letters) < count:
+                found.with_more.append(queue)
+        return found
+
+    def handle(self, queue: str, keys: Collection[str], *, send: bool) -> Handled:
+        """Drop the letters of these keys, or send them again and drop them once that is confirmed.
+
+        A letter that is not among the oldest is left alone.
+        """
+        wanted, seen, handled = Counter(keys), Counter[str](), Handled()
+        with contextlib.suppress(amqp.ChannelError):  # nobody may take them any more
+            with self._taken(queue) as (channel, _count, waiting):
+                for message in self._until_quiet(waiting):
+                    letter = letter_of(queue, message)
+                    seen[letter.key] += 1
+                    if wanted[letter.key] > 0:
+                        wanted[letter.key] -= 1
+                        if not send or self._send(letter, message, handled):
+                            channel.basic_ack(message.delivery_info["delivery_tag"])
+                            handled.done.append(letter.key)
+            done = Counter(handled.done)
+            for _ in range(MOST_CHECKS if done else 0):
+                if not self._acknowledge_again(queue, done, seen - done):
+                    break
+        return handled
+
+    def _acknowledge_again(self, queue: str, done: Counter[str], left: Counter[str]) -> bool:
+        """Acknowledge what should be gone, but not what is `left`; return whether there was any.
+
+        RabbitMQ keeps back acknowledgements to a quorum queue that is behind with them, and forgets
+        them when the channel is closed.
+        """
+        left, were_there = Counter(left), False
+        with self._taken(queue) as (channel, _count, waiting):
+            for message in self._until_quiet(waiting):
+                key = letter_of(queue, message).key
+                if left[key] > 0:
+                    left[key] -= 1
+                elif done[key]:
+                    channel.basic_ack(message.delivery_info["delivery_tag"])
+                    were_there = True
+        return were_there
+
+    @contextlib.contextmanager
+    def _taken(self, queue: str) -> Iterator[tuple[Any, int, deque[Any]]]:
+        """Take the oldest messages of a queue; put those back that are not acknowledged.
+
+        Yields the channel that settles them, how many there are, and those that have arrived.
+
+        :raises amqp.ChannelError: the broker does not let anybody take them
+        """
+        channel = self._connection.channel()
+        waiting: deque[Any] = deque()
+        self.allow(WAIT_SECONDS)
+        try:
+            count = channel.queue_declare(queue, passive=True).message_count
+            channel.basic_qos(0, MOST_LETTERS, False)
+            channel.basic_consume(queue, callback=waiting.append)
+        except amqp.NotFound:  # which has closed the channel
+            yield channel, 0, waiting
+            return
+        yield channel, count, waiting
+        self.allow(WAIT_SECONDS)
+        channel.close()
+
+    def _arriving(self, count: int, waiting: deque[Any], until: float) -> Iterator[Any]:
+        """Yield so many messages as they arrive, or the oldest; fewer where others have some."""
+        for _ in range(min(count, MOST_LETTERS)):
+            if not self._receive(waiting, min(WAIT_SECONDS, until - time.monotonic())):
+                return
+            yield waiting.popleft()
+
+    def _until_quiet(self, waiting: deque[Any]) -> Iterator[Any]:
+        """Yield the oldest messages, also those that an earlier look is still putting back."""
+        until = time.monotonic() + LOOK_SECONDS
+        while self._receive(waiting, min(QUIET_SECONDS, until - time.monotonic())):
+            yield waiting.popleft()
+
+    def _receive(self, waiting: deque[Any], seconds: float) -> bool:
+        """Wait for a message; return whether there is one."""
+        self.allow(seconds)
+        try:
+            while not waiting:
+                self._connection.drain_events()
+        except TimeoutError:
+            return False
+        return True
+
+    def _send(self, letter: DeadLetter, message: Any, handled: Handled) -> bool:
+        """Publish a letter to where it came from; note it where that cannot be done."""
+        if message.body is None:
+            handled.too_large.append(letter.key)
+            return False
+        if letter.address is None or not self._publish(message, letter.address):
+            handled.unroutable.append(letter.key)
+            return False
+        return True
+
+    def _publish(self, message: Any, address: Address) -> bool:
+        """Publish a copy; return whether a queue has it for certain."""
+        outcome: list[Confirm] = []
+        channel = self._connection.channel()
+        publisher = ConfirmingPublisher(channel, lambda _name, confirm: outcome.append(confirm))
+        self.allow(WAIT_SECONDS)
+        publisher.select()
+        publisher.publish(copy_of(message, address), address.exchange, address.routing_key)
+        try:
+            while publisher.is_waiting:
+                self._connection.drain_events()
+        except amqp.ChannelError:  # there is no such exchange
+            return False
+        channel.close()
+        return outcome == [Confirm.TAKEN]
+
+
+@contextlib.contextmanager
+def dead_letters(config: BrokerConfig) -> Iterator[DeadLettersLink]:
+    """Open the dead letters; whatever breaks meanwhile is a BrokerUnreachable or AccessRefused."""
+    with DeadLettersLink(config) as link, explained(config):
+        yield link

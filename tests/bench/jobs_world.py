@@ -1,0 +1,71 @@
+"""The world in which jobs are measured: a database, a virtual host, and a service that adds."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from odoo.tools import config
+
+from tests.jobs.world import World, install, odoo_options
+from tests.processes import nameko_run
+from tests.waiting import wait_until
+
+HERE = Path(__file__).parent
+JOBS = 5_000
+MAX_WORKERS = "100"  # what docs/services.md advises for light methods
+
+
+def prepare() -> None:
+    """Create the database, and have this process use it."""
+    install()
+    config.parse_config(odoo_options())
+
+
+@contextlib.contextmanager
+def open_world() -> Iterator[World]:
+    """An empty database and a virtual host in which the adder runs, as it would in production."""
+    world = World()
+    world.open()
+    world.empty()
+    config_file = HERE.parents[1] / "services" / "config.yaml"
+    command = nameko_run("tests.bench.adder_service", config=config_file)
+    world.start("adder", command, MAX_WORKERS=MAX_WORKERS)
+    wait_until(lambda: world.vhost.consumers("rpc-bench_adder") > 0, seconds=60)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+def make_jobs(world: World, count: int, addend: int = 1) -> None:
+    """Create so many jobs for as many records that exist, in one transaction.
+
+    The result of the first record's is the addend, that of the next one more.
+    """
+    with world.env(user=2) as env:
+        from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
+
+        records = env["nameko.job.probe"].search([], limit=count)
+        options = [JobOptions(record=record, result_field="result") for record in records]
+        env["nameko.rpc"].delay_many(
+            JobRequest("bench_adder", "add", (number, addend), {}, each)
+            for number, each in enumerate(options)
+        )
+
+
+def make_records(world: World, count: int) -> None:
+    """Create so many records for jobs."""
+    with world.env(user=2) as env:
+        env["nameko.job.probe"].create([{"number": number} for number in range(count)])
+
+
+def wait_until_done(world: World, jobs: int) -> None:
+    """Wait until so many jobs are done."""
+    wait_until(lambda: world.states().get("done", 0) >= jobs, seconds=300)
+
+
+def wait_until_idle(world: World, seconds: float = 900) -> None:
+    """Wait until no job is waiting or running."""
+    query = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'pending')"
+    query += " OR EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
+    wait_until(lambda: world.sql(query) == [(False,)], seconds=seconds)
