@@ -39,8 +39,8 @@ def look(vhost, queues):
 
 
 def put(vhost, queue, *bodies, arguments=None, **properties):
-    """Publish messages to a queue, which is declared."""
-    with Connection(vhost.amqp_uri) as connection:
+    """Publish messages to a queue, which is declared, and wait until it has them."""
+    with Connection(vhost.amqp_uri, transport_options={"confirm_publish": True}) as connection:
         channel = connection.default_channel
         channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments or {})
         for body in bodies:

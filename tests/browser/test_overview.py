@@ -43,7 +43,7 @@ def test_numbers_lead_to_their_jobs(tab: Page, stack: Stack, database: Database)
         expect(tile(tab, name)).to_have_text(str(count))
         tab.locator(f"[data-tile={name}]").click()
         expect(tab.locator(".o_data_row")).to_have_count(count)
-        tab.go_back()
+        tab.locator(".o_breadcrumb").get_by_text("Overview").click()
 
 
 def test_it_scrolls(tab: Page, stack: Stack, database: Database):

@@ -219,6 +219,28 @@ def test_reply_queue_may_be_of_another_type(world: World):
     assert world.vhost.queues()[world.reply_queue]["type"] == "quorum"
 
 
+def test_progress_queue_may_be_a_stream(world: World):
+    """To consume a stream without acknowledgements closes the connection."""
+    world.start_relay().terminate()
+    queue = f"nameko_connector.progress-{world.identity}"
+    world.vhost.delete_queue(queue)
+    stream = kombu.Queue(queue, queue_arguments={"x-queue-type": "stream"})
+    with kombu.Connection(world.amqp_uri) as connection:
+        stream(connection).declare()
+        world.start_relay()
+        service = world.start_service()
+        service.freeze()
+        world.make(1)
+        wait_until(lambda: world.states() == {"sent": 1})
+        ((uuid,),) = world.sql("SELECT uuid FROM nameko_job")
+        event = {"job": uuid, "progress": 0.25}
+        connection.Producer().publish(event, routing_key=queue, serializer="json")
+        wait_until(lambda: world.sql("SELECT progress FROM nameko_job") == [(25,)])
+        service.thaw()
+    assert world.wait_until_finished() == {"done": 1}
+    assert world.reconnects() == []
+
+
 def test_error_in_a_callback_fails_its_job_alone(served: World):
     with served.env(user=2) as env:
         records = env["nameko.job.probe"].browse(env["nameko.job.probe"].make(20))

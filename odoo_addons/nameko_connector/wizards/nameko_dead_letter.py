@@ -167,9 +167,9 @@ class NamekoDeadLetter(models.TransientModel):
     # Handling
 
     def action_send_again(self) -> Values:
-        """Send the letters again; of those that have a job, retry the job."""
+        """Send the letters again; of a job's request, retry the job."""
         letters = self._still_there()
-        with_job = letters.filtered("job_id")
+        with_job = letters.filtered(lambda each: each.kind == "request" and each.job_id)
         again = with_job._retry_jobs()
         done, why = (letters - with_job)._handle(send=True)
         dropped, _why = again._handle(send=False)

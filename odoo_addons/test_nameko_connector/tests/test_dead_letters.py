@@ -8,6 +8,7 @@ from kombu import Connection
 
 from odoo.addons.nameko_connector.broker.amqp.errors import RemoteError
 from odoo.addons.nameko_connector.broker.amqp.request import Request
+from odoo.addons.nameko_connector.broker.jobs.consumer import dead_queue, reply_queue
 from odoo.addons.nameko_connector.broker.jobs.dead_letter import OF_SERVICE
 from odoo.addons.nameko_connector.tests.common import MANAGER
 from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
@@ -136,22 +137,30 @@ class TestOfJobs(LetterCase):
     def setUp(self):
         super().setUp()
         self.queue = OF_SERVICE + self.service
-        connection = Connection(os.environ["AMQP_URI"])
-        self.addCleanup(connection.close)
-        self.channel = connection.default_channel
-        self.channel.queue_declare(self.queue, durable=True, auto_delete=False)
-        self.addCleanup(self.channel.queue_delete, self.queue)
+        self.connection = Connection(
+            os.environ["AMQP_URI"], transport_options={"confirm_publish": True}
+        )
+        self.addCleanup(self.connection.close)
+        self.channel = self.connection.default_channel
         computation = self.env["nameko.compute"].create({"value": 1, "other": 2})
         self.job = self.env["nameko.rpc"].delay(self.service, "method", record=computation)
-        connection.Producer().publish(
-            {"args": [1, 2], "kwargs": {}},
-            routing_key=self.queue,
+        self.declare(self.queue)
+        self.publish(self.queue, {"args": [1, 2], "kwargs": {}})
+
+    def declare(self, queue):
+        self.channel.queue_declare(queue, durable=True, auto_delete=False)
+        self.addCleanup(self.channel.queue_delete, queue)
+
+    def publish(self, queue, body):
+        self.connection.Producer().publish(
+            body,
+            routing_key=queue,
             serializer="json",
             correlation_id=f"{self.job.uuid}:1",
         )
 
-    def waiting(self):
-        return self.channel.queue_declare(self.queue, passive=True).message_count
+    def waiting(self, queue=None):
+        return self.channel.queue_declare(queue or self.queue, passive=True).message_count
 
     def test_to_send_it_again_is_to_retry_the_job(self):
         self.job._set_cancelled("for the test")
@@ -167,3 +176,19 @@ class TestOfJobs(LetterCase):
         self.assertEqual(self.waiting(), 1)
         self.assertEqual(self.text_of(letter.action_drop()), "1 dropped.")
         self.assertEqual(self.waiting(), 0)
+
+    def test_an_answer_goes_to_the_relay_again(self):
+        """Its job is not retried."""
+        identity = uuid.uuid4().hex
+        for queue in (dead_queue(identity), reply_queue(identity)):
+            self.declare(queue)
+        self.publish(dead_queue(identity), {"result": 7, "error": None})
+        self.job._set_cancelled("for the test")
+        with self.letters._opened() as opened:
+            found = opened.look([dead_queue(identity)]).letters
+        letter = self.letters.sudo().create(self.letters._with_jobs(found)).sudo(False)
+        self.assertEqual(letter.job_id, self.job)
+        self.assertEqual(self.text_of(letter.action_send_again()), "1 sent again.")
+        self.assertEqual(self.waiting(reply_queue(identity)), 1)
+        self.assertEqual(self.waiting(dead_queue(identity)), 0)
+        self.assertEqual(self.job.state, "cancelled")

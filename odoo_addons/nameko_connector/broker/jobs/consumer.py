@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import logging
 import math
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from .moving import OF_DEAD_LETTERS, Moving, QueueToMoveTo, moved_at
 from .reply import ArrivedReply, Delivery, read_progress, reply_of
 from .unsettled import Unsettled
 
+_logger = logging.getLogger(__name__)
 PREFETCH = 400  # replies taken from the broker and not written yet
 MOST_BYTES = 64_000_000  # of them; one more message may be under way
 BYTES_AT_ONCE = 4_000_000  # given to be written together: as values they take much more room
@@ -67,6 +69,7 @@ class Consumer(Link):
         self._dead = QueueToMoveTo(dead_queue(identity), OF_DEAD_LETTERS)
         self._parked = QueueToMoveTo(parked_queue(identity), {})
         self._progress: dict[str, float] = {}
+        self._progress_tag = 0  # of the newest event that was not acknowledged
         self._watched: dict[str, float] = {}  # service: when to try to bind again
         self.cancelled = False
         self.received = 0  # replies, since it connected
@@ -83,9 +86,23 @@ class Consumer(Link):
         channel.basic_consume(
             self._parked.name, callback=self._on_parked, on_cancel=self._on_cancel
         )
-        channel.basic_consume(
-            progress_queue(self._identity), no_ack=True, callback=self._on_progress
-        )
+        self._progress_channel = self._connection.channel()
+        self._consume_progress(self._progress_channel)
+
+    def _consume_progress(self, channel: Any) -> None:
+        """Consume with acknowledgements, as every type of queue allows; do without what cannot be.
+
+        To consume a stream without them closes the connection.
+        """
+        try:
+            channel.basic_qos(0, PROGRESS_EVENTS, False)
+            channel.basic_consume(
+                progress_queue(self._identity),
+                callback=self._on_progress,
+                on_cancel=self._on_cancel,
+            )
+        except amqp.ChannelError as error:
+            _logger.warning("The progress of jobs is not shown: %s", error.reply_text)
 
     def _declare_queues(self, channel: Any) -> None:
         """Declare the queues; without another choice of an administrator's, they are classic.
@@ -126,6 +143,7 @@ class Consumer(Link):
         return self._unsettled.bytes > MOST_BYTES
 
     def _on_progress(self, message: Any) -> None:
+        self._progress_tag = message.delivery_info["delivery_tag"]
         if message.body_size > MOST_PROGRESS_BYTES:
             return
         progress = read_progress(delivery_of(message))
@@ -157,6 +175,10 @@ class Consumer(Link):
     def take_progress(self) -> dict[str, float]:
         """Return the newest progress by job's uuid."""
         taken, self._progress = self._progress, {}
+        if self._progress_tag:
+            self.allow()
+            self._progress_channel.basic_ack(self._progress_tag, multiple=True)
+            self._progress_tag = 0
         return taken
 
     @property
