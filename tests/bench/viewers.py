@@ -28,9 +28,7 @@ from stack.demo import LOGIN, PASSWORD
 from stack.web import WebClient
 
 SESSIONS = 40  # that share the views: each takes a login
-TOKEN_LENGTH = 5
 PAUSE_SECONDS, LONGEST_PAUSE, SHARE = 1.0, 10.0, 5  # between two reloads: see nameko_live.js
-TOKENS = re.compile(rb'"tokens": ?"([^"]*)"')
 RESULT = re.compile(rb'"result": ?([-\d.]+)')
 FORM_FIELDS: dict[str, Any] = {"display_name": {}, "number": {}, "result": {}, "text": {}}
 LIST_FIELDS: dict[str, Any] = {  # those that the list of jobs shows
@@ -52,10 +50,8 @@ class Viewer:
         self.shown: list[tuple[int, float, float]] = []  # record, its result, when
         self._record = record
         model, ids = ("nameko.job.probe", [record]) if record else ("nameko.job", [])
-        (token,) = client.call("nameko.live", "watch", model, ids)
-        self._token = token.encode()
+        (self._channel,) = client.call("nameko.live", "watch", model, ids)
         self._cookie = f"session_id={client.session_id}"
-        self._channel = client.session_info()["nameko_live_channel"]
         self._request = self._read_again(model, ids)
         self._server = http.client.HTTPConnection(client.address.removeprefix("http://"))
         self.load()
@@ -121,12 +117,7 @@ class Viewer:
         return data
 
     def _concerns(self, message: bytes) -> bool:
-        for tokens in TOKENS.findall(message):
-            position = -1
-            while (position := tokens.find(self._token, position + 1)) >= 0:
-                if position % TOKEN_LENGTH == 0:
-                    return True
-        return b'"all"' in message
+        return self._channel.encode() in message
 
 
 def main(file: Path) -> None:

@@ -16,7 +16,8 @@ from tests.browser.every_button import Database
 from tests.browser.odoo_page import log_in
 from tests.waiting import wait_until
 
-WIDE = ViewportSize(width=1100, height=760)
+WIDE = ViewportSize(width=1280, height=760)
+TALL = ViewportSize(width=1280, height=1160)  # for what is long
 PHONE = ViewportSize(width=380, height=760)
 MANY = 5_000
 PRIMES = 10**7  # counting the primes up to it takes some hundredths of a second
@@ -30,20 +31,26 @@ class Album:
         self.wide = browser.new_page(viewport=WIDE)
         self.phone = browser.new_page(viewport=PHONE, is_mobile=True, has_touch=True)
         for page in (self.wide, self.phone):
+            page.emulate_media(reduced_motion="reduce")  # no picture of half a transition
             log_in(page, address)
 
-    def take(self, name: str, path: str, shown: str, tab: str = "") -> None:
+    def take(
+        self, name: str, path: str, shown: str, tab: str = "", wide: ViewportSize = WIDE
+    ) -> None:
         """Take a page in both sizes, once `shown` is there; tab: of a form, by its label."""
+        self.wide.set_viewport_size(wide)
         for page, suffix in ((self.wide, ""), (self.phone, "_phone")):
             page.goto(f"{self._address}/odoo/{path}")
             if tab:
                 page.get_by_role("tab", name=tab).click()
-                page.locator(shown).last.scroll_into_view_if_needed()
+                page.locator(shown).first.scroll_into_view_if_needed()
             page.locator(shown).first.wait_for()
             self.keep(page, name + suffix)
+        self.wide.set_viewport_size(WIDE)
 
     def keep(self, page: Page, name: str) -> None:
-        """Take what a page shows now."""
+        """Take what a page shows now, when it has loaded all."""
+        page.wait_for_load_state("networkidle")
         expect(page.locator(".o_loading_indicator")).to_have_count(0)
         page.screenshot(path=self._folder / f"{name}.png")
 
@@ -55,13 +62,20 @@ def main(folder: Path) -> None:
     client.log_in(os.environ["ODOO_DATABASE"], "admin", "admin")
     database = Database(os.environ["ODOO_DATABASE"], client)
     database.empty()
+    database.sql("DELETE FROM nameko_instance WHERE state != 'up'")  # of an earlier stack
     with chromium() as browser:
         album = Album(browser, address, folder)
         failing(album, database)
         job = job_with_attempts(database)
-        album.take("job", f"nameko-jobs/{job}", "[name=attempt_ids]", "Failed Attempts")
+        album.take(
+            "job",
+            f"nameko-jobs/{job}",
+            "[name=attempt_ids] .o_data_row, [name=attempt_ids] .o_kanban_record",
+            "Failed Attempts",
+            TALL,
+        )
         job = linked_jobs(database)
-        album.take("workflow", f"nameko-jobs/{job}", ".o_nameko_workflow", "Workflow")
+        album.take("workflow", f"nameko-jobs/{job}", ".o_nameko_workflow", "Workflow", TALL)
         running(album, database)
         database.dead_letters(3)
         album.wide.goto(f"{address}/odoo/nameko-services")
@@ -96,7 +110,7 @@ def running(album: Album, database: Database) -> None:
     query = "SELECT batch_id FROM nameko_job WHERE batch_id IS NOT NULL ORDER BY id DESC LIMIT 1"
     ((batch,),) = database.sql(query)
     wait_until(lambda: database.states("nameko_job").get("done", 0) > MANY / 10, seconds=120)
-    album.take("overview", "nameko-overview", "canvas")
+    album.take("overview", "nameko-overview", "canvas", wide=TALL)
     album.take("batch", f"nameko-batches/{batch}", "[name=done_count]")
     album.wide.locator(".o_nameko_batches").click()
     album.wide.wait_for_selector(".o_nameko_batch")
@@ -126,7 +140,11 @@ def linked_jobs(database: Database) -> int:
     first, *middle, last = ids = database.jobs(4, "pending")
     for job, name in zip(ids, ("Seats in all", "Seats below", "Seats above", "Price"), strict=True):
         database.sql("UPDATE nameko_compute SET name = %s WHERE job_id = %s", name, job)
-    database.sql("UPDATE nameko_job SET state = 'done' WHERE id = ANY(%s)", [first, middle[0]])
+    database.sql(
+        "UPDATE nameko_job SET state = 'done', eta = NULL, sent_at = create_date,"
+        " done_at = create_date + interval '12 ms' WHERE id = ANY(%s)",
+        [first, middle[0]],
+    )
     database.sql("UPDATE nameko_job SET is_waiting = true, eta = NULL WHERE id = %s", last)
     for earlier, later in ((first, middle[0]), (first, middle[1]), *((m, last) for m in middle)):
         database.sql(

@@ -83,20 +83,20 @@ def take_the_text_as_reference(form: Page | Locator) -> None:
     type_into(form, "nameko_result_path", "quote.text")
 
 
-def choose_quote(form: Page | Locator, letter: str) -> None:
+def choose_quote(form: Page | Locator, letter_price: str) -> None:
     """Choose the method from the catalogue, which fills its names and parameters in."""
     choose(form, "nameko_method_id", "pricing.quote")
     expect(form.locator(".o_field_widget[name=nameko_service]")).to_have_text("pricing")
-    set_values(form, {"name": "record.name", "letter": letter})
+    set_values(form, {"name": "record.name", "letter_price": letter_price})
     take_the_text_as_reference(form)
 
 
-def type_quote(form: Page | Locator, letter: str) -> None:
+def type_quote(form: Page | Locator, letter_price: str) -> None:
     """Type what the catalogue would have filled in."""
     type_into(form, "nameko_service", "pricing")
     type_into(form, "nameko_method", "quote")
     add_parameter(form, "name", "record.name")
-    add_parameter(form, "letter", letter)
+    add_parameter(form, "letter_price", letter_price)
     take_the_text_as_reference(form)
 
 

@@ -8,14 +8,14 @@ class NoName(Exception):
 
 
 class PricingService:
-    """Prices names by their letters."""
+    """Prices engravings."""
 
     name = "pricing"
 
     @rpc
-    def quote(self, name: str, *, letter: float = 1.5) -> dict[str, dict[str, object]]:
-        """Quote a price for a name: so much for each of its letters."""
+    def quote(self, name: str, *, letter_price: float = 1.5) -> dict[str, dict[str, object]]:
+        """Quote the engraving of a name, at a price for each letter."""
         if not name:
             raise NoName("A name is needed to quote a price.")
-        total = len(name) * letter
+        total = len(name) * letter_price
         return {"quote": {"total": total, "text": f"{total:.2f} EUR"}}

@@ -5,6 +5,7 @@ import optparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from odoo import SUPERUSER_ID, api
 from odoo.cli.command import Command
@@ -17,6 +18,36 @@ MAX_SENT = 1000
 CALLBACK_SECONDS = 600.0
 ANSWERS = {"moved": "_answer_moved", "copy": "_answer_copy", "ask": "_ask_again"}
 ALIVE_SECONDS = 60
+FLAG: dict[str, Any] = {"action": "store_true", "my_default": False}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--max-sent": {
+        "type": "int",
+        "my_default": None,
+        "help": "Jobs that are sent to one service at a time (1000).",
+    },
+    "--callback-seconds": {
+        "type": "float",
+        "my_default": None,
+        "help": "Seconds that a callback may take for one result (600); then its job fails.",
+    },
+    "--alive-file": {
+        "my_default": "",
+        "help": "The file that the relay updates every second, and that --check reads.",
+    },
+    "--check": {
+        **FLAG,
+        "help": "Exit with 0 if a relay with this file is alive, with 1 if not.",
+    },
+    "--moved": {**FLAG, "help": "Say that the original moved here: its jobs go on. Exit."},
+    "--copy": {
+        **FLAG,
+        "help": "Say that this database is a copy: its unfinished jobs are cancelled. Exit.",
+    },
+    "--ask": {
+        **FLAG,
+        "help": "Have this database ask which it is, as for a physical copy. Exit.",
+    },
+}
 
 
 class NamekoRelay(Command):
@@ -48,36 +79,8 @@ class NamekoRelay(Command):
     def _parse(self, args: list[str]) -> optparse.Values:
         config.parser.prog = self.prog
         group = optparse.OptionGroup(config.parser, "Relay options")
-        group.add_option(
-            "--max-sent",
-            type="int",
-            my_default=None,
-            help="Jobs that are sent to one service at a time (1000).",
-        )
-        group.add_option(
-            "--callback-seconds",
-            type="float",
-            my_default=None,
-            help="Seconds that a callback may take for one result (600); then its job fails.",
-        )
-        group.add_option(
-            "--alive-file",
-            my_default="",
-            help="The file that the relay updates every second, and that --check reads.",
-        )
-        group.add_option(
-            "--check", action="store_true", my_default=False,
-            help="Exit with 0 if a relay with this file is alive, with 1 if not.",
-        )  # fmt: skip
-        for option, text in (
-            ("--moved", "Say that the original moved here: its jobs go on. Exit."),
-            (
-                "--copy",
-                "Say that this database is a copy: its unfinished jobs are cancelled. Exit.",
-            ),
-            ("--ask", "Have this database ask which it is, as for a physical copy. Exit."),
-        ):
-            group.add_option(option, action="store_true", my_default=False, help=text)
+        for option, details in OPTIONS.items():
+            group.add_option(option, **details)
         config.parser.add_option_group(group)
         return config.parse_config(args, setup_logging=True)
 

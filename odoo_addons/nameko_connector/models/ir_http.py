@@ -3,9 +3,6 @@
 from typing import Any
 
 from odoo import models
-from odoo.http import request
-
-from .nameko_live import channel_of
 
 
 class IrHttp(models.AbstractModel):
@@ -15,7 +12,6 @@ class IrHttp(models.AbstractModel):
         info = super().session_info()
         if self.env.user._is_internal():
             info["nameko_live_models"] = self.env["nameko.live"]._models()
-            info["nameko_live_channel"] = channel_of(request.session.sid)
             batches = self.env["nameko.batch"]
             if batches.has_access("read"):
                 running = [("user_id", "=", self.env.uid), ("state", "=", "running")]

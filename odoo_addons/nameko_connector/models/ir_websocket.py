@@ -1,13 +1,15 @@
 """The websocket's channels of live views: for internal users, and noted while somebody listens."""
 
-from collections.abc import Mapping
+import uuid
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from odoo import models
-from odoo.addons.bus.websocket import wsrequest
-from odoo.http import request
+from odoo import api, models
+from odoo.addons.bus.websocket import Websocket, wsrequest
 
-from .nameko_live import CHANNELS, KIND
+from .nameko_live import KIND, PREFIX
+
+_connections: WeakKeyDictionary[Websocket, str] = WeakKeyDictionary()  # with a name for each
 
 
 class IrWebsocket(models.AbstractModel):
@@ -15,20 +17,27 @@ class IrWebsocket(models.AbstractModel):
 
     def _build_bus_channel_list(self, channels: list[Any]) -> list[Any]:
         if not self.env.user._is_internal():
-            channels = [channel for channel in channels if channel not in CHANNELS]
+            channels = [channel for channel in channels if not _is_live(channel)]
         return super()._build_bus_channel_list(channels)
 
     def _after_subscribe_data(self, data: dict[str, Any]) -> None:  # pylint: disable=missing-return
         super()._after_subscribe_data(data)
-        session = (request or wsrequest).session
-        heard = [channel for channel in CHANNELS if channel in data["channels"]]
-        if self.env["nameko.live.viewer"]._note(session.sid, heard):
+        if not wsrequest:  # a single look, over HTTP
+            return
+        connection = _connections.setdefault(wsrequest.ws, uuid.uuid4().hex)
+        heard = list(filter(_is_live, data["channels"]))
+        if begun := self.env["nameko.live.viewer"]._note(connection, heard):
             # Nothing was sent before that: what has changed since the view was read is read again.
-            self.env.user._bus_send(KIND, {"all": True})
+            self.env.user._bus_send(KIND, {"channels": begun})
 
-    def _on_websocket_closed(  # pylint: disable=missing-return
-        self, cookies: Mapping[str, str]
-    ) -> None:
-        super()._on_websocket_closed(cookies)
-        if session_id := cookies.get("session_id"):
-            self.env["nameko.live.viewer"]._note(session_id, [])
+
+@Websocket.onclose
+def forget_connection(env: api.Environment, websocket: Websocket) -> None:
+    """Forget what a browser has listened to. Called for databases without this addon, too."""
+    connection = _connections.get(websocket)
+    if connection and "nameko.live.viewer" in env:
+        env["nameko.live.viewer"]._note(connection, [])
+
+
+def _is_live(channel: Any) -> bool:
+    return isinstance(channel, str) and channel.startswith(PREFIX)

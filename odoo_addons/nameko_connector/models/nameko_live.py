@@ -1,14 +1,17 @@
 """Views that refresh when jobs change what they show: pushed over Odoo's bus, without polling.
 
-A form asks once for the token of its record (`watch`), and gets it if its user may read the record.
-A list asks for the token of its model. At most once a second a relay sends the tokens of what has
-changed to each browser with such a view. A token is the beginning of a keyed digest of model and
-id: without this server's answer nobody knows what it stands for. Nothing is sent while no such view
-is open (`nameko.live.viewer`).
+A form asks once for the channel of its record (`watch`), and gets it if its user may read the
+record. A list asks for a channel of its model. The browser listens to it, and reads the view again
+at each message, which says nothing but that something has changed. The name of a channel is a
+keyed digest of model and id: without this server's answer nobody can guess it, or knows what it
+stands for.
 
-Browsers are in ten groups by their sessions, each with a channel of its own, which get their
-messages one group after the other: each browser's websocket reads its message from the database,
-and hundreds at the same moment would take all connections of Odoo's process of websockets.
+A message is sent only to channels that somebody listens to (`nameko.live.viewer`): by the relay,
+for what it has changed (`relay/live.py`), and otherwise by the transaction that changes a record.
+
+A model has ten channels, one for each group of sessions. To read its message each browser's
+websocket takes one of the database connections of Odoo's websocket process. The relay sends to one
+group after the other, as hundreds at the same moment would take all of them.
 """
 
 import base64
@@ -17,19 +20,19 @@ import hmac
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from odoo import api, models
 from odoo.addons.bus.models.bus import channel_with_db, json_dump
 from odoo.exceptions import AccessError, UserError
+from odoo.http import request
 
 KIND = "nameko_live"  # of the messages
-CHANNELS = tuple(f"nameko_live_{number}" for number in range(10))
-TOKEN_LENGTH = 5  # characters of base64: 30 bits
-MOST_TOKENS = 10_000  # of a message; where more has changed, every view reloads
+PREFIX = "nameko_live_"  # of the channels
+DIGEST_LENGTH = 22  # characters of base64: 132 bits
+GROUPS = 10  # of sessions
+MOST_CHANGED = 10_000  # records; where more have changed, every view reloads
 MOST_WATCHED = 1_000  # records of one view
-KEPT = "5 minutes"  # messages: a browser that was away for longer reloads its views
-ANY = 0  # the id that stands for any record of a model: for lists, whose filters nobody knows here
+KEPT = "1 minute"  # messages: a browser that has lost its connection reloads its views anyway
 Changed = tuple[str, int]  # a model, and the id of a record
 
 
@@ -75,9 +78,9 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def watch(self, model: str, record_ids: list[int]) -> list[str]:
-        """Return the tokens of those of these records that the user may read.
+        """Return the channels of those of these records that the user may read.
 
-        Without any, the token that is sent with each change of a record of this model.
+        Without any, a channel that gets a message when any record of this model changes.
 
         :raises odoo.exceptions.AccessError: the model is not one of those that jobs change, or the
             user may not read it
@@ -89,9 +92,11 @@ class NamekoLive(models.AbstractModel):
             raise AccessError(self.env._("%s has no live views.", model))
         records = self.env[model]
         records.check_access("read")
-        readable = records.browse(record_ids[:MOST_WATCHED]).exists()._filtered_access("read")
         key = self._key()
-        return [_token(key, (model, each)) for each in (readable.ids if record_ids else [ANY])]
+        if not record_ids:
+            return [_channel(key, (model, -_group()))]
+        readable = records.browse(record_ids[:MOST_WATCHED]).exists()._filtered_access("read")
+        return [_channel(key, (model, each)) for each in readable.ids]
 
     @api.model
     def _models(self) -> list[str]:
@@ -104,6 +109,19 @@ class NamekoLive(models.AbstractModel):
         secret = self.env["ir.config_parameter"].sudo().get_param("database.secret", "")
         return f"{secret} {KIND}".encode()
 
+    @api.model
+    def _channels_of(self, changed: Collection[Changed], among: Collection[str]) -> list[str]:
+        """Return the channels of these records and of their models, as far as they are `among`."""
+        if not among:
+            return []
+        if len(changed) > MOST_CHANGED:
+            return list(among)
+        key = self._key()
+        names = {model for model, _record_id in changed}
+        of_models = [(model, -group) for model in names for group in range(GROUPS)]
+        found = (_channel(key, each) for each in [*of_models, *changed])
+        return [channel for channel in found if channel in among]
+
     # Sending
 
     @api.model
@@ -114,54 +132,48 @@ class NamekoLive(models.AbstractModel):
         collector = _collectors.get(self.env.cr.dbname)
         if collector is not None:
             self.env.cr.postcommit.add(lambda: collector.add(changed))
-        elif channels := self.env["nameko.live.viewer"]._channels():
-            self._send_with_this_transaction(changed, channels)
-
-    def _send_with_this_transaction(
-        self, changed: Collection[Changed], channels: Collection[str]
-    ) -> None:
+            return
         waiting = self.env.cr.precommit.data.setdefault(KIND, set())
         if not waiting:
-            self.env.cr.precommit.add(
-                lambda: self._send(self.env.cr.precommit.data.pop(KIND, set()), channels)
-            )
+            self.env.cr.precommit.add(self._send_noted)
         waiting.update(changed)
 
-    @api.model
-    def _send(self, changed: Collection[Changed], channels: Collection[str]) -> None:
-        """Send the tokens of these records, and of their models, to some groups of browsers."""
-        if len(changed) > MOST_TOKENS:
-            self._send_all(channels)
-        elif changed:
-            key = self._key()
-            named = {*changed, *((model, ANY) for model, _record_id in changed)}
-            self._send_to(channels, {"tokens": "".join(_token(key, each) for each in named)})
+    def _send_noted(self) -> None:
+        changed = self.env.cr.precommit.data.pop(KIND, set())
+        listened = self.env["nameko.live.viewer"]._listened()
+        self._send(self._channels_of(changed, listened))
 
     @api.model
-    def _send_all(self, channels: Collection[str]) -> None:
-        """Have all views of some groups of browsers reload."""
-        self._send_to(channels, {"all": True})
-
-    def _send_to(self, channels: Collection[str], message: dict[str, Any]) -> None:
+    def _send(self, channels: Collection[str]) -> None:
+        """Have the views reload whose browsers listen to these channels."""
         for channel in channels:
-            self.env["bus.bus"]._sendone(channel, KIND, message)
+            self.env["bus.bus"]._sendone(channel, KIND, {"channels": [channel]})
+
+    @api.model
+    def _send_sign_of_life(self, model: str) -> None:
+        """Send a message to all lists of a model, which has none of them reload."""
+        listened = self.env["nameko.live.viewer"]._listened()
+        for channel in self._channels_of([(model, 0)], listened):
+            self.env["bus.bus"]._sendone(channel, KIND, {"channels": []})
 
     @api.model
     def _forget_old(self) -> None:
         """Delete messages that nobody needs any more: Odoo would keep them for a day."""
+        ours = json_dump(channel_with_db(self.env.cr.dbname, PREFIX)).removesuffix('"]')
         self.env.cr.execute(
-            "DELETE FROM bus_bus WHERE channel = ANY(%s)"
+            "DELETE FROM bus_bus WHERE starts_with(channel, %s)"
             " AND create_date < now() AT TIME ZONE 'UTC' - %s::interval",
-            [[json_dump(channel_with_db(self.env.cr.dbname, each)) for each in CHANNELS], KEPT],
+            [ours, KEPT],
         )
 
 
-def channel_of(session_id: str) -> str:
-    """Return the channel of a browser's group."""
-    digest = hashlib.sha256(session_id.encode()).digest()
-    return CHANNELS[digest[0] % len(CHANNELS)]
+def _group() -> int:
+    """Return the group of the session that asks."""
+    session_id = request.session.sid if request else ""
+    return hashlib.sha256(session_id.encode()).digest()[0] % GROUPS
 
 
-def _token(key: bytes, changed: Changed) -> str:
+def _channel(key: bytes, changed: Changed) -> str:
+    """Return the channel of a record, or of a group of lists, whose number is negative."""
     digest = hmac.digest(key, f"{changed[0]},{changed[1]}".encode(), hashlib.sha256)
-    return base64.b64encode(digest)[:TOKEN_LENGTH].decode()
+    return PREFIX + base64.urlsafe_b64encode(digest)[:DIGEST_LENGTH].decode()

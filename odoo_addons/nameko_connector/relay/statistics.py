@@ -91,7 +91,7 @@ class Statistics:
             if changed or (is_due and statistics.is_busy(jobs.env.cr)):
                 jobs.env["nameko.live"]._note([COUNTS])
             if is_due:
-                jobs.env["nameko.live"]._note([("nameko.overview", 0)])
+                jobs.env["nameko.live"]._send_sign_of_life(COUNTS[0])
 
     def _count_failures(self, is_due: bool) -> None:
         with self._transaction() as jobs:
@@ -102,7 +102,7 @@ class Statistics:
 
     def _is_seen(self) -> bool:
         with self._database.jobs(read_committed=True) as jobs:
-            return bool(jobs.env["nameko.live.viewer"]._channels())
+            return bool(jobs.env["nameko.live.viewer"]._listened())
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:

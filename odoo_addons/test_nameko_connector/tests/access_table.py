@@ -69,7 +69,9 @@ MODELS = {
         MANAGERS, MANAGERS, MANAGERS, MANAGERS, {"value": "1"}, {"name": "more", "action_id": 0}
     ),
     "nameko.action.trial": Model(MAKER, MAKER, MANAGERS, MAKER, {}, {"action_id": 0}),
-    "nameko.live.viewer": Model(written={"session": "x"}, created={"session": "x", "channel": "x"}),
+    "nameko.live.viewer": Model(
+        written={"connection": "x"}, created={"connection": "x", "channel": "x"}
+    ),
 }
 ABSTRACT = {
     "nameko.rpc",

@@ -101,7 +101,7 @@ class EverythingCase(ComputationCase):
                 {"action_id": action.id}
             ),
             "nameko.live.viewer": self.env["nameko.live.viewer"].create(
-                {"session": "everything", "channel": "x", "since": fields.Datetime.now()}
+                {"connection": "everything", "channel": "x", "since": fields.Datetime.now()}
             ),
             "ir.actions.server": action,
             "ir.cron": self.env["ir.cron"].create(

@@ -49,8 +49,10 @@ PRIVATE = {
     "nameko.failure": ("_group_new", "_count", "_remind"),
     "nameko.overview": ("_lights", "_services"),
     "nameko.route": ("is_known",),
-    "nameko.live": ("_models", "_key", "_note", "_send", "_send_all", "_forget_old"),
-    "nameko.live.viewer": ("_note", "_channels"),
+    "nameko.live": (
+        "_models", "_key", "_channels_of", "_note", "_send", "_send_sign_of_life", "_forget_old",
+    ),
+    "nameko.live.viewer": ("_note", "_listened"),
     "nameko.instance": ("keep", "_learn", "_note_seen", "_cron_keep", "_gc_gone"),
     "nameko.service": ("_tell_gone", "_tell_back"),
     "nameko.method": ("_learn",),

@@ -9,13 +9,12 @@ import { ListController } from "@web/views/list/list_controller";
 import { session } from "@web/session";
 
 const KIND = "nameko_live"; // of the messages
-const TOKEN = /.{5}/g;
-const JUST = 5000; // ms: a view has read its records, and begins to listen, in this time
+const JUST = 5000; // ms: a view has read its records, and knows its channels, in this time
 const PAUSE = 1000; // ms between two reloads of a view, at least
 const LONGEST_PAUSE = 10000; // ms
 const SHARE = 5; // how many times as long as a reload a pause is: a busy server has fewer of them
 
-/** Hears over the bus which records have changed, by their tokens: see the model nameko.live. */
+/** Hears over the bus which records have changed: see the model nameko.live. */
 export const namekoLiveService = {
     dependencies: ["bus_service", "orm"],
 
@@ -23,39 +22,39 @@ export const namekoLiveService = {
         const views = new Set();
         let heardAt = 0;
 
-        bus_service.subscribe(KIND, ({ tokens, all }) => {
+        bus_service.subscribe(KIND, ({ channels }) => {
             heardAt = Date.now();
-            const changed = new Set((tokens || "").match(TOKEN));
             for (const view of views) {
-                if (all || view.tokens.some((token) => changed.has(token))) {
+                if (view.channels.some((channel) => channels.includes(channel))) {
                     view.reload();
                 }
             }
         });
         bus_service.addEventListener("BUS:RECONNECT", () => views.forEach((view) => view.reload()));
 
-        /** Call `reload` when one of these records has changed, without ids: any of the model. */
+        /**
+         * Call `reload` when one of these records has changed, without ids: any of the model; and
+         * once when the browser has begun to listen.
+         */
         function watch(model, ids, reload) {
-            const view = { tokens: [], reload };
+            const view = { channels: [], reload };
             const since = Date.now() - JUST;
+            views.add(view);
             orm.silent.call("nameko.live", "watch", [model, ids]).then(
-                (tokens) => {
-                    view.tokens = tokens;
-                    if (views.has(view) && heardAt >= since) {
-                        reload(); // something has changed while the tokens were not here
+                (channels) => {
+                    if (views.has(view)) {
+                        view.channels = channels;
+                        channels.forEach((channel) => bus_service.addChannel(channel));
+                        if (heardAt >= since) {
+                            reload(); // the browser listened for another view: it was perhaps for this
+                        }
                     }
                 },
                 () => {} // without the right to read it there is nothing to hear
             );
-            if (!views.size) {
-                bus_service.addChannel(session.nameko_live_channel);
-            }
-            views.add(view);
             return () => {
                 views.delete(view);
-                if (!views.size) {
-                    bus_service.deleteChannel(session.nameko_live_channel);
-                }
+                view.channels.forEach((channel) => bus_service.deleteChannel(channel));
             };
         }
 
