@@ -37,19 +37,19 @@ def open_world() -> Iterator[World]:
         world.close()
 
 
-def make_jobs(world: World, count: int, addend: int = 1) -> None:
-    """Create so many jobs for as many records that exist, in one transaction.
+def make_jobs(world: World, count: int, addend: int = 1, first: int = 0) -> None:
+    """Create so many jobs for as many records that exist, in one transaction; first: of records.
 
-    The result of the first record's is the addend, that of the next one more.
+    The result of the very first record's is the addend, that of the next one more.
     """
     with world.env(user=2) as env:
         from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
-        records = env["nameko.job.probe"].search([], limit=count)
+        records = env["nameko.job.probe"].search([], limit=count, offset=first)
         options = [JobOptions(record=record, result_field="result") for record in records]
         env["nameko.rpc"].delay_many(
             JobRequest("bench_adder", "add", (number, addend), {}, each)
-            for number, each in enumerate(options)
+            for number, each in enumerate(options, first)
         )
 
 
