@@ -42,6 +42,7 @@ COLUMNS = {
 
 
 GIVEN_UP = Record(5, "rpc-compute", "nameko-rpc", "compute.method", "", 0)
+WHY = "it was delivered 5 times and never finished"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Database:
                     {"args": [number, 2], "kwargs": {}},
                     routing_key=queue.name,
                     serializer="json",
-                    headers={HEADER: vars(GIVEN_UP), "x-nameko-given-up": "It ended its process."},
+                    headers={HEADER: vars(GIVEN_UP), "x-nameko-given-up": WHY},
                     reply_to=f"nobody-{uuid.uuid4()}",
                     correlation_id=str(uuid.uuid4()),
                 )

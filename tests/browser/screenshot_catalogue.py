@@ -16,11 +16,16 @@ def main(folder: Path) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         log_in(page, os.environ["ODOO_URL"])
         open_services(page)
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / "services.png")
         page.locator(".o_kanban_record:has-text('compute')").first.click()
         page.wait_for_selector("[name=method_ids] .o_data_row")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / "service.png")
         open_settings(page)
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.wait_for_load_state("networkidle")
         page.screenshot(path=folder / "settings.png")
 
 

@@ -35,6 +35,7 @@ def show_the_manager(browser: Browser, nocode: NoCode, folder: Path) -> None:
     choose_quote(page, "1.5")
     type_into(page, "name", "Quote a price")
     save(page)
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=folder / "server_action.png")
     page.set_viewport_size({"width": 1200, "height": 820})
     page.click("button[name=action_nameko_try]")
@@ -54,11 +55,13 @@ def show_the_manager(browser: Browser, nocode: NoCode, folder: Path) -> None:
 
 def show_the_administrator(browser: Browser, nocode: NoCode, folder: Path) -> None:
     page = page_of(browser, nocode.address, LOGIN, ADMIN_PASSWORD, height=1000)
-    choose_quote(new_rule(page, nocode.address), "3")
+    choose_quote(new_rule(page, nocode.address), "1.5")
     page.screenshot(path=folder / "server_action_rule.png")
     new_schedule(page, nocode.address)
-    choose_quote(page, "4")
+    choose_quote(page, "1.5")
     type_into(page, "name", "Quote prices each night")
+    page.locator(".o_field_widget[name=interval_type] input").click()
+    page.locator(".o_select_menu_item", has_text="Days").click()
     page.get_by_label("Run on Records That Match").check()
     page.get_by_text("Match all records").wait_for()
     page.set_viewport_size({"width": 1200, "height": 1250})
