@@ -23,6 +23,7 @@ from tests.bench.jobs_world import (
 from tests.jobs.world import ADDONS, World
 from tests.odoo_process import OdooProcess, running_odoo
 from tests.processes import Process
+from tests.waiting import wait_until
 
 Shown = tuple[int, float, float]  # a record, its result, and when a form showed it
 FORMS, LISTS = 200, 20
@@ -32,6 +33,7 @@ AT_ONCE = 100  # jobs of one transaction
 ROUND_SECONDS = 25  # twice with views and twice without, steady and at full speed
 LAST_SECONDS = 5  # for the last results to be shown
 OPEN_SECONDS = 300  # that opening all views may take
+LISTENING = "SELECT count(*) FROM nameko_live_viewer"
 DONE = """
     SELECT res_id, done_at FROM nameko_job
      WHERE state = 'done' AND res_id = ANY(%s) ORDER BY res_id, id
@@ -54,6 +56,7 @@ def measure() -> dict[str, float]:
             websocket_connections=CONNECTIONS,
             AMQP_URI=world.amqp_uri,
         ) as odoo:
+            world.sql("DELETE FROM nameko_live_viewer")  # of an Odoo that was killed
             rounds = Rounds(world)
             rounds.rates(math.inf)  # to warm up
             alone, watched = Rates(), Rates()
@@ -149,4 +152,5 @@ def views(world: World, odoo: OdooProcess) -> Iterator[list[Shown]]:
         yield shown
         time.sleep(LAST_SECONDS)
         viewers.terminate()
+        wait_until(lambda: world.sql(LISTENING) == [(0,)])
         shown += json.loads(file.read_text())

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from odoo import api, models
 from odoo.addons.bus.websocket import Websocket, wsrequest
 
-from .nameko_live import KIND, PREFIX
+from .nameko_live import PREFIX
 
 _connections: WeakKeyDictionary[Websocket, str] = WeakKeyDictionary()  # with a name for each
 
@@ -26,9 +26,9 @@ class IrWebsocket(models.AbstractModel):
             return
         connection = _connections.setdefault(wsrequest.ws, uuid.uuid4().hex)
         heard = list(filter(_is_live, data["channels"]))
-        if begun := self.env["nameko.live.viewer"]._note(connection, heard):
-            # Nothing was sent before that: what has changed since the view was read is read again.
-            self.env.user._bus_send(KIND, {"channels": begun})
+        begun = self.env["nameko.live.viewer"]._note(connection, heard)
+        # Nothing was sent before that: what has changed since the view was read is read again.
+        self.env["nameko.live"]._send(begun)
 
 
 @Websocket.onclose

@@ -7,7 +7,7 @@ from unittest.mock import patch
 from odoo.addons.bus.models.ir_websocket import IrWebsocket
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.models import ir_websocket, nameko_live
-from odoo.addons.nameko_connector.models.nameko_live import GROUPS, KIND, MOST_CHANGED, PREFIX
+from odoo.addons.nameko_connector.models.nameko_live import GROUPS, MOST_CHANGED, PREFIX
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
@@ -158,9 +158,7 @@ class TestLive(ComputationCase):
         websocket = Connection()
         for _ in range(2):
             self.subscribe(websocket, [*channels, "another", self.env.user.partner_id])
-        self.env.cr.precommit.run()
-        (message,) = self.env["bus.bus"].search([("message", "like", KIND)]).mapped("message")
-        self.assertEqual(sorted(json.loads(message)["payload"]["channels"]), sorted(channels))
+        self.assertEqual(self.sent(), sorted(channels))
 
     def test_two_browsers_of_one_session(self):
         """Where a browser has no shared worker, each of its pages has a websocket."""
