@@ -13,7 +13,6 @@ from sys import executable
 from tempfile import TemporaryDirectory
 
 from tests.bench.jobs_world import (
-    JOBS,
     make_jobs,
     make_records,
     open_world,
@@ -26,7 +25,9 @@ from tests.processes import Process
 from tests.waiting import wait_until
 
 Shown = tuple[int, float, float]  # a record, its result, and when a form showed it
+RECORDS = 5_000  # each has a job in each round
 FORMS, LISTS = 200, 20
+VIEWER = "bench_viewer"  # the login, and the password
 CONNECTIONS = 100  # to PostgreSQL, of Odoo's process of websockets: each has one a moment
 PER_SECOND = 1_000  # jobs that are created in steady rounds
 AT_ONCE = 100  # jobs of one transaction
@@ -47,7 +48,8 @@ def measure() -> dict[str, float]:
     """
     prepare()
     with open_world() as world:
-        make_records(world, JOBS)
+        make_records(world, RECORDS)
+        make_viewer(world)
         relay = world.start_relay()
         with running_odoo(
             world.database,
@@ -80,6 +82,16 @@ def measure() -> dict[str, float]:
     }
 
 
+def make_viewer(world: World) -> None:
+    """Have a user who looks, and who has not asked for the jobs."""
+    with world.env() as env:
+        if not env["res.users"].search([("login", "=", VIEWER)]):
+            groups = env.ref("base.user_admin").group_ids.ids
+            env["res.users"].create(
+                {"name": "Viewer", "login": VIEWER, "password": VIEWER, "group_ids": groups}
+            )
+
+
 @dataclass
 class Rates:
     """Jobs a second of rounds: with PER_SECOND created, and with as many as can be."""
@@ -108,11 +120,11 @@ class Rounds:
         while time.perf_counter() < until:
             self._count += 1
             started = time.perf_counter()
-            for first in range(0, JOBS, AT_ONCE):
+            for first in range(0, RECORDS, AT_ONCE):
                 time.sleep(max(0.0, started + first / per_second - time.perf_counter()))
                 make_jobs(self._world, AT_ONCE, self._count, first)
             wait_until_idle(self._world)
-            rates.append(JOBS / (time.perf_counter() - started))
+            rates.append(RECORDS / (time.perf_counter() - started))
         return rates
 
     def note(self, shown: list[Shown]) -> None:
@@ -145,6 +157,7 @@ def views(world: World, odoo: OdooProcess) -> Iterator[list[Shown]]:
             "database": world.database,
             "records": [record for (record,) in records],
             "lists": LISTS,
+            "login": VIEWER,
         }
         file.write_text(json.dumps(wanted))
         viewers = Process("viewers", [executable, "-m", "tests.bench.viewers", file])

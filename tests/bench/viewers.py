@@ -24,11 +24,10 @@ from typing import Any
 
 import websocket
 
-from stack.demo import LOGIN, PASSWORD
 from stack.web import WebClient
 
 SESSIONS = 40  # that share the views: each takes a login
-PAUSE_SECONDS, LONGEST_PAUSE, SHARE = 1.0, 10.0, 5  # between two reloads: see nameko_live.js
+PAUSE_SECONDS, LONGEST_PAUSE, SHARE = 1.0, 10.0, 20  # between two reloads: see nameko_live.js
 RESULT = re.compile(rb'"result": ?([-\d.]+)')
 FORM_FIELDS: dict[str, Any] = {"display_name": {}, "number": {}, "result": {}, "text": {}}
 LIST_FIELDS: dict[str, Any] = {  # those that the list of jobs shows
@@ -41,6 +40,7 @@ LIST_FIELDS: dict[str, Any] = {  # those that the list of jobs shows
     "reason": {},
     "state": {},
 }
+LIST_LIMITS = {"limit": 80, "count_limit": 10_001}  # as Odoo's web client has them
 
 
 class Viewer:
@@ -64,7 +64,7 @@ class Viewer:
         shown["kwargs"] = {"specification": FORM_FIELDS}
         if not ids:
             shown = {"method": "web_search_read", "args": []}
-            shown["kwargs"] = {"specification": LIST_FIELDS, "domain": [], "limit": 80}
+            shown["kwargs"] = {"specification": LIST_FIELDS, "domain": [], **LIST_LIMITS}
         params = {"model": model, **shown}
         body = json.dumps({"jsonrpc": "2.0", "method": "call", "params": params})
         return f"/web/dataset/call_kw/{model}/{shown['method']}", body
@@ -126,7 +126,7 @@ def main(file: Path) -> None:
     wanted = json.loads(file.read_text())
     clients = [WebClient(wanted["address"]) for _ in range(SESSIONS)]
     for client in clients:
-        client.log_in(wanted["database"], LOGIN, PASSWORD)
+        client.log_in(wanted["database"], wanted["login"], wanted["login"])
     version = client.session_info()["websocket_worker_version"]
     uri = f"{wanted['websocket']}/websocket?version={version}"
     records = [*wanted["records"], *[0] * wanted["lists"]]

@@ -137,15 +137,18 @@ def describe(error: Exception) -> tuple[str, str]:
 
 
 def created_after(cr: Cursor, job_id: int) -> tuple[int, set[tuple[str, int]]]:
-    """Return the newest job's id, and the newest jobs after this one with their records.
+    """Return the newest job's id, and the unfinished ones after this one with their records.
 
-    As models and ids; a thousand jobs at most.
+    As models and ids; the newest thousand at most.
     """
+    cr.execute("SELECT coalesce(max(id), 0) FROM nameko_job")
+    ((newest,),) = cr.fetchall()
     cr.execute(
-        "SELECT id, res_model, res_id FROM nameko_job WHERE id > %s ORDER BY id DESC LIMIT 1000",
+        "SELECT id, res_model, res_id FROM nameko_job"
+        " WHERE id > %s AND state IN ('pending', 'sent') ORDER BY id DESC LIMIT 1000",
         [job_id],
     )
     rows = cr.fetchall()
     changed = {("nameko.job", found) for found, _model, _res_id in rows}
     changed |= {(model, res_id) for _found, model, res_id in rows if model and res_id}
-    return max((found for found, *_ in rows), default=max(job_id, 0)), changed
+    return newest, changed

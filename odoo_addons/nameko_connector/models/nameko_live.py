@@ -32,7 +32,7 @@ DIGEST_LENGTH = 22  # characters of base64: 132 bits
 GROUPS = 10  # of sessions
 MOST_CHANGED = 10_000  # records; where more have changed, every view reloads
 MOST_WATCHED = 1_000  # records of one view
-KEPT = "1 minute"  # messages: a browser that has lost its connection reloads its views anyway
+KEPT = "20 seconds"  # messages: a browser that has lost its connection reloads its views anyway
 Changed = tuple[str, int]  # a model, and the id of a record
 
 

@@ -14,7 +14,7 @@ from .database import Database
 TURN_SECONDS = 0.1  # between two looks for what has changed
 SECONDS = 1.0  # between two messages to a channel, and two looks for who listens
 BROWSERS_AT_ONCE = 20  # that get a message in one turn, or all that listen to one channel
-FORGET_SECONDS = 60.0  # between two looks for old messages
+FORGET_SECONDS = 10.0  # between two looks for old messages
 UNCOMMITTED = 500  # ids: a transaction may be committed after others with higher ones
 
 
@@ -109,7 +109,7 @@ class Live:
             env["nameko.live"]._forget_old()
 
     def _created(self, cr: Any) -> set[Changed]:
-        """Return the newest jobs, and the records that they are for."""
+        """Return the newest jobs that have not ended, and the records that they are for."""
         self._newest, changed = created_after(cr, self._newest - UNCOMMITTED)
         return changed
 

@@ -12,7 +12,7 @@ const KIND = "nameko_live"; // of the messages
 const JUST = 5000; // ms: a view has read its records, and knows its channels, in this time
 const PAUSE = 1000; // ms between two reloads of a view, at least
 const LONGEST_PAUSE = 10000; // ms
-const SHARE = 5; // how many times as long as a reload a pause is: a busy server has fewer of them
+const SHARE = 20; // how many times as long as a reload a pause is: a busy server has fewer of them
 
 /** Hears over the bus which records have changed: see the model nameko.live. */
 export const namekoLiveService = {
