@@ -45,8 +45,8 @@ chaos: .venv/complete
 screenshot: .venv/complete browser
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
 	@$(STACK) exec -- $(BIN)/python -m tests.nocode.screenshots docs
-	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_catalogue docs
 	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_jobs docs
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_catalogue docs
 
 translations: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m stack.translations

@@ -43,3 +43,9 @@ def new_computation(page: Page, name: str, value: str, other: str) -> None:
 
 def expect_result(page: Page, shown: str) -> None:
     expect(page.locator(".o_field_widget[name=result]")).to_have_text(shown)
+
+
+def wait_until_loaded(page: Page) -> None:
+    """Wait until the page has all that it shows, with the chatter."""
+    loading = ".o_loading_indicator, .fa-spin, .o-mail-Chatter-topbar button:disabled"
+    expect(page.locator(loading)).to_have_count(0)

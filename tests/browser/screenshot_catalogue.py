@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from tests.browser.chromium import chromium
-from tests.browser.odoo_page import log_in
+from tests.browser.odoo_page import log_in, wait_until_loaded
 
 
 def main(folder: Path) -> None:
@@ -16,16 +16,16 @@ def main(folder: Path) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         log_in(page, os.environ["ODOO_URL"])
         open_services(page)
-        page.wait_for_load_state("networkidle")
+        wait_until_loaded(page)
         page.screenshot(path=folder / "services.png")
         page.locator(".o_kanban_record:has-text('compute')").first.click()
         page.wait_for_selector("[name=method_ids] .o_data_row")
         page.set_viewport_size({"width": 1280, "height": 900})
-        page.wait_for_load_state("networkidle")
+        wait_until_loaded(page)
         page.screenshot(path=folder / "service.png")
         open_settings(page)
         page.set_viewport_size({"width": 1280, "height": 1000})
-        page.wait_for_load_state("networkidle")
+        wait_until_loaded(page)
         page.screenshot(path=folder / "settings.png")
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from stack.web import WebClient
 from tests.browser.chromium import chromium
 from tests.browser.every_button import Database
-from tests.browser.odoo_page import log_in
+from tests.browser.odoo_page import log_in, wait_until_loaded
 from tests.waiting import wait_until
 
 WIDE = ViewportSize(width=1280, height=760)
@@ -50,8 +50,7 @@ class Album:
 
     def keep(self, page: Page, name: str) -> None:
         """Take what a page shows now, when it has loaded all."""
-        page.wait_for_load_state("networkidle")
-        expect(page.locator(".o_loading_indicator")).to_have_count(0)
+        wait_until_loaded(page)
         page.screenshot(path=self._folder / f"{name}.png")
 
 
@@ -76,6 +75,7 @@ def main(folder: Path) -> None:
         )
         job = linked_jobs(database)
         album.take("workflow", f"nameko-jobs/{job}", ".o_nameko_workflow", "Workflow", TALL)
+        album.take("jobs", "nameko-jobs", ".o_data_row, .o_kanban_record")
         running(album, database)
         database.dead_letters(3)
         album.wide.goto(f"{address}/odoo/nameko-services")
@@ -98,7 +98,7 @@ def failing(album: Album, database: Database) -> None:
     ((failure,),) = wait_until(lambda: database.sql("SELECT id FROM nameko_failure"))
     album.take("failure", f"nameko-failures/{failure}", ".o_form_view")
     album.wide.locator("button[name=action_retry]").first.click()
-    expect(album.wide.locator(".o_notification").first).to_be_visible()
+    expect(album.wide.locator(".o_notification").first).to_have_css("opacity", "1")
     album.keep(album.wide, "failure_retry")
 
 
@@ -116,7 +116,6 @@ def running(album: Album, database: Database) -> None:
     album.wide.wait_for_selector(".o_nameko_batch")
     album.keep(album.wide, "batch_menu")
     album.take("batches", "nameko-batches", ".o_data_row, .o_kanban_record")
-    album.take("jobs", "nameko-jobs", ".o_data_row, .o_kanban_record")
     database.client.click("nameko.batch", "action_cancel", [batch])
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, expect
 from stack.demo import LOGIN
 from stack.demo import PASSWORD as ADMIN_PASSWORD
 from tests.browser.chromium import chromium
+from tests.browser.odoo_page import wait_until_loaded
 from tests.nocode.pages import (
     choose_quote,
     new_action,
@@ -35,7 +36,7 @@ def show_the_manager(browser: Browser, nocode: NoCode, folder: Path) -> None:
     choose_quote(page, "1.5")
     type_into(page, "name", "Quote a price")
     save(page)
-    page.wait_for_load_state("networkidle")
+    wait_until_loaded(page)
     page.screenshot(path=folder / "server_action.png")
     page.set_viewport_size({"width": 1200, "height": 820})
     page.click("button[name=action_nameko_try]")
