@@ -27,7 +27,7 @@ import websocket
 from stack.web import WebClient
 
 SESSIONS = 40  # that share the views: each takes a login
-PAUSE_SECONDS, LONGEST_PAUSE, SHARE = 1.0, 10.0, 20  # between two reloads: see nameko_live.js
+PAUSE_SECONDS, LONGEST_PAUSE, SHARE = 1.0, 5.0, 5  # between two reloads: see nameko_live.js
 RESULT = re.compile(rb'"result": ?([-\d.]+)')
 FORM_FIELDS: dict[str, Any] = {"display_name": {}, "number": {}, "result": {}, "text": {}}
 LIST_FIELDS: dict[str, Any] = {  # those that the list of jobs shows

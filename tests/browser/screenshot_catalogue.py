@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
 def open_services(page: Page) -> None:
     """Open the services, and wait until the relay has heard of one."""
     page.goto(f"{os.environ['ODOO_URL']}/odoo/nameko-services")
-    page.wait_for_selector(".o_kanban_record:has-text('compute')")
+    page.wait_for_selector(".o_kanban_record:has-text('compute'):has-text('Up')")
 
 
 def open_settings(page: Page, address: str | None = None) -> None:

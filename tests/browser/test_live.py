@@ -1,5 +1,6 @@
 """Open views show what jobs change, without a request of their own, and lose nothing typed."""
 
+import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.every_button import Database
@@ -47,11 +48,14 @@ def test_form_shows_the_result_of_a_job(tab: Page, stack: Stack, database: Datab
     expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
 
 
-def test_list_shows_new_jobs_and_how_they_end(tab: Page, stack: Stack, database: Database):
-    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs")
+@pytest.mark.parametrize(("view", "row"), [("list", ".o_data_row"), ("kanban", ".o_kanban_record")])
+def test_new_jobs_and_how_they_end(
+    tab: Page, stack: Stack, database: Database, view: str, row: str
+):
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs?view_type={view}")
     for record in database.computations(3):
         later(database, record)
-    done = tab.locator(".o_data_row", has_text="Done")
+    done = tab.locator(row, has_text="Done")
     expect(done).to_have_count(3, timeout=PATIENCE)
 
 

@@ -5,14 +5,15 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { patch } from "@web/core/utils/patch";
 import { FormController } from "@web/views/form/form_controller";
+import { KanbanController } from "@web/views/kanban/kanban_controller";
 import { ListController } from "@web/views/list/list_controller";
 import { session } from "@web/session";
 
 const KIND = "nameko_live"; // of the messages
 const JUST = 5000; // ms: a view has read its records, and knows its channels, in this time
 const PAUSE = 1000; // ms between two reloads of a view, at least
-const LONGEST_PAUSE = 10000; // ms
-const SHARE = 20; // how many times as long as a reload a pause is: a busy server has fewer of them
+const LONGEST_PAUSE = 5000; // ms
+const SHARE = 5; // how many times as long as a reload a pause is: a busy server has fewer of them
 
 /** Hears over the bus which records have changed: see the model nameko.live. */
 export const namekoLiveService = {
@@ -146,17 +147,29 @@ patch(FormController.prototype, {
     },
 });
 
+/** Reload a list or a kanban view when any record of its model has changed. */
+function useLiveRecords(controller, isBusy) {
+    const root = () => controller.model.root;
+    useLive(controller.props.resModel, {
+        getIds: () => [],
+        isBusy: () => Boolean(root().selection?.length || isBusy()),
+        load: async () => {
+            await root().load();
+            return true;
+        },
+    });
+}
+
 patch(ListController.prototype, {
     setup() {
         super.setup(...arguments);
-        useLive(this.props.resModel, {
-            getIds: () => [],
-            isBusy: () =>
-                Boolean(this.model.root.editedRecord || this.model.root.selection?.length),
-            load: async () => {
-                await this.model.root.load();
-                return true;
-            },
-        });
+        useLiveRecords(this, () => this.model.root.editedRecord);
+    },
+});
+
+patch(KanbanController.prototype, {
+    setup() {
+        super.setup(...arguments);
+        useLiveRecords(this, () => this.quickCreateState.groupId);
     },
 });
