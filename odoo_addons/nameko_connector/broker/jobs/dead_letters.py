@@ -25,7 +25,8 @@ MOST_LETTERS = 500  # of a queue, the oldest
 LOOK_SECONDS = 10.0  # for all queues
 MOST_CHECKS = 10  # whether letters that were dropped are gone
 QUIET_SECONDS = 0.5  # without a message, after which there are no more
-WAIT_SECONDS = 2.0  # for one message, or for one confirm
+WAIT_SECONDS = 2.0  # for one message
+ANSWER_SECONDS = 5.0  # for one answer or confirm of the broker's
 
 
 @dataclass
@@ -115,7 +116,7 @@ class DeadLettersLink(Link):
         """
         channel = self._connection.channel()
         waiting: deque[Any] = deque()
-        self.allow(WAIT_SECONDS)
+        self.allow(ANSWER_SECONDS)
         try:
             count = channel.queue_declare(queue, passive=True).message_count
             channel.basic_qos(0, MOST_LETTERS, False)
@@ -124,7 +125,7 @@ class DeadLettersLink(Link):
             yield channel, 0, waiting
             return
         yield channel, count, waiting
-        self.allow(WAIT_SECONDS)
+        self.allow(ANSWER_SECONDS)
         channel.close()
 
     def _arriving(self, count: int, waiting: deque[Any], until: float) -> Iterator[Any]:
@@ -165,7 +166,7 @@ class DeadLettersLink(Link):
         outcome: list[Confirm] = []
         channel = self._connection.channel()
         publisher = ConfirmingPublisher(channel, lambda _name, confirm: outcome.append(confirm))
-        self.allow(WAIT_SECONDS)
+        self.allow(ANSWER_SECONDS)
         publisher.select()
         publisher.publish(copy_of(message, address), address.exchange, address.routing_key)
         try:
