@@ -3,10 +3,14 @@
 import os
 import sys
 
-from playwright.sync_api import expect
-
 from tests.browser.chromium import chromium
-from tests.browser.odoo_page import expect_result, log_in, new_computation, open_computations
+from tests.browser.odoo_page import (
+    expect_result,
+    log_in,
+    new_computation,
+    open_computations,
+    wait_until_loaded,
+)
 
 
 def main(path: str) -> None:
@@ -18,7 +22,7 @@ def main(path: str) -> None:
         new_computation(page, "Seats in both halls", "99999", "99999")
         page.click("button[name=action_suma]")
         expect_result(page, "199,998")
-        expect(page.locator(".o_loading_indicator")).to_have_count(0)
+        wait_until_loaded(page)
         page.screenshot(path=path)
 
 
