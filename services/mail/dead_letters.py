@@ -1,6 +1,7 @@
 """The dead letters, for an admin at the nameko shell."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from services.mail.queues import DEAD
 from services.messaging.reading import has_many_values, tolerant_connection
 
 LOCK = "mail.dead.lock"
+LONGEST_WAIT = 5.0  # seconds, for somebody else who is at the dead letters
+PAUSE = 0.1  # seconds between two tries to lock
 
 
 class DeadLetters(DependencyProvider):
@@ -42,13 +45,7 @@ class DeadLetters(DependencyProvider):
     def _opened(self) -> Iterator[Any]:
         """Open a connection of its own: when it is closed, what was looked at is back in place."""
         with tolerant_connection(self.container.config) as connection:
-            channel = connection.channel()
-            try:
-                channel.queue_declare(LOCK, exclusive=True, durable=False)
-            except ResourceLocked as error:
-                raise DeadLettersBusyError(
-                    "Somebody else is at the dead letters: try again in a moment."
-                ) from error
+            channel = _locked_channel(connection)
             yield channel
             channel.queue_delete(LOCK)
 
@@ -58,6 +55,23 @@ class DeadLetters(DependencyProvider):
         for _ in range(count):
             if message := channel.basic_get(DEAD.name):
                 yield read_letter(message.body), message.delivery_tag
+
+
+def _locked_channel(connection: Any) -> Any:
+    """Return a channel of the connection that alone has the lock; wait for it if need be."""
+    latest = time.monotonic() + LONGEST_WAIT
+    while True:
+        channel = connection.channel()  # a refused declaration closes it
+        try:
+            channel.queue_declare(LOCK, exclusive=True, durable=False)
+        except ResourceLocked as error:
+            if time.monotonic() > latest:
+                raise DeadLettersBusyError(
+                    "Somebody else is at the dead letters: try again in a moment."
+                ) from error
+            time.sleep(PAUSE)
+        else:
+            return channel
 
 
 def read_letter(body: bytes | str) -> Mail:

@@ -14,6 +14,7 @@ from services.exceptions import (
     InvalidSubjectError,
     UnknownDeadLetterError,
 )
+from services.mail.dead_letters import LOCK
 from stack.ports import reserve
 from tests.processes import cluster, running
 from tests.services.smtp_server import SmtpServer
@@ -190,6 +191,16 @@ def test_dead_letters_outlive_many_looks_and_a_restart(environment, fresh_vhost)
             wait_until(lambda: len(dead_letters(environment)) == 1)
             for _ in range(15):
                 assert len(dead_letters(environment)) == 1
+
+
+def test_who_looks_at_dead_letters_waits_for_others_who_do(environment, fresh_vhost):
+    uri = environment["AMQP_URI"]
+    with running("services.mail", **environment), cluster(uri) as rpc:
+        with Connection(uri) as somebody:
+            somebody.default_channel.queue_declare(LOCK, exclusive=True)
+            looks = [rpc.mail.dead_letters.call_async() for _ in range(5)]
+            wait_until(lambda: fresh_vhost.messages("rpc-mail") == 0)  # services took them
+        assert [look.result() for look in looks] == [[]] * 5
 
 
 def test_accepting_does_not_wait_for_a_slow_server(environment, server):
