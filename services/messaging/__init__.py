@@ -1,7 +1,7 @@
 """How the container's services take messages from the broker, and publish theirs.
 
 1. `consuming` holds the connection of a service: Nameko's, changed so that no message can end it
-   and that it lasts until all in hand are finished.
+   and that it lasts until all in hand are finished. `optional` is what it consumes beside requests.
 2. `reading` turns what arrives into messages, whatever it holds.
 3. `counting` decides whether a message is run now: a redelivered one may have ended the process
    that had it. `deliveries` is what a copy of it carries along.

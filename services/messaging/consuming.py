@@ -16,17 +16,11 @@ import eventlet
 from amqp import AMQPError
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
-from kombu.messaging import Consumer
 from nameko import messaging
 from nameko.constants import DEFAULT_SERIALIZER, SERIALIZER_CONFIG_KEY
 
-from services.cancelling import cancellations, events_queue
-from services.messaging.counting import (
-    MAX_DELIVERIES,
-    DeliveryCounter,
-    is_for_reply,
-    name_of,
-)
+from services.messaging.counting import MAX_DELIVERIES, DeliveryCounter, is_for_reply, name_of
+from services.messaging.optional import OptionalConsumers
 from services.messaging.publishing import CONNECTION_LOST, Publisher, SizeLimit
 from services.messaging.py_amqp import GatheredWrites, ReadAhead
 from services.messaging.reading import FrameReader, largest_message, read_messages
@@ -35,7 +29,6 @@ from services.messaging.room import Room
 from services.messaging.topology import Topology
 
 logger = logging.getLogger(__name__)
-EVENTS_AT_ONCE = 100  # of cancelled jobs
 
 
 class QueueConsumer(messaging.QueueConsumer):
@@ -54,8 +47,6 @@ class QueueConsumer(messaging.QueueConsumer):
         self._reads: ReadAhead | None = None  # of the last connection
         self._in_hand: dict[int, Any] = {}
         self._room = Room()
-        self._suspects: Consumer | None = None
-        self._cancelled: Consumer | None = None  # of events, if it hears them for this process
         self._held: list[Any] = []  # messages that came after a stop began
         self._first: list[tuple[Any, Any]] = []  # (provider, message), before it consumes
         self._has_connected = False
@@ -67,6 +58,7 @@ class QueueConsumer(messaging.QueueConsumer):
         max_deliveries = int(config.get("MAX_DELIVERIES") or MAX_DELIVERIES)
         self.counter = DeliveryCounter(self, self.container.service_name, max_deliveries)
         self._topology = Topology(self.container.service_name, self.largest)
+        self.optional = OptionalConsumers(self, self._topology)
 
     @property
     def connection(self) -> Connection:
@@ -105,11 +97,11 @@ class QueueConsumer(messaging.QueueConsumer):
                 self._take_first(provider.queue(channel), provider)
         self._has_connected = True
         self._topology.open(connection)
-        self._consume_beside()
+        self.optional.consume(suspects=bool(self._providers))
         return self._consumers.values()
 
     def _consumer(self, consumer_cls: Any, provider: Any) -> Any:
-        receive = partial(self._on_message, provider)
+        receive = partial(self.on_message, provider)
         consumer = consumer_cls(queues=[provider.queue], on_message=receive, accept=self.accept)
         consumer.qos(prefetch_count=self.prefetch_count)
         return consumer
@@ -126,51 +118,13 @@ class QueueConsumer(messaging.QueueConsumer):
         """Handle what was taken before: its reply may block the connection, so not earlier."""
         first, self._first = self._first, []
         for provider, message in first:
-            self._on_message(provider, message)
+            self.on_message(provider, message)
         super().on_consume_ready(connection, channel, consumers, **kwargs)
-
-    def _consume_beside(self) -> None:
-        """Consume what a service can do without, where the broker does not allow it."""
-        self._suspects = self._cancelled = None
-        if self._providers:
-            self._topology.use("suspects and dead letters", self._consume_suspects)
-        if cancellations.heard_by in (None, self):
-            self._topology.use("events of cancelled jobs", self._consume_cancellations)
 
     def _declare_again(self) -> None:
         """Bring back what somebody has deleted."""
         queues = [provider.queue for provider in self._consumers]
-        if self._suspects is not None:
-            queues += [self.counter.suspects_queue, self.counter.dead_queue]
-        if self._cancelled is not None:
-            queues += self._cancelled.queues or []
-        self._topology.declare(queues)
-
-    def _consume_suspects(self, channel: Any) -> None:
-        self.counter.dead_queue(channel).declare()
-        receive = partial(self._on_message, None)
-        consumer = Consumer(
-            channel,
-            [self.counter.suspects_queue],
-            on_message=receive,
-            on_decode_error=self.on_decode_error,
-            accept=self.accept,
-        )
-        consumer.qos(prefetch_count=1)
-        consumer.consume()
-        self._suspects = consumer
-
-    def _consume_cancellations(self, channel: Any) -> None:
-        consumer = Consumer(channel, [events_queue()], on_message=cancellations.on_event)
-        consumer.qos(prefetch_count=EVENTS_AT_ONCE)  # a flood leaves room for requests
-        consumer.consume()
-        self._cancelled = consumer
-        cancellations.heard_by = self
-
-    @property
-    def takes_suspects(self) -> bool:
-        """Whether it takes what is in its service's queue of suspects."""
-        return self._suspects is not None
+        self._topology.declare(queues + self.optional.queues())
 
     @contextmanager
     def extra_context(self, connection: Any, channel: Any) -> Iterator[None]:
@@ -184,8 +138,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self._topology.close()
         if publisher is not None:
             publisher.lose()
-        if cancellations.heard_by is self:
-            cancellations.heard_by = None
+        self.optional.lose()
         self.counter.lose(self._in_hand.values(), self._places())
         self._in_hand.clear()
         self._held.clear()
@@ -203,9 +156,8 @@ class QueueConsumer(messaging.QueueConsumer):
         return bool(self.container.stop_requested)
 
     def _cancel_consumers_if_requested(self) -> None:
-        if self._pending_remove_providers and self._suspects is not None:
-            self._suspects.cancel()
-            self._suspects = None
+        if self._pending_remove_providers:
+            self.optional.cancel_suspects()
         super()._cancel_consumers_if_requested()
 
     def unregister_provider(self, provider: Any) -> None:
@@ -259,7 +211,8 @@ class QueueConsumer(messaging.QueueConsumer):
         with suppress(AMQPError, OSError):
             message.channel.basic_reject(message.delivery_tag, requeue=False)
 
-    def _on_message(self, provider: Any, message: Any) -> None:
+    def on_message(self, provider: Any, message: Any) -> None:
+        """Take a message. provider: what it is for; None: a suspect, whose copy says that."""
         self._in_hand[id(message)] = message
         message.provider, message.record, message.finished = provider, None, False
         message.source = provider.queue.name if provider else self.counter.suspects_queue.name

@@ -184,7 +184,7 @@ class DeliveryCounter:
         if record.count >= self._max_deliveries:
             self._give_up(message, f"it was delivered {record.count} times and never finished")
             return False
-        is_suspect = record.count >= SUSPECT_COUNT and self._consumer.takes_suspects
+        is_suspect = record.count >= SUSPECT_COUNT and self._consumer.optional.takes_suspects
         queues = [self.suspects_queue.name] if is_suspect else []
         for queue in (*queues, record.queue):
             if self._replace(message, queue):
