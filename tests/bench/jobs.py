@@ -228,7 +228,7 @@ def _backlog(world: World) -> dict[str, float]:
 
 def _overview_ms(world: World) -> float:
     """The time that the overview takes with a busy hour of twenty services, counted by a relay."""
-    from odoo.addons.nameko_connector.job_store.statistics import count_live  # noqa: PLC0415
+    from odoo.addons.nameko_connector.job_store.monitoring.statistics import count_live  # noqa: PLC0415
 
     world.sql(BUSY_HOUR)
     with world.env() as env:

@@ -25,7 +25,7 @@ SECOND = timedelta(seconds=0.95)  # by PostgreSQL's clock, of the transactions' 
 
 def channels_of(world: World, ids: Iterable[int]) -> list[str]:
     """Return the channels of records, or of groups of lists for negative numbers."""
-    from odoo.addons.nameko_connector.models.nameko_live import _channel  # noqa: PLC0415
+    from odoo.addons.nameko_connector.models.monitoring.nameko_live import _channel  # noqa: PLC0415
 
     with world.env() as env:
         key = env["nameko.live"]._key()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from .attempts import note_unanswered
 from .dispatch import retry_later
+from .monitoring.attempts import note_unanswered
 from .rows import NOW, SENDINGS, Cursor, Lost
 
 BATCH = 500  # jobs at a time

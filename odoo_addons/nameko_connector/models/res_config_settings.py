@@ -24,7 +24,7 @@ from ..tools.parameters import (
     KEEP_DAYS,
     LATE_BEATS,
 )
-from .nameko_rpc_allowed import allowed_services, service_names
+from .calls.nameko_rpc_allowed import allowed_services, service_names
 
 MOST_DAYS = 36_500
 MOST_TRIED = 100  # services that the test of the connection looks at

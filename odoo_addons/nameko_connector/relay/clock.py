@@ -14,10 +14,10 @@ from ..broker.jobs.consumer import Consumer
 from ..job_store import answers, dispatch, relays, routes
 from ..job_store import waiting as store
 from ..job_store.waiting import FINISHED
-from .cancelled import Cancelled
 from .database import Database, is_lost
 from .lateness import Lateness
 from .live import TURN_SECONDS, Live
+from .mover import Cancelled
 from .replies import Replies
 from .statistics import MERGE_SECONDS, Statistics
 from .statistics import SECONDS as COUNT_SECONDS

@@ -14,14 +14,13 @@ from ..broker.amqp.errors import RpcError
 from ..broker.jobs.consumer import Consumer, reply_key
 from ..broker.jobs.publisher import Publisher
 from ..exceptions import SendingRefused
-from ..models.nameko_live import collecting
+from ..models.monitoring.nameko_live import collecting
 from ..tools.configuration import broker_config
-from .cancelled import Cancelled
 from .clock import Clock
 from .database import Database
 from .identity import identity_of
 from .lateness import Lateness
-from .mover import Mover
+from .mover import Cancelled, Mover
 from .replies import Replies
 from .writing.threads import TooManyStuck, Writers
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..job_store.rows import created_after
 from ..job_store.waiting import FINISHED
-from ..models.nameko_live import Changed, collected
+from ..models.monitoring.nameko_live import Changed, collected
 from .database import Database
 
 TURN_SECONDS = 0.1  # between two looks for what has changed

@@ -1,4 +1,4 @@
-"""Publishing what is ready, a batch at a time."""
+"""Publishing the jobs that are ready, a batch at a time, and which jobs were cancelled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..broker.jobs.body import with_results
 from ..broker.jobs.consumer import Consumer
 from ..broker.jobs.publisher import Attempt, Publisher, Sent
 from ..job_store import dispatch, routes
+from ..job_store.cancelled import take_cancelled
 from ..job_store.dispatch import Capacity, Claimed
 from ..job_store.rows import Cursor, Lost
 from ..tools.requester import worker_context
@@ -167,3 +168,23 @@ class Mover:
         if not job.results_before:
             return job.arguments
         return with_results(job.arguments, job.results_before, job.results_as)
+
+
+class Cancelled:
+    """Publishes that jobs were cancelled which had been sent."""
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+
+    def turn(self) -> None:
+        """Publish some events; what the broker does not take is published later.
+
+        :raises Exception: the broker or the database is lost, or refuses it
+        """
+        if self._publisher.blocked:
+            return
+        with self._database.rows() as cr:
+            uuids = take_cancelled(cr)
+            if uuids:
+                self._publisher.announce_cancelled(uuids)

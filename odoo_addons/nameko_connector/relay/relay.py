@@ -22,9 +22,9 @@ What happens when a step fails:
 - A connection is lost: all are closed, and it connects again for ever, with growing pauses. Replies
   that were not acknowledged come again, and are dropped where they were written.
 - The database is neutralized, or was restored, copied or moved: it logs that once and waits until
-  somebody has decided (`models/nameko_database`).
+  somebody has decided (`models/jobs/nameko_database`).
 - A row, record or callback is at fault: its job fails, is parked or has a transaction of its own;
-  the others go on (`models/nameko_job_answers`).
+  the others go on (`models/jobs/nameko_job_answers`).
 - A callback is slow or does not return: `writing` says what becomes of it.
 - A callback ends this process: its reply comes again; such a one is tried alone, after that was
   noted in its row, and its job fails after five tries.
@@ -51,15 +51,14 @@ from ..broker.jobs.consumer import Consumer, reply_key
 from ..broker.jobs.dead_requests import answering_dead_requests
 from ..broker.jobs.publisher import Publisher
 from ..exceptions import SendingRefused
-from ..models.nameko_live import collecting
+from ..models.monitoring.nameko_live import collecting
 from . import watchdog
-from .cancelled import Cancelled
 from .catalogue import keeping_catalogue
 from .clock import Clock
 from .database import Database, Listener
 from .identity import identity_of
 from .lateness import Lateness
-from .mover import Mover
+from .mover import Cancelled, Mover
 from .replies import Replies
 from .writing.threads import CALLBACK_SECONDS, Writers
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..job_store import statistics
+from ..job_store.monitoring import statistics
 from ..tools import locks
 from .database import Database
 

@@ -25,7 +25,7 @@ from kombu.utils.json import dumps, loads
 from ..broker.amqp import errors
 from ..broker.amqp.request import Outcome, Request
 from ..broker.rpc.client import client_for
-from ..models.nameko_rpc import NamekoRpc
+from ..models.calls.nameko_rpc import NamekoRpc
 from ..tools.configuration import broker_config
 
 

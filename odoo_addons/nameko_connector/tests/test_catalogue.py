@@ -11,8 +11,8 @@ from odoo.tests import tagged
 from ..broker.beats.beat import Beat, read_beat
 from ..broker.jobs.reply import Delivery
 from ..job_store.rows import NOW
-from ..models import nameko_instance_beats, nameko_method, nameko_service_keep
-from ..models.nameko_service import LIVE, MOST_TOLD
+from ..models.catalogue import nameko_instance_beats, nameko_method, nameko_service_keep
+from ..models.catalogue.nameko_service import LIVE, MOST_TOLD
 from .common import MANAGER, USER, ConnectorCase
 
 

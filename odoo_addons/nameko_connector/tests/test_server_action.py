@@ -15,8 +15,8 @@ from ..exceptions import (
     UnusableExpression,
     UnusableResult,
 )
-from ..models.ir_actions_server_run import RUNNING, RunningActions
-from ..models.nameko_rpc import NamekoRpc
+from ..models.actions.ir_actions_server_run import RUNNING, RunningActions
+from ..models.calls.nameko_rpc import NamekoRpc
 from .action_case import CONTACTS, ActionCase, remote_error
 from .common import USER
 from .recorded_calls import answered_calls

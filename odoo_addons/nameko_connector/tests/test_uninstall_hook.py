@@ -6,7 +6,7 @@ from odoo.tests import TransactionCase, tagged
 
 from .. import hooks
 from ..broker.amqp.config import BrokerConfig
-from ..models.nameko_database import PARAMETER
+from ..models.jobs.nameko_database import PARAMETER
 
 
 @tagged("post_install", "-at_install")

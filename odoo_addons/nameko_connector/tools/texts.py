@@ -1,9 +1,22 @@
-"""Texts as PostgreSQL can hold them."""
+"""Texts that the database can hold, and what is shown of values and messages."""
 
+import json
 import re
 from typing import Any
 
 UNENCODABLE = re.compile("[\ud800-\udfff\0]")
+MOST_READ = 500  # characters of a message
+MOST_SHAPE = 200  # characters of a shape
+GAP = "…"
+# What differs from one record to the next: UUIDs, quoted texts, and words with a digit in them.
+VARYING = re.compile(
+    r"""
+    \b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b
+    | (?<!\w)'[^'\n]*'(?!\w) | "[^"\n]*" | “[^”\n]*” | «[^»\n]*»
+    | [-+]?\b\w*\d\w*(?:[.,:/-]\w*\d\w*)*%?
+    """,
+    re.VERBOSE,
+)
 
 
 def shorten(value: Any) -> str:
@@ -21,3 +34,23 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(key): clean(each) for key, each in value.items()}
     return [clean(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def pretty(value: Any) -> str:
+    """Write a value as indented JSON."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def shape_of(message: str, job: str = "") -> str:
+    """Return the first line of a message, with a gap for each part that varies.
+
+    job: its name; where the message begins with it, it is left out with what introduces the cause
+
+    >>> shape_of("No stock for product 17 in 'Main Hall'")
+    'No stock for product … in …'
+    """
+    line = message[:MOST_READ].strip().partition("\n")[0]
+    if job and line.startswith(f"{job} "):
+        line = line[len(job) :].strip()
+        line = line.partition(": ")[2] or line
+    return VARYING.sub(GAP, line)[:MOST_SHAPE]

@@ -9,7 +9,7 @@ from odoo.exceptions import UserError
 from ..action.arguments import requests
 from ..action.outcomes import shown
 from ..broker.amqp.request import Request
-from ..models.ir_actions_server import MOST_SECONDS_NOW
+from ..models.actions.ir_actions_server import MOST_SECONDS_NOW
 from ..tools.client_actions import dialog
 from ..tools.texts import clean
 

@@ -15,8 +15,8 @@ from odoo.exceptions import AccessError
 
 from ..broker.amqp.errors import RpcError
 from ..broker.jobs.ids import read_correlation_id
-from ..models.nameko_job_actions import AGAIN
-from ..models.nameko_service import MOST_SERVICES
+from ..models.catalogue.nameko_service import MOST_SERVICES
+from ..models.jobs.nameko_job_actions import AGAIN
 from ..tools.client_actions import Kind, notification
 from ..tools.configuration import broker_config
 from ..tools.texts import clean

@@ -8,7 +8,7 @@ from typing import Any
 from odoo import models
 
 from ..broker.amqp.request import Request
-from ..models.nameko_service import LIVE
+from ..models.catalogue.nameko_service import LIVE
 from ..tools.texts import clean
 from .nameko_dead_letter import Values
 

@@ -5,7 +5,7 @@ from typing import Any
 from odoo import api, fields, models
 
 from ..job_store.dispatch import reschedule
-from ..models.nameko_job import DEFAULT_PRIORITY
+from ..models.jobs.nameko_job import DEFAULT_PRIORITY
 from ..tools.fields import Int4
 
 

@@ -7,7 +7,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..tools.job_request import JobRequest
-from ..tools.json_arguments import NAMED_HELP, POSITIONAL_HELP, parsed, pretty
+from ..tools.texts import pretty
+from .json_arguments import NAMED_HELP, POSITIONAL_HELP, parsed
 
 
 class NamekoJobRetry(models.TransientModel):

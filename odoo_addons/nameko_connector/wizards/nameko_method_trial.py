@@ -8,10 +8,10 @@ from odoo.exceptions import UserError
 
 from ..action.outcomes import shown
 from ..broker.amqp.request import Request
-from ..models.ir_actions_server import MOST_SECONDS_NOW
+from ..models.actions.ir_actions_server import MOST_SECONDS_NOW
 from ..tools.client_actions import dialog
-from ..tools.json_arguments import NAMED_HELP, POSITIONAL_HELP, parsed, pretty
-from ..tools.texts import clean
+from ..tools.texts import clean, pretty
+from .json_arguments import NAMED_HELP, POSITIONAL_HELP, parsed
 
 BY_NAME = ("POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY")
 

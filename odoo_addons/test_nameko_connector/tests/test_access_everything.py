@@ -11,7 +11,7 @@ from lxml import etree
 
 from odoo import fields, http
 from odoo.addons.nameko_compute.tests.common import ComputationCase
-from odoo.addons.nameko_connector.models.nameko_job import NamekoJob
+from odoo.addons.nameko_connector.models.jobs.nameko_job import NamekoJob
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError, UserError

@@ -4,11 +4,11 @@ from unittest.mock import patch
 
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.job_store.rows import Lost
-from odoo.addons.nameko_connector.models import nameko_failure
+from odoo.addons.nameko_connector.models.monitoring import nameko_failure
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tools import locks
 from odoo.addons.nameko_connector.tools.job_request import JobRequest
-from odoo.addons.nameko_connector.tools.message_shape import MOST, shape_of
+from odoo.addons.nameko_connector.tools.texts import MOST_SHAPE, shape_of
 from odoo.exceptions import AccessError, ValidationError
 from odoo.sql_db import db_connect
 from odoo.tests import BaseCase, tagged
@@ -42,7 +42,7 @@ class TestShape(BaseCase):
             self.assertEqual(shape_of(message, "pricing.quote"), shape)
 
     def test_long_and_odd_ones(self):
-        self.assertEqual(len(shape_of("word " * 10_000)), MOST)
+        self.assertEqual(len(shape_of("word " * 10_000)), MOST_SHAPE)
         shape_of("'" * 10_000)
         shape_of("a1" * 10_000)
 

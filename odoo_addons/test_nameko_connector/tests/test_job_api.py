@@ -9,7 +9,7 @@ from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.exceptions import InvalidJob, NotSendable
 from odoo.addons.nameko_connector.job_store import dispatch
 from odoo.addons.nameko_connector.job_store.waiting import after_failed
-from odoo.addons.nameko_connector.models import nameko_job_answers
+from odoo.addons.nameko_connector.models.jobs import nameko_job_answers
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
 from odoo.exceptions import AccessError, ValidationError

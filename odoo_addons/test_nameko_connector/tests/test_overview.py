@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from odoo import fields
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
-from odoo.addons.nameko_connector.job_store import statistics
+from odoo.addons.nameko_connector.job_store.monitoring import statistics
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 

@@ -3,7 +3,7 @@
 import contextlib
 
 from odoo.addons.nameko_connector.broker.amqp.request import Request
-from odoo.addons.nameko_connector.models.ir_actions_server_run import RUNNING
+from odoo.addons.nameko_connector.models.actions.ir_actions_server_run import RUNNING
 from odoo.addons.nameko_connector.tests.action_case import CONTACTS, ActionCase
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
@@ -262,7 +262,7 @@ class TestRunAccess(ActionCase):
             answered_calls({"pricing.quote": "42"}) as requests,
             self.enter_registry_test_mode(),
             contextlib.suppress(AccessError),
-            mute_logger("odoo.addons.base.models.ir_cron"),
+            mute_logger("odoo.addons.base.models.actions.ir_cron"),
         ):
             cron.method_direct_trigger()
         self.assertEqual(requests, [])

@@ -12,8 +12,8 @@ from odoo.addons.nameko_connector.exceptions import (
     DatabaseNotConfirmed,
     SendingRefused,
 )
-from odoo.addons.nameko_connector.models import nameko_rpc
-from odoo.addons.nameko_connector.models.nameko_database import NEUTRALIZED, PARAMETER
+from odoo.addons.nameko_connector.models.calls import nameko_rpc
+from odoo.addons.nameko_connector.models.jobs.nameko_database import NEUTRALIZED, PARAMETER
 from odoo.addons.nameko_connector.tests.action_case import ActionCase
 from odoo.addons.nameko_connector.tests.common import MANAGER
 from odoo.exceptions import AccessError
@@ -22,7 +22,7 @@ from odoo.tests import tagged
 ADDON = Path(__file__).parents[2] / "nameko_connector"
 # What reaches the broker or its management, and where the addon uses it outside of `broker/`.
 DOORS = {
-    "client_for": {"models/nameko_rpc.py"},
+    "client_for": {"models/calls/nameko_rpc.py"},
     "Consumer": {"relay/relay.py", "relay/fallback.py"},
     "Publisher": {"relay/relay.py", "relay/fallback.py"},
     "BeatsListener": {"relay/catalogue.py"},
@@ -30,12 +30,12 @@ DOORS = {
     "dead_letters": {"wizards/nameko_dead_letter.py"},
     "delete_queues": {"hooks.py"},  # of an uninstalled addon
     "try_broker": {"models/res_config_settings.py"},  # sends nothing to a service
-    "queue_report": {"models/nameko_service.py"},  # reads
+    "queue_report": {"models/catalogue/nameko_service.py"},  # reads
     "service_queues": {"relay/catalogue.py"},  # reads
     "dead_letter_counts": {"relay/catalogue.py"},  # reads
 }
 GUARDS = {
-    "models/nameko_rpc.py": "_check_may_send",
+    "models/calls/nameko_rpc.py": "_check_may_send",
     "relay/relay.py": "identity_of",
     "relay/fallback.py": "identity_of",
     "relay/catalogue.py": "identity_of",

@@ -1,0 +1,234 @@
+"""The catalogue is kept: beats are written, and instances judged that do not beat.
+
+For the relay, in transactions of level READ COMMITTED, one at a time. The clock is the database's:
+that of a service may be a day off. Of an instance that says nothing new, only `last_seen` is
+written, for all of them at once.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from odoo import api, models
+from odoo.tools import SQL
+
+from ...broker.beats.beat import Beat, Service
+from ...job_store.rows import NOW
+from ...tools import locks
+from ...tools.parameters import GONE_BEATS, LATE_BEATS
+from .nameko_service import MOST_TOLD
+from .nameko_service_keep import QUIETLY
+
+_logger = logging.getLogger(__name__)
+LOCK_TIMEOUT = "2s"  # for a row that somebody else writes
+SLACK = 10  # s that a beat may take from the service to its row
+MOST_LEARNED = 25  # beats with news at a time; the others will come again
+LEARN_SECONDS = 1.0  # after which the next beats with news wait for the next time
+MOST_INSTANCES = 2_000  # listed; somebody who invents instances shall not fill the database
+SILENT = 60  # s after which an instance makes room for a new one, where there is none left
+RARELY = 600.0  # s between two log lines of one kind
+_warned: dict[str, float] = {}  # when, by the monotonic clock, by text
+
+
+def warn_rarely(text: str, *values: object, exc_info: bool = False) -> None:
+    """Log a warning, unless one of this text was logged a short while ago."""
+    now = time.monotonic()
+    if now >= _warned.get(text, -RARELY) + RARELY:
+        _warned[text] = now
+        _logger.warning(text, *values, exc_info=exc_info)
+
+
+class NamekoInstance(models.Model):
+    _inherit = "nameko.instance"
+
+    @api.model
+    @api.private
+    def keep(self, beats: Sequence[Beat]) -> bool:
+        """Write what beats say, one of each instance, and who is missed.
+
+        :return: False where another relay is at it, and nothing was done
+        """
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.CATALOGUE])
+        if self.env.cr.fetchone() == (False,):
+            return False
+        self.env.cr.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+        services = self.env["nameko.service"].with_context(**QUIETLY)
+        gone_before = services.search([("state", "=", "gone")])
+        living = [beat for beat in beats if not beat.stopping]
+        changed = self._note_seen({beat.uuid: beat.running for beat in living})
+        changed |= self._learn_all(self._unknown(living)[:MOST_LEARNED])
+        changed |= self._note_stopped([beat.uuid for beat in beats if beat.stopping])
+        changed |= self._note_missed()
+        changed.exists().service_ids._settle_methods()
+        gone = services.search([("state", "=", "gone")])
+        (gone - gone_before)[:MOST_TOLD]._tell_gone()
+        back = (gone_before.exists() - gone).sorted(lambda each: not each.activity_ids)
+        back[:MOST_TOLD]._tell_back()
+        self._note_changed(changed.exists() | gone.instance_ids.exists())
+        return True
+
+    @api.model
+    def _note_changed(self, instances: models.BaseModel) -> None:
+        """Have open views show what has become of instances and their services."""
+        changed = [(record._name, record.id) for record in (*instances, *instances.service_ids)]
+        if changed:
+            self.env["nameko.live"]._note([("nameko.job.count", 0), *changed])
+
+    @api.model
+    def _unknown(self, beats: Sequence[Beat]) -> list[Beat]:
+        """Return the beats that say something new, or something else than is kept of a service."""
+        self.env.cr.execute(
+            "SELECT uuid, fingerprint FROM nameko_instance WHERE uuid = ANY(%s)",
+            [[beat.uuid for beat in beats]],
+        )
+        known = dict(self.env.cr.fetchall())
+        names = {service.name for beat in beats for service in beat.services}
+        self.env.cr.execute(
+            "SELECT name, fingerprint FROM nameko_service WHERE name = ANY(%s)", [list(names)]
+        )
+        kept = dict(self.env.cr.fetchall())
+        return [
+            beat
+            for beat in beats
+            if known.get(beat.uuid) != beat.fingerprint
+            or any(kept.get(s.name, s.fingerprint) != s.fingerprint for s in beat.services)
+        ]
+
+    @api.model
+    def _learn_all(self, beats: Sequence[Beat]) -> models.BaseModel:
+        """Write them for a limited time; return the instances."""
+        until = time.monotonic() + LEARN_SECONDS
+        learned = self.browse()
+        for beat in beats:
+            if time.monotonic() > until:
+                break
+            try:
+                with self.env.cr.savepoint():
+                    learned |= self._learn(beat)
+            except Exception:  # noqa: BLE001 - logged
+                warn_rarely("The beat of %s cannot be kept", beat.uuid, exc_info=True)
+        return learned
+
+    @api.model
+    def _learn(self, beat: Beat) -> models.BaseModel:
+        """Write an instance that is new or says something new, and what it hosts."""
+        instance = self.search([("uuid", "=", beat.uuid)])
+        if not instance and not self._make_room():
+            warn_rarely("More than %s instances: %s is not listed", MOST_INSTANCES, beat.uuid)
+            return instance
+        services = self.env["nameko.service"].union(
+            *(self._learn_service(service) for service in beat.services)
+        )
+        values = {
+            "uuid": beat.uuid,
+            "host": beat.host,
+            "pid": beat.pid,
+            "version": beat.version,
+            "started": beat.started,
+            "interval": beat.interval,
+            "fingerprint": beat.fingerprint,
+            "service_ids": [(6, 0, services.ids)],
+            "method_names": {s.name: [m["name"] for m in s.methods] for s in beat.services},
+        }
+        if instance:
+            instance.write(values)
+            return instance
+        seen = {"last_seen": self._clock(), "running": beat.running}
+        return self.create({**values, **seen})
+
+    @api.model
+    def _make_room(self) -> bool:
+        """Tell whether one more instance can be listed; the longest silent ones go for it."""
+        if self.search_count([], limit=MOST_INSTANCES) < MOST_INSTANCES:
+            return True
+        self.flush_model(["state", "last_seen"])
+        self.env.cr.execute(
+            f"""
+            SELECT id FROM nameko_instance WHERE last_seen < {NOW} - make_interval(secs => %s)
+             ORDER BY state IN ('up', 'late'), last_seen LIMIT %s
+            """,  # noqa: S608  constants
+            [SILENT, MOST_LEARNED],
+        )
+        silent = self.browse(row_id for (row_id,) in self.env.cr.fetchall())
+        silent.unlink()
+        return bool(silent)
+
+    @api.model
+    def _learn_service(self, told: Service) -> models.BaseModel:
+        services = self.env["nameko.service"].with_context(**QUIETLY)
+        service = services.search([("name", "=", told.name)])
+        if not service and not services._make_room():
+            warn_rarely("Too many services: %s is not listed", told.name)
+            return service
+        service = service or services.create({"name": told.name})
+        if service.fingerprint != told.fingerprint:
+            service.write({"doc": told.doc, "fingerprint": told.fingerprint})
+            self.env["nameko.method"]._learn(service, told.methods)
+        return service
+
+    @api.model
+    def _note_seen(self, running: Mapping[str, str]) -> models.BaseModel:
+        """Note that these beat, by uuid, and what each works on; return those that are back.
+
+        A beat that comes just after its instance has said goodbye was under way.
+        """
+        self.env.cr.execute(
+            f"""
+            UPDATE nameko_instance instance
+               SET last_seen = {NOW}, running = nullif(told.running, '')
+              FROM unnest(%s::text[], %s::text[]) AS told(uuid, running)
+             WHERE instance.uuid = told.uuid
+               AND NOT (state = 'stopped' AND last_seen > {NOW} - make_interval(secs => %s))
+            RETURNING instance.id, instance.state
+            """,  # noqa: S608  constants
+            [list(running), list(running.values()), SLACK],
+        )
+        rows = self.env.cr.fetchall()
+        self.invalidate_model(["last_seen", "running"], flush=False)
+        back = self.browse(row_id for row_id, state in rows if state != "up")
+        if back:
+            back.write({"state": "up", "late_since": False})
+        return back
+
+    @api.model
+    def _note_stopped(self, uuids: Sequence[str]) -> models.BaseModel:
+        """Note that they said goodbye; return those that ran."""
+        stopped = self.search([("uuid", "in", list(uuids)), ("state", "!=", "stopped")])
+        if stopped:
+            ended = {"late_since": False, "running": False}
+            stopped.write({"state": "stopped", "last_seen": self._clock(), **ended})
+        return stopped
+
+    @api.model
+    def _note_missed(self) -> models.BaseModel:
+        """Mark instances as late that missed some beats, and as gone that stayed late.
+
+        An instance is late before it is gone. So after a time in which no relay ran, each instance
+        has time to send a beat. Return those that are gone now.
+        """
+        late, gone = LATE_BEATS.read(self.env), GONE_BEATS.read(self.env)
+        if stayed := self._missing("late", "late_since", max(gone - late, 0), 0):
+            stayed.write({"state": "gone", "running": False})
+        if missed := self._missing("up", "last_seen", late, SLACK):
+            missed.write({"state": "late", "late_since": self._clock()})
+        return stayed
+
+    @api.model
+    def _clock(self) -> datetime:
+        """Return the database's time, in UTC, without zone."""
+        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
+        ((now,),) = self.env.cr.fetchall()
+        return now.replace(microsecond=0)
+
+    @api.model
+    def _missing(self, state: str, since: str, beats: float, slack: float) -> models.BaseModel:
+        """Find the instances in a state that said nothing for so many of their own beats."""
+        self.env.cr.execute(
+            f"""
+            SELECT id FROM nameko_instance
+             WHERE state = %s AND {since} < {NOW} - make_interval(secs => "interval" * %s + %s)
+            """,  # noqa: S608  constants
+            [state, beats, slack],
+        )
+        return self.browse(row_id for (row_id,) in self.env.cr.fetchall())

@@ -1,0 +1,132 @@
+"""The catalogue of services is bounded, and knows the methods of those that run."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from odoo import api, models
+
+from ...tools import locks
+from .nameko_service import LIVE, MOST_FORGOTTEN, MOST_SERVICES
+
+if TYPE_CHECKING:
+    from ...broker.beats.management import Page, QueueReport
+
+_logger = logging.getLogger(__name__)
+FIGURES = ("ready", "unacknowledged", "consumers", "rate")  # of a QueueReport, in the statement
+# Its parameters: whether each page is whole, and a list of figures for each column.
+WRITE_QUEUES = """
+    UPDATE nameko_service s
+       SET queue_known = told.known, queue_ready = told.ready,
+           queue_unacknowledged = told.in_hand, queue_consumers = told.consumers,
+           queue_rate = told.rate, dead_count = told.dead
+      FROM (SELECT s.id,
+                   CASE WHEN q.name IS NULL THEN %s ELSE q.ready IS NOT NULL END AS known,
+                   COALESCE(q.ready, 0) AS ready, COALESCE(q.in_hand, 0) AS in_hand,
+                   COALESCE(q.consumers, 0) AS consumers, COALESCE(q.rate, 0) AS rate,
+                   CASE WHEN d.name IS NOT NULL THEN d.dead
+                        WHEN %s THEN 0 ELSE s.dead_count END AS dead
+              FROM nameko_service s
+              LEFT JOIN unnest(%s::text[], %s::int[], %s::int[], %s::int[], %s::float[])
+                   AS q (name, ready, in_hand, consumers, rate) ON q.name = s.name
+              LEFT JOIN unnest(%s::text[], %s::int[]) AS d (name, dead) ON d.name = s.name
+           ) told
+     WHERE s.id = told.id
+       AND (s.queue_known, s.queue_ready, s.queue_unacknowledged, s.queue_consumers,
+            s.queue_rate, s.dead_count)
+           IS DISTINCT FROM (told.known, told.ready, told.in_hand, told.consumers,
+                             told.rate, told.dead)
+    RETURNING s.id
+"""
+QUIETLY = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
+
+
+class NamekoService(models.Model):
+    _inherit = "nameko.service"
+
+    def _settle_methods(self) -> None:
+        """Archive the methods that no running instance has any more, and bring others back.
+
+        Where no running instance tells of any method, all stay as they are.
+        """
+        if not self:
+            return
+        self.env.flush_all()
+        self.env.cr.execute(
+            """
+            SELECT s.id, array_agg(DISTINCT told.name)
+              FROM nameko_service s
+              JOIN nameko_instance_nameko_service_rel hosted ON hosted.nameko_service_id = s.id
+              JOIN nameko_instance i ON i.id = hosted.nameko_instance_id
+             CROSS JOIN LATERAL jsonb_array_elements_text(i.method_names -> s.name) told (name)
+             WHERE s.id = ANY(%s) AND i.state = ANY(%s)
+             GROUP BY s.id
+            """,
+            [self.ids, list(LIVE)],
+        )
+        for service_id, names in self.env.cr.fetchall():
+            service = self.browse(service_id).with_context(active_test=False)
+            service.method_ids._set_active(set(names))
+
+    @api.model
+    @api.private
+    def keep_queues(self, queues: Page[QueueReport], dead: Page[int]) -> None:
+        """Write what RabbitMQ says of the queues of services.
+
+        A service that is not listed yet is listed, as far as there is room.
+
+        :param queues: of their requests
+        :param dead: how many requests each has given up
+        """
+        self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.CATALOGUE])
+        if self.env.cr.fetchone() == (False,):
+            return  # another relay is at it
+        known = set(self.search([], limit=MOST_SERVICES).mapped("name"))
+        room = MOST_SERVICES - len(known)
+        new = [name for name in sorted(queues.by_service) if name not in known][:room]
+        self.with_context(**QUIETLY).create([{"name": name} for name in new])
+        self.env.flush_all()
+        self._write_queues(queues, dead)
+
+    def _write_queues(self, queues: Page[QueueReport], dead: Page[int]) -> None:
+        """Write the figures of all services, and have open views show those that have changed.
+
+        What is on no page that is whole has no queue; otherwise nothing is known of it.
+        """
+        reports = list(queues.by_service.values())
+        self.env.cr.execute(
+            WRITE_QUEUES,
+            [
+                *(queues.is_whole, dead.is_whole, list(queues.by_service)),
+                *([getattr(each, name) for each in reports] for name in FIGURES),
+                *(list(dead.by_service), list(dead.by_service.values())),
+            ],
+        )
+        changed = [(self._name, service) for (service,) in self.env.cr.fetchall()]
+        self.env.cr.execute("UPDATE nameko_service SET queue_checked_at = %s", [self.env.cr.now()])
+        self.env.invalidate_all(flush=False)
+        self.env["nameko.live"]._note(changed)
+
+    @api.model
+    def _make_room(self) -> bool:
+        """Tell whether one more service can be listed; those that do not run go for it."""
+        if self.search_count([], limit=MOST_SERVICES) < MOST_SERVICES:
+            return True
+        return self._forget_some()
+
+    @api.model
+    def _forget_some(self) -> bool:
+        """Delete some services that do not run and that no action calls, the oldest first."""
+        actions = self.env["ir.actions.server"].search([("nameko_service", "!=", False)])
+        used = actions.mapped("nameko_service")
+        before = self.env.cr.now()  # what this transaction has made stays
+        idle = [
+            ("state", "not in", LIVE),
+            ("name", "not in", used),
+            ("create_date", "<", before),
+        ]
+        forgotten = self.search(idle, order="write_date, id", limit=MOST_FORGOTTEN)
+        _logger.info("%s services that do not run are forgotten: too many", len(forgotten))
+        forgotten.unlink()
+        return bool(forgotten)

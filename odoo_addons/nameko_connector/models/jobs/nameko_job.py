@@ -1,0 +1,273 @@
+"""Jobs: durable calls of services. Their rows are read and written by `job_store/`."""
+
+from datetime import timedelta
+from typing import Any
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools.misc import format_datetime
+
+from ...exceptions import SendingRefused
+from ...job_store import relays, retention
+from ...job_store.rows import READY
+from ...tools.parameters import KEEP_DAYS
+
+DEFAULT_PRIORITY = 10
+JOBS_ARE_FOR = "nameko_connector.group_nameko_user"
+CRON_SECONDS = 50  # of work in one run of the scheduled action
+RESULTS_AGAIN = timedelta(minutes=1)
+DELETED_AT_ONCE = 10_000
+MOST_REASON = 1_000  # characters, of an error
+
+
+class NamekoJob(models.Model):
+    """Made by `nameko.rpc`'s `delay`, sent and finished by the relay, and by nobody else."""
+
+    _name = "nameko.job"
+    _description = "Job"
+    _nameko_live = True  # open views reload, see nameko.live
+    _order = "id desc"
+    _rec_name = "uuid"
+    _rec_names_search = ("service", "method", "uuid")
+    _log_access = True
+
+    uuid = fields.Char("Job", required=True, readonly=True)
+    service = fields.Char(required=True, readonly=True)
+    method = fields.Char(required=True, readonly=True)
+    arguments = fields.Text(required=True, readonly=True, prefetch=False)
+    state = fields.Selection(
+        [
+            ("pending", "Waiting"),
+            ("sent", "Running"),
+            ("done", "Done"),
+            ("failed", "Failed"),
+            ("cancelled", "Cancelled"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    is_ready = fields.Boolean(
+        readonly=True, help="It waits neither for its time nor for another job."
+    )
+    is_waiting = fields.Boolean("Waits for Other Jobs", readonly=True)
+
+    res_model = fields.Char("Record's Model", readonly=True)
+    res_id = fields.Many2oneReference("Record's ID", model_field="res_model", readonly=True)
+    record_name = fields.Char("Record", compute="_compute_record_name")
+    result_field = fields.Char(readonly=True)
+    on_result = fields.Char("Method for the Result", readonly=True)
+    on_error = fields.Char("Method for the Error", readonly=True)
+
+    user_id = fields.Many2one("res.users", required=True, readonly=True, index=True)
+    company_id = fields.Many2one("res.company", required=True, readonly=True)
+    language = fields.Char(readonly=True)
+
+    priority = fields.Integer(readonly=True, aggregator=None, help="The lower, the earlier.")
+    eta = fields.Datetime("Not Before", readonly=True)
+    deadline = fields.Datetime(
+        readonly=True, help="If there is no answer by then, it is sent again."
+    )
+    timeout = fields.Float("Timeout (s)", readonly=True, aggregator=None)
+    attempts = fields.Integer(readonly=True, aggregator="avg")
+    attempt_ids = fields.One2many("nameko.job.attempt", "job_id", "Failed Attempts", readonly=True)
+    reason = fields.Char(
+        compute="_compute_reason", help="Why it waits, or why it failed or was cancelled."
+    )
+    sendings = fields.Integer(
+        readonly=True, aggregator=None,
+        help="How often it was sent in all. Unlike the attempts, it does not start again at 0 when "
+        "the job is retried.",
+    )  # fmt: skip
+    write_tries = fields.Integer(
+        "Write Attempts", readonly=True, aggregator=None,
+        help="How often a relay began to write the answer and ended before it was written.",
+    )  # fmt: skip
+    max_attempts = fields.Integer("Maximum Attempts", readonly=True, aggregator=None)
+    retry_delays = fields.Char("Retry Delays (s)", readonly=True)
+    retry_on = fields.Char("Retried Errors", readonly=True)
+    identity_key = fields.Char(readonly=True)
+    predecessor_ids = fields.Many2many(
+        "nameko.job",
+        "nameko_job_predecessor",
+        "job_id",
+        "predecessor_id",
+        string="Waits For",
+        readonly=True,
+    )
+    successor_ids = fields.Many2many(
+        "nameko.job",
+        "nameko_job_predecessor",
+        "predecessor_id",
+        "job_id",
+        string="Jobs That Wait for This",
+        readonly=True,
+    )
+    results_as = fields.Char(readonly=True)
+
+    progress = fields.Float("Progress (%)", readonly=True, aggregator="avg")
+    sent_at = fields.Datetime(readonly=True)
+    done_at = fields.Datetime("Finished At", readonly=True)
+    waited = fields.Float(
+        "Waited (s)",
+        readonly=True,
+        aggregator="avg",
+        help="From the moment it could be sent until it was sent for the last time.",
+    )
+    seconds = fields.Float(
+        "Duration (s)",
+        readonly=True,
+        aggregator="avg",
+        help="From the last time it was sent until the answer.",
+    )
+    result = fields.Text(readonly=True, prefetch=False)
+    has_result = fields.Boolean(readonly=True)
+    error_type = fields.Char(readonly=True)
+    error_message = fields.Text(readonly=True)
+    cancel_untold = fields.Boolean(
+        readonly=True,
+        help="It was cancelled after it was sent, and the services have not been informed yet.",
+    )
+
+    # Each index holds live rows only: it stays small however many jobs have finished.
+    _uuid_unique = models.UniqueIndex("(uuid)")
+    _identity_unique = models.UniqueIndex(
+        "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
+    )
+    _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
+    _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")
+    _waiting_index = models.Index("(id) WHERE state = 'pending' AND is_waiting")
+    _sent_index = models.Index("(service) WHERE state = 'sent'")
+    _deadline_index = models.Index("(deadline) WHERE state = 'sent'")
+    _finished_index = models.Index("(done_at) WHERE state IN ('done', 'failed', 'cancelled')")
+    _cancel_index = models.Index("(id) WHERE cancel_untold")
+    _record_index = models.Index("(res_model, res_id) WHERE res_model IS NOT NULL")
+
+    def init(self) -> None:
+        """Keep the order of the jobs that one waits for."""
+        self.env.cr.execute(
+            "ALTER TABLE nameko_job_predecessor ADD COLUMN IF NOT EXISTS sequence integer"
+        )
+
+    @api.depends("service", "method")
+    def _compute_display_name(self) -> None:
+        for job in self:
+            job.display_name = f"{job.service}.{job.method}"
+
+    @api.depends("res_model", "res_id")
+    @api.depends_context("uid", "lang", "allowed_company_ids")
+    def _compute_record_name(self) -> None:
+        """Name the records that the user may read."""
+        self.record_name = False
+        for model, jobs in self.filtered("res_model").grouped("res_model").items():
+            if model not in self.env or self.env[model]._abstract:
+                continue
+            records = self.env[model].browse(jobs.mapped("res_id")).exists()
+            names = {each.id: each.display_name for each in records._filtered_access("read")}
+            for job in jobs:
+                job.record_name = names.get(job.res_id)
+
+    @api.depends("state", "is_ready", "is_waiting", "eta", "attempts", "error_message")
+    @api.depends_context("lang", "tz")
+    def _compute_reason(self) -> None:
+        """Say why a job waits, and what to do where somebody can do something; or its error."""
+        pending = self.filtered(lambda job: job.state == "pending")
+        for job in self - pending:
+            job.reason = (job.error_message or "").strip().partition("\n")[0][:MOST_REASON]
+        if not pending:
+            return
+        away, runs = self.env["nameko.route"].sudo()._away(), self._relay_runs()
+        refusal = self._refusal()
+        for job in pending:
+            job.reason = refusal or job._waits_for(job.service in away, runs)
+
+    def _refusal(self) -> str:
+        """Return why nothing leaves this database, or an empty text."""
+        try:
+            self.env["nameko.database"]._check_may_send()
+        except SendingRefused as refusal:
+            return str(refusal)
+        return ""
+
+    def _outlook(self) -> str:
+        """Say what an unfinished job does, for the record that waits for it."""
+        self.ensure_one()
+        if self.state == "pending":
+            return f"{self.display_name}: {self.reason}"
+        if not self.progress:
+            return self.env._("%s: sent to the service.", self.display_name)
+        return self.env._("%(job)s: %(progress)s %% done.",
+                          job=self.display_name, progress=round(self.progress))  # fmt: skip
+
+    def _waits_for(self, is_away: bool, relay_runs: bool) -> str:
+        _ = self.env._
+        if self.is_waiting:
+            earlier = self.sudo().predecessor_ids
+            done = len(earlier.filtered(lambda job: job.state == "done"))
+            return _("Waits for other jobs: %(done)s of %(all)s are done.",
+                     done=done, all=len(earlier))  # fmt: skip
+        if not self.is_ready:
+            time = format_datetime(self.env, self.eta)
+            if not self.attempts:
+                return _("Not before %s.", time)
+            return _("Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+                     time=time, number=self.attempts + 1, most=self.max_attempts)  # fmt: skip
+        if not relay_runs:
+            return _("No relay works: it is stopped, or cannot reach the message broker. Odoo "
+                     "tries itself once a minute.")  # fmt: skip
+        if is_away:
+            return _("The service %s has no queue. Start it, or check its name.", self.service)
+        return _("Waits for its turn.")
+
+    @api.private
+    def get_result(self) -> Any:
+        """Return what the service returned, None where nothing has come yet."""
+        self.ensure_one()
+        from ...broker.jobs.body import decode  # noqa: PLC0415  loads kombu
+
+        return decode(self.result) if self.has_result else None
+
+    # The work of a relay, where none runs
+
+    @api.model
+    def _wake(self) -> None:
+        """Have this transaction's jobs seen to once it is committed, by a relay or the cron."""
+        relays.notify(self.env.cr)
+        if not self._relay_runs():
+            self._cron()._trigger()
+
+    @api.model
+    def _relay_runs(self) -> bool:
+        """Tell whether a relay works in this database: one that is frozen does not."""
+        return relays.running_relays(self.env.cr, relays.FROZEN_SECONDS) > 0
+
+    @api.model
+    def _cron(self) -> models.BaseModel:
+        return self.env.ref("nameko_connector.cron_move_jobs").sudo()
+
+    @api.model
+    def _cron_move_jobs(self) -> None:
+        """Send what is pending and write what is answered, unless a relay does."""
+        if not self.env.su:
+            raise AccessError(self.env._("Only a scheduled action may do this."))
+        if self._relay_runs() or not relays.has_live_jobs(self.env.cr):
+            return
+        relays.end_frozen_relays(self.env.cr)
+        from ...relay.fallback import move_for  # noqa: PLC0415  loads kombu
+
+        # The work goes on in transactions of its own.
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        move_for(self.env.cr.dbname, CRON_SECONDS)
+        self.env.cr.rollback()
+        if relays.has_live_jobs(self.env.cr):
+            self._cron()._trigger(fields.Datetime.now() + RESULTS_AGAIN)
+
+    @api.autovacuum
+    def _gc_finished(self) -> tuple[int, int]:
+        """Delete a batch of the jobs that finished too long ago.
+
+        :return: how many, and 1 if there may be more
+        """
+        days = KEEP_DAYS.read(self.env)
+        deleted = retention.delete_finished(self.env.cr, days, DELETED_AT_ONCE)
+        self.env["nameko.job"].invalidate_model(flush=False)
+        return deleted, int(deleted == DELETED_AT_ONCE)

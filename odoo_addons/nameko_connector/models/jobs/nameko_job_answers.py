@@ -1,0 +1,297 @@
+"""Replies become results: written as the user who asked, each exactly once."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import psycopg2.errors
+
+from odoo import api, models
+from odoo.exceptions import MissingError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
+from odoo.tools import groupby
+
+from ...action.results import field_value
+from ...exceptions import InvalidJob, PredecessorFailed, user_error
+from ...job_store import answers as store
+from ...job_store.dispatch import retry_later
+from ...job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
+from ...job_store.monitoring.attempts import note_failed
+from ...job_store.monitoring.statistics import add_finished
+from ...job_store.records import locked_records
+from ...job_store.rows import LIVE, Finish, Lost, Row, describe
+from ...tools import job_errors
+from ...tools.requester import env_of
+from .nameko_rpc_delay import check_callback
+
+if TYPE_CHECKING:
+    from ...broker.jobs.reply import ArrivedReply, Reply
+
+_logger = logging.getLogger(__name__)
+TOGETHER = 50  # results of a field that are written at once
+
+
+class NamekoJob(models.Model):
+    _inherit = "nameko.job"
+
+    @api.model
+    @api.private
+    def apply_replies(self, events: Sequence[Event], pace: Pace | None = None) -> Applied:
+        """Finish the jobs that these replies answer, in the current transaction.
+
+        A reply to a job that has finished already is dropped. The caller commits, and only then
+        acknowledges the replies.
+
+        :raises psycopg2.Error: one of PG_CONCURRENCY_EXCEPTIONS_TO_RETRY: roll back and do it again
+        """
+        pace = pace or Pace()
+        rows, locked = store.lock_free_rows(
+            self.env.cr, dict.fromkeys(event.uuid for event in events)
+        )
+        applied = Applied(busy=locked)
+        applied.unknown = {e.uuid for e in events if not isinstance(e, Lost)} - rows.keys() - locked
+        answers = self._admitted(self._answers(rows, events), pace, applied)
+        answers = self._free(answers, applied)
+        again = {
+            a.row.id: (a.row, a.error)
+            for a in answers
+            if a.error and a.row.retries(describe(a.error)[0])
+        }
+        note_failed(self.env.cr, again.values())
+        retry_later(self.env.cr, list(again))
+        self._apply([answer for answer in answers if answer.row.id not in again], pace, applied)
+        return applied
+
+    @api.model
+    @api.private
+    def fail_reply(self, event: Event, problem: Exception | GivenUp) -> set[str]:
+        """Finish a job whose answer cannot be written; a result is kept.
+
+        :return: its uuid where somebody else has it locked
+        """
+        rows, locked = store.lock_free_rows(self.env.cr, [event.uuid])
+        text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
+        live = [row for row in rows.values() if row.state in LIVE]
+        finished = [Finish(row, text, self._given_up(row, problem, text)) for row in live]
+        self._write_finished(finished)
+        self._tell_finished(finished)
+        return locked
+
+    def _given_up(self, row: Row, problem: Exception | GivenUp, text: str | None) -> Exception:
+        if isinstance(problem, Exception):
+            return problem
+        return job_errors.not_written(self._env_of(row), row, problem, has_result=text is not None)
+
+    # What each job gets
+
+    def _answers(self, rows: dict[str, Row], events: Sequence[Event]) -> list[Answer]:
+        """Return the answer of each job that waits for one: the first that counts."""
+        answers: dict[str, Answer] = {}
+        for event in events:
+            row = rows.get(event.uuid)
+            if row is not None and event.uuid not in answers:
+                answer = self._answer(row, event)
+                if answer is not None:
+                    answers[event.uuid] = answer
+        return list(answers.values())
+
+    def _answer(self, row: Row, event: Event) -> Answer | None:
+        if isinstance(event, Lost):
+            return self._lost_answer(row, event)
+        if not (row.state in LIVE or self._takes_late_result(row)):
+            return None  # without reading it
+        if not (event.error or event.unreadable):
+            return self._result_answer(row, event)
+        attempt = getattr(event, "attempt", None)
+        if row.state != "sent" or (attempt is not None and attempt != row.attempt):
+            # It is sent again, or was: only the error of the attempt that runs says how it ended.
+            _logger.info("Job %s: an error of attempt %s counts no more", row.uuid, attempt)
+            return None
+        return Answer(row, event, job_errors.reply_error(self._env_of(row), row, event))
+
+    def _result_answer(self, row: Row, reply: "Reply | ArrivedReply") -> Answer | None:
+        """Keep a result that comes after its job has failed, for Write Result Again."""
+        if row.state in LIVE:
+            return Answer(row, reply)
+        if self._takes_late_result(row):
+            env = self._env_of(row)
+            note = env._("The result came later. Write Result Again writes it.")
+            store.keep_result(self.env.cr, row, reply.text, note)
+            self._forget_rows([row])
+        return None
+
+    def _takes_late_result(self, row: Row) -> bool:
+        failed = row.state == "failed" and not row.has_result
+        return failed and row.error_type != "PredecessorFailed"
+
+    def _lost_answer(self, row: Row, lost: Lost) -> Answer | None:
+        env = self._env_of(row)
+        if lost.why == "predecessor":
+            is_waiting = row.state == "pending" and row.is_waiting
+            text = env._("A job that it waited for has failed or was cancelled.")
+            return Answer(row, None, PredecessorFailed(text)) if is_waiting else None
+        if lost.error:
+            is_held = row.state == "pending" and not row.is_ready
+            return Answer(row, None, user_error(lost.error, env._)) if is_held else None
+        if lost.why == "away":
+            is_ready = row.state == "pending" and row.is_ready
+            return Answer(row, None, job_errors.service_away(env, row)) if is_ready else None
+        is_lost = row.state == "sent" and row.attempt == lost.attempt
+        return Answer(row, None, job_errors.no_answer(env, row)) if is_lost else None
+
+    def _env_of(self, row: Row) -> api.Environment:
+        """The user who asked, in the company and language of that moment."""
+        return env_of(self.env, row.user_id, row.company_id, row.language, nameko_job=row.uuid)
+
+    # Which of them now
+
+    def _admitted(self, answers: Iterable[Answer], pace: Pace, applied: Applied) -> list[Answer]:
+        admitted = []
+        for answer in answers:
+            if pace.admits(answer.row, answer.key):
+                admitted.append(answer)
+            else:
+                applied.later[answer.row.uuid] = answer.key
+        return admitted
+
+    def _free(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
+        """Return those whose record is not locked by somebody else, with the records locked."""
+        locked = locked_records(self.env, {a.target for a in answers if a.key and a.row.res_id})
+        if not locked:
+            return list(answers)
+        busy = {a.row.uuid for a in answers if a.key and a.target in locked}
+        store.lease(self.env.cr, busy)
+        applied.busy |= busy
+        return [answer for answer in answers if answer.row.uuid not in busy]
+
+    # Writing
+
+    def _apply(self, answers: Sequence[Answer], pace: Pace, applied: Applied) -> None:
+        """Finish the jobs, then run what their answers run; put back those that must wait.
+
+        A callback finds its job finished: it may make another one with the same identity key.
+        """
+        ends = {answer.row.id: answer.finish() for answer in answers}
+        self._write_finished(ends.values())
+        failed: list[Finish] = []
+        back: list[Row] = []
+        for answer, problem in self._run_all(answers, pace):
+            if isinstance(problem, (Postponed, *CONFLICTS)):
+                back.append(answer.row)
+                is_locked = isinstance(problem, psycopg2.errors.LockNotAvailable)
+                (applied.busy if is_locked else applied.again).add(answer.row.uuid)
+            elif problem is not None:
+                failed.append(self._failed(answer, problem))
+        self._write_finished(failed)
+        self._put_back(back)
+        ends |= {finish.row.id: finish for finish in failed}
+        put_back = {row.id for row in back}
+        self._tell_finished([end for job_id, end in ends.items() if job_id not in put_back])
+
+    def _run_all(
+        self, answers: Iterable[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        group_key = attrgetter("row.user_id", "row.company_id", "row.language", "key")
+        for _, group in groupby((a for a in answers if a.key), key=group_key):
+            yield from self._run_group(group, pace)
+
+    def _run_group(
+        self, group: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        """Write answers of one user and kind: results of a field together where that works."""
+        together = TOGETHER if group[0].field else 1
+        for start in range(0, len(group), together):
+            yield from self._run_some(group[start : start + together], pace)
+
+    def _run_some(
+        self, some: Sequence[Answer], pace: Pace
+    ) -> Iterable[tuple[Answer, Exception | None]]:
+        if pace.is_over():
+            yield from ((answer, Postponed()) for answer in some)
+            return
+        pace.begins(some[0].row.uuid, some[0].key, len(some))
+        problem = self._in_savepoint(partial(self._run, some))
+        pace.ends()
+        if problem is None or len(some) == 1:
+            yield some[0], problem
+        else:
+            for answer in some:
+                yield from self._run_some([answer], pace)
+
+    def _run(self, some: Sequence[Answer]) -> None:
+        if some[0].field:
+            self._write_fields(some)
+            return
+        for answer in some:
+            self._call(answer.row, answer.callback, answer.error or answer.reply.result)
+
+    def _write_fields(self, group: Sequence[Answer]) -> None:
+        first = group[0].row
+        model = self._target_model(first).with_context(nameko_job=False)
+        target = model._fields.get(first.result_field)
+        if target is None:
+            text = self.env._("%(model)s has no field %(field)s any more.",
+                              model=first.res_model, field=first.result_field)  # fmt: skip
+            raise InvalidJob(text)
+        records = model.browse(answer.row.res_id for answer in group)
+        if missing := records - records.exists():
+            raise job_errors.record_gone(missing[0])
+        for record, answer in zip(records, group, strict=True):
+            record.write({target.name: field_value(target, answer.reply.result)})
+
+    def _call(self, row: Row, method: str | None, argument: Any) -> None:
+        record = self._target_model(row).browse(row.res_id)
+        if not record.exists():
+            raise job_errors.record_gone(record)
+        getattr(record, check_callback(record, method or ""))(argument)
+
+    def _target_model(self, row: Row) -> models.BaseModel:
+        if row.res_model not in self.env:
+            text = self.env._("The model %s is not installed any more.", row.res_model)
+            raise MissingError(text)
+        return self._env_of(row)[row.res_model]
+
+    def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
+        """Run it and return the error that undid it."""
+        try:
+            with self.env.cr.savepoint():
+                action()
+        except CONFLICTS as error:
+            return error
+        except Exception as error:  # whatever it is, it is this job's alone
+            if self.env.cr.connection.closed:
+                raise
+            is_odd = not isinstance(error, UserError)  # which says itself what is wrong
+            _logger.info("What an answer leads to was undone: %s", error, exc_info=is_odd)
+            return error
+        return None
+
+    def _failed(self, answer: Answer, problem: Exception) -> Finish:
+        if not answer.error:
+            return answer.finish(problem)
+        both = job_errors.both_errors(self.env, answer.row, answer.error, problem)
+        return Finish(answer.row, error=both)
+
+    def _write_finished(self, finished: Collection[Finish]) -> None:
+        """Write how these jobs ended; have those looked at that wait for them."""
+        store.write_finished(self.env.cr, finished)
+        self._forget_rows(each.row for each in finished)
+
+    def _put_back(self, rows: Collection[Row]) -> None:
+        """Make jobs what they were before this transaction finished them."""
+        store.put_back(self.env.cr, rows)
+        self._forget_rows(rows)
+
+    def _forget_rows(self, rows: Iterable[Row]) -> None:
+        self.browse(row.id for row in rows).invalidate_recordset(flush=False)
+
+    def _tell_finished(self, finished: Collection[Finish]) -> None:
+        """Tell those concerned how jobs ended, once nothing of it will be put back."""
+        sent = [each for each in finished if not each.state and each.row.state == "sent"]
+        note_failed(self.env.cr, [(each.row, each.error) for each in sent if each.error])
+        add_finished(self.env.cr, [each.row.id for each in finished])
+        changed = {(self._name, each.row.id) for each in finished}
+        changed |= {(each.row.res_model, each.row.res_id) for each in finished if each.row.res_id}
+        self.env["nameko.live"]._note(changed)

@@ -1,0 +1,40 @@
+"""Arguments of a call as a person types them: JSON in a text field."""
+
+import json
+from typing import Any
+
+from odoo import models
+from odoo.exceptions import UserError
+
+from ..broker.amqp.reading import UNREADABLE, is_deep
+
+POSITIONAL_HELP = 'A list in JSON, such as [3, "EUR"].'
+NAMED_HELP = 'Names and values in JSON, such as {"quantity": 3, "currency": "EUR"}.'
+
+
+def parsed(record: models.BaseModel, name: str, kind: type) -> Any:
+    """Return the value in the text field of this name.
+
+    :param kind: list or dict
+    :raises odoo.exceptions.UserError: what is wrong with it
+    """
+    from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
+
+    _ = record.env._
+    label = record._fields[name]._description_string(record.env)
+    try:
+        value = decode(record[name] or "")
+    except json.JSONDecodeError as error:
+        text = _(
+            "“%(label)s” is not valid JSON: %(error)s. Check quotes, commas and brackets.",
+            label=label,
+            error=error,
+        )
+        raise UserError(text) from None
+    except UNREADABLE:
+        text = _("“%s” holds a value that cannot be sent, or is nested too deep.", label)
+        raise UserError(text) from None
+    if not isinstance(value, kind) or is_deep(value):
+        shape = _("a list: [ … ]") if kind is list else _("an object: { … }")
+        raise UserError(_("“%(label)s” must be %(shape)s", label=label, shape=shape))
+    return value
