@@ -43,10 +43,10 @@ chaos: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m tests.jobs.chaos $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
 
 screenshot: .venv/complete browser
-	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot docs/form.png
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshots.form docs/form.png
 	@$(STACK) exec -- $(BIN)/python -m tests.nocode.screenshots docs
-	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_jobs docs
-	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshot_catalogue docs
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshots.jobs docs
+	@$(STACK) exec -- $(BIN)/python -m tests.browser.screenshots.catalogue docs
 
 translations: .venv/complete
 	@$(STACK) exec -- $(BIN)/python -m stack.translations

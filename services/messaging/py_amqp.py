@@ -1,7 +1,7 @@
 """What py-amqp does not offer: larger reads, gathered writes, channels opened without waiting.
 
 With `reading`, this is the only module that relies on py-amqp's inner parts.
-tests/services/test_reading.py fails where a new version changes them.
+tests/services/messaging/test_reading.py fails where a new version changes them.
 """
 
 import logging
@@ -19,7 +19,7 @@ TESTED_VERSION = "5.4."
 if not amqp.__version__.startswith(TESTED_VERSION):
     logger.warning(
         "py-amqp %s is not the version that these services were tested with (%s*): run "
-        "tests/services/test_reading.py",
+        "tests/services/messaging/test_reading.py",
         amqp.__version__,
         TESTED_VERSION,
     )

@@ -195,12 +195,7 @@ def _creation(world: World) -> dict[str, float]:
 
 def _backlog(world: World) -> dict[str, float]:
     """The rate with an all but empty table and with a full one, and the relay's memory."""
-    make_records(world, JOBS)
-    make_jobs(world, JOBS)
-    relay = world.start_relay()
-    wait_until_idle(world)
-    small = _memory(relay)
-    relay.terminate()
+    small = _memory_of_a_small_table(world)
     _copy_jobs(world, FEW, "pending")
     relay = world.start_relay()
     empty = _drain_rate(world)
@@ -224,6 +219,16 @@ def _backlog(world: World) -> dict[str, float]:
         "relay_memory_mb": _memory(relay) / 2**20,
         "relay_memory_growth": _memory(relay) / small,
     }
+
+
+def _memory_of_a_small_table(world: World) -> float:
+    make_records(world, JOBS)
+    make_jobs(world, JOBS)
+    relay = world.start_relay()
+    wait_until_idle(world)
+    small = _memory(relay)
+    relay.terminate()
+    return small
 
 
 def _overview_ms(world: World) -> float:

@@ -70,14 +70,17 @@ def measure() -> dict[str, float]:
                 with views(world, odoo):
                     watched.fastest += rounds.rates(math.inf)
         relay.terminate()
-    delays = sorted(rounds.delays)
+    return _figures(alone, watched, sorted(rounds.delays))
+
+
+def _figures(alone: "Rates", watched: "Rates", delays: list[float]) -> dict[str, float]:
+    median = statistics.median
     return {
-        "live_cost": statistics.median(watched.steady) / statistics.median(alone.steady),
-        "live_cost_at_full_speed": statistics.median(watched.fastest)
-        / statistics.median(alone.fastest),
-        "live_jobs_per_s": statistics.median(watched.steady),
-        "live_jobs_per_s_at_full_speed": statistics.median(watched.fastest),
-        "live_median_s": statistics.median(delays),
+        "live_cost": median(watched.steady) / median(alone.steady),
+        "live_cost_at_full_speed": median(watched.fastest) / median(alone.fastest),
+        "live_jobs_per_s": median(watched.steady),
+        "live_jobs_per_s_at_full_speed": median(watched.fastest),
+        "live_median_s": median(delays),
         "live_p95_s": delays[int(0.95 * len(delays))],
     }
 

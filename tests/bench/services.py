@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.processes import cluster, running
-from tests.services.rest_api import serving
-from tests.services.smtp_server import SmtpServer
+from tests.services.api.rest_api import serving
+from tests.services.mail.smtp_server import SmtpServer
 from tests.vhosts import Vhost, new_vhost
 from tests.waiting import wait_until
 

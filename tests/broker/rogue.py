@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import amqp
@@ -41,18 +41,8 @@ def running_rogue(vhost: Vhost, methods: dict[str, Answering]) -> Iterator[None]
                 except Refused:  # the caller will wait in vain, and say so
                     continue
 
-        def run() -> None:
-            while not over.is_set():
-                try:
-                    connection.drain_events(timeout=0.1)
-                except TimeoutError:
-                    continue
-
-        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
-        channel.queue_declare(QUEUE, durable=True, auto_delete=False)
-        channel.queue_bind(QUEUE, EXCHANGE, "rogue.*")
-        channel.basic_consume(QUEUE, no_ack=True, callback=on_request)
-        thread = threading.Thread(target=run, daemon=True)
+        _consume(channel, on_request)
+        thread = threading.Thread(target=_drain, args=(connection, over), daemon=True)
         thread.start()
         try:
             yield
@@ -60,3 +50,16 @@ def running_rogue(vhost: Vhost, methods: dict[str, Answering]) -> Iterator[None]
             over.set()
             thread.join()
             publisher.close()
+
+
+def _consume(channel: Any, on_request: Callable[[Any], None]) -> None:
+    channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+    channel.queue_declare(QUEUE, durable=True, auto_delete=False)
+    channel.queue_bind(QUEUE, EXCHANGE, "rogue.*")
+    channel.basic_consume(QUEUE, no_ack=True, callback=on_request)
+
+
+def _drain(connection: Any, over: threading.Event) -> None:
+    while not over.is_set():
+        with suppress(TimeoutError):
+            connection.drain_events(timeout=0.1)

@@ -10,11 +10,9 @@ request the service never ran, and anything that stays open at the broker or gro
 import contextlib
 import itertools
 import json
-import os
 import random
 import shutil
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,17 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stack.layout import CHECKOUT
 from tests.broker.processes import Service
 from tests.broker.rabbitmq import RabbitMQ, make_folder
+from tests.broker.soak_caller import TIMEOUT, caller
 from tests.processes import Forwarder, Process
 from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 PROCESSES = 4
-THREADS = 4  # in each process
 INSTANCES = 2
-TIMEOUT = 3.0  # s for each call
 MOST_GROWTH = 10_000_000  # bytes that a process may grow by in the second half of its calls
 GRACE = 2.0  # s beyond the timeout that the machine may be busy elsewhere
 
@@ -52,92 +48,6 @@ class Report:
 
 
 # One of the calling processes: `python -m tests.broker.soak --caller URI CALLS SUMMARY_FILE`
-
-
-def caller(uri: str, calls: int, summary: Path) -> None:
-    """Call from several threads and write what came of it as JSON."""
-    sys.path.insert(0, str(CHECKOUT / "odoo_addons" / "nameko_connector"))
-    from broker import BrokerConfig, Client  # noqa: PLC0415
-
-    client = Client(BrokerConfig(uri, timeout=TIMEOUT, pool_size=THREADS))
-    tally = Tally()
-    share = calls // THREADS
-    threads = [
-        threading.Thread(
-            target=_call_again_and_again, args=(client, tally, share, f"{summary.stem}-{each}")
-        )
-        for each in range(THREADS)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    client.close()
-    summary.write_text(json.dumps(tally.summary()))
-
-
-class Tally:
-    """What the threads of one process saw."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._memory: list[int] = []  # bytes, every 500 calls
-        self.outcomes: Counter[str] = Counter()
-        self.longest = 0.0
-        self.problems: list[str] = []
-        self.answered: list[str] = []
-        self.certain: list[str] = []  # what cannot have run, by its error
-
-    def add(self, token: str, seconds: float, result: Any, error: Exception | None) -> None:
-        with self._lock:
-            self.longest = max(self.longest, seconds)
-            self._judge(token, result, error)
-            if sum(self.outcomes.values()) % 500 == 0:
-                self._memory.append(resident_bytes())
-
-    def _judge(self, token: str, result: Any, error: Exception | None) -> None:
-        from broker import RpcError  # noqa: PLC0415
-
-        self.outcomes[type(error).__name__ if error else "answered"] += 1
-        if error is None:
-            self.answered.append(token)
-            if result != token:
-                self.problems.append(f"{token} got the answer {result}")
-        elif not isinstance(error, RpcError):
-            self.problems.append(f"{token} raised {error!r}")
-        elif not error.may_have_run:
-            self.certain.append(token)
-
-    def summary(self) -> dict[str, Any]:
-        return {
-            "outcomes": self.outcomes,
-            "longest": self.longest,
-            "problems": self.problems,
-            "answered": self.answered,
-            "certain": self.certain,
-            "memory": self._memory,
-        }
-
-
-def _call_again_and_again(client: Any, tally: Tally, calls: int, name: str) -> None:
-    from broker import Request  # noqa: PLC0415
-
-    for number in range(calls):
-        token = f"{name}-{number}"
-        start = time.monotonic()
-        result, error = None, None
-        try:
-            result = client.call(Request("probe", "log_and_echo", (token,)))
-        except Exception as caught:  # noqa: BLE001  every kind is counted
-            error = caught
-        tally.add(token, time.monotonic() - start, result, error)
-        if error is not None:
-            time.sleep(0.05)  # nobody clicks faster; an outage shall not use up all the calls
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 # The faults

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.every_button import Database
+from tests.browser.buttons.every_button import Database
 from tests.conftest import Stack
 
 

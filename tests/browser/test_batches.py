@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.every_button import Database
+from tests.browser.buttons.every_button import Database
 from tests.conftest import Stack
 from tests.waiting import wait_until
 

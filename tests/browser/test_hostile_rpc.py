@@ -13,7 +13,7 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.web import OdooRefused, WebClient
-from tests.browser.every_button import ADDONS, Database
+from tests.browser.buttons.every_button import ADDONS, Database
 from tests.conftest import Stack
 
 PASSWORD = "hostile-enough"

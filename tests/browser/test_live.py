@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.every_button import Database
+from tests.browser.buttons.every_button import Database
 from tests.conftest import Stack
 from tests.waiting import wait_until
 

@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.every_button import Database
+from tests.browser.buttons.every_button import Database
 from tests.browser.test_live import PATIENCE, VIEWERS, later, see_it_idle
 from tests.conftest import Stack
 from tests.waiting import wait_until

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.every_button import Database
+from tests.browser.buttons.every_button import Database
 from tests.browser.odoo_page import log_in
 from tests.browser.test_live import PATIENCE, VIEWERS
 from tests.conftest import Stack

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from stack.web import OdooRefused, WebClient
-from tests.browser.screenshot_catalogue import open_services, open_settings
+from tests.browser.screenshots.catalogue import open_services, open_settings
 from tests.conftest import Stack
 from tests.waiting import wait_until
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.heartbeat.catalogue import describe_methods
 from stack.web import WebClient
-from tests.jobs.elsewhere import run_outside
+from tests.jobs.databases.elsewhere import run_outside
 from tests.jobs.world import ODOO, World, odoo_options
 from tests.nocode.pricing_service import PricingService
 from tests.odoo_process import OdooProcess, running_odoo

@@ -56,3 +56,27 @@ class DurableClient:
                 reply = json.loads(message.body)
                 self.replies.setdefault(message.properties["correlation_id"], []).append(reply)
         return self.replies
+
+
+def results(replies: list[dict[str, Any]]) -> list[Any]:
+    """Return the results of replies that are no errors."""
+    assert all(reply["error"] is None for reply in replies), replies
+    return [reply["result"] for reply in replies]
+
+
+def progress_of(amqp_uri: str, count: int) -> list[dict[str, Any]]:
+    """Return the next `count` progress events."""
+    events: list[dict[str, Any]] = []
+    with Connection(amqp_uri) as connection:
+        queue = _progress_queue(connection)
+        with connection.Consumer(
+            queue, callbacks=[lambda body, _: events.append(body)], no_ack=True
+        ):
+            while len(events) < count:
+                connection.drain_events(timeout=20)
+    return events
+
+
+def _progress_queue(connection: Connection) -> Queue:
+    exchange = Exchange("compute.events", "topic", durable=True)
+    return Queue("", exchange, "progress", exclusive=True, channel=connection)

@@ -7,8 +7,8 @@ from kombu import Connection
 
 from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient
-from tests.services.smtp_server import SmtpServer
-from tests.services.test_poison import POISON, respawning
+from tests.services.mail.smtp_server import SmtpServer
+from tests.services.messaging.test_poison import POISON, respawning
 from tests.vhosts import new_vhost
 from tests.waiting import wait_until
 

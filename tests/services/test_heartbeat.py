@@ -102,35 +102,18 @@ def test_the_catalogue_tells_how_to_call():
 
     assert describe_methods(Example) == []
     Example.method = rpc(Example.method)
-    assert describe_services([SimpleNamespace(service_name="example", service_cls=Example)]) == [
-        {
-            "name": "example",
-            "doc": "An example.",
-            "methods": [
-                {
-                    "name": "method",
-                    "doc": "Do it.",
-                    "parameters": [
-                        {"name": "a", "kind": "POSITIONAL_OR_KEYWORD"},
-                        {
-                            "name": "b",
-                            "kind": "POSITIONAL_OR_KEYWORD",
-                            "annotation": "int",
-                            "default": 1,
-                        },
-                        {"name": "more", "kind": "VAR_POSITIONAL"},
-                        {
-                            "name": "c",
-                            "kind": "KEYWORD_ONLY",
-                            "annotation": "str | None",
-                            "default": None,
-                        },
-                        {"name": "rest", "kind": "VAR_KEYWORD"},
-                    ],
-                }
-            ],
-        }
+    (described,) = describe_services([SimpleNamespace(service_name="example", service_cls=Example)])
+    (method,) = described.pop("methods")
+    assert described == {"name": "example", "doc": "An example."}
+    positional, keyword = "POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY"
+    assert method.pop("parameters") == [
+        {"name": "a", "kind": positional},
+        {"name": "b", "kind": positional, "annotation": "int", "default": 1},
+        {"name": "more", "kind": "VAR_POSITIONAL"},
+        {"name": "c", "kind": keyword, "annotation": "str | None", "default": None},
+        {"name": "rest", "kind": "VAR_KEYWORD"},
     ]
+    assert method == {"name": "method", "doc": "Do it."}
 
 
 @contextmanager

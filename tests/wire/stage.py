@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import json
 import os
-import threading
 import time
 import uuid
 from collections import Counter
@@ -19,9 +18,11 @@ from kombu.utils.url import parse_url
 from stack.steps import say
 from tests.jobs.world import World
 from tests.processes import Process, nameko_run
-from tests.services.smtp_server import SmtpServer
+from tests.services.mail.smtp_server import SmtpServer
 from tests.waiting import wait_until
+from tests.wire.answers import Answers
 from tests.wire.messages import Target
+from tests.wire.samples import MAIL, REPLIES, REQUESTS
 
 SACRIFICED = 40  # jobs whose service never answers; the trial answers in its place, with anything
 SINK = "rpc-sink"
@@ -34,40 +35,6 @@ KEPT = (
     "nameko.dead.requests",
     SINK,
 )  # where messages stay until a person comes
-
-
-class Answers:
-    """The replies to the trial's own requests, counted by correlation id."""
-
-    def __init__(self, uri: str) -> None:
-        self.key = f"answers-{uuid.uuid4().hex[:8]}"
-        self.by_id: Counter[str] = Counter()
-        self._connection = kombu.Connection(uri)
-        exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
-        self._queue = kombu.Queue(
-            self.key, exchange, self.key, exclusive=True, channel=self._connection
-        )
-        self._queue.declare()
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._stopping = False
-        self._thread.start()
-
-    def _listen(self) -> None:
-        channel: Any = self._connection.default_channel
-        channel.basic_consume(self.key, no_ack=True, callback=self._on_message)
-        while not self._stopping:
-            # An answer that carries back what is no UTF-8 raises, when it has been read.
-            with contextlib.suppress(TimeoutError, ValueError):
-                self._connection.drain_events(timeout=0.5)
-
-    def _on_message(self, message: kombu.Message) -> None:
-        # Some answers carry back a correlation id that is no text.
-        self.by_id[str(message.properties.get("correlation_id"))] += 1
-
-    def close(self) -> None:
-        self._stopping = True
-        self._thread.join()
-        self._connection.release()
 
 
 class Stage:
@@ -322,44 +289,6 @@ def amqp_ports(program: Process) -> set[int]:
         for each in connections
         if each.status == psutil.CONN_ESTABLISHED and each.raddr.port == port
     }
-
-
-def request(*args: object, **kwargs: object) -> bytes:
-    return json.dumps({"args": args, "kwargs": kwargs}).encode()
-
-
-REQUESTS: dict[str, dict[str, list[bytes]]] = {
-    "compute": {
-        "method": [request(1, 2), request(value1="1", value2=2.5)],
-        "compute": [request("sum", 1, 2), request("div", 1, 0, email="a@example.com")],
-        "map": [request("mul", [[1, 2], ["3", 4]])],
-        "prime_count": [request(1000), request(limit=1000, job="somebody's")],
-    },
-    "mail": {
-        "send": [request("a@example.com", "sub", "text"), request(["a@example.com"], "s", "c")],
-        "dead_letters": [request()],
-        "retry_dead": [request("no such mail")],
-        "drop_dead": [request("no such mail")],
-    },
-    "notify": {"send": [request("hello")], "info": [request("hello")], "error": [request("hello")]},
-}  # fmt: skip
-REPLIES = [
-    b'{"result": 3, "error": null}',
-    b'{"result": {"a": [1, "b", null]}, "error": null}',
-    b'{"result": null, "error": {"exc_type": "ValueError", "exc_path": "builtins.ValueError",'
-    b' "exc_args": ["no"], "value": "no"}}',
-]
-MAIL = json.dumps(
-    {
-        "id": "5b1e4a2e-0000-4000-8000-000000000000",
-        "to": "a@example.com",
-        "subject": "insane",
-        "contents": "contents",
-        "accepted": "2026-01-01T00:00:00+00:00",
-        "attempts": 0,
-        "error": "",
-    }
-).encode()
 
 
 @contextlib.contextmanager

@@ -177,11 +177,7 @@ def main() -> int:
     """Run it by hand; exit with 1 where there were problems."""
     from odoo.tools import config  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("count", type=int, nargs="?", default=20_000)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--stop-at-first", action="store_true", help="problem, which is shown")
-    options = parser.parse_args()
+    options = _options()
     say(f"seed {options.seed}")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # what each SMTP client says
     install()
@@ -195,6 +191,19 @@ def main() -> int:
     finally:
         world.close()
     say(f"{report.sent} messages in {time.monotonic() - started:.0f} s")
+    _show(report)
+    return int(bool(report.problems))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=20_000)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--stop-at-first", action="store_true", help="problem, which is shown")
+    return parser.parse_args()
+
+
+def _show(report: Report) -> None:
     say(f"the broker refused {sum(report.refused_by_the_broker.values())} of them")
     for reason, number in report.refused_by_the_broker.items():
         say(f"    {number:6} {reason!r}")
@@ -203,7 +212,6 @@ def main() -> int:
         say(f"    {number:6} to {target}")
     say(f"kept: {report.kept}")
     say("nothing stopped it" if not report.problems else f"{len(report.problems)} problems")
-    return int(bool(report.problems))
 
 
 if __name__ == "__main__":

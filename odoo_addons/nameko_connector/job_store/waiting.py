@@ -95,10 +95,9 @@ def after_failed(cr: Cursor, job_ids: Collection[int]) -> list[Lost]:
 
 
 def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
-    """Make failed and cancelled jobs pending again; return which.
+    """Make failed and cancelled jobs pending again, but for those whose identity key is taken.
 
-    A job whose identity key another one has stays as it is.
-
+    :return: their ids
     :raises psycopg2.errors.UniqueViolation: another job with the same key has been made meanwhile
     """
     cr.execute(
@@ -107,8 +106,8 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
            SET state = 'pending', sendings = {SENDINGS}, attempts = 0, progress = 0,
                eta = NULL, deadline = NULL, is_waiting = false, is_ready = false,
                cancel_untold = false, sent_at = NULL, done_at = NULL, seconds = NULL, waited = NULL,
-               result = NULL, write_tries = 0,
-               has_result = false, error_type = NULL, error_message = NULL, failure_id = NULL
+               result = NULL, write_tries = 0, has_result = false, error_type = NULL,
+               error_message = NULL, failure_id = NULL
          WHERE id = ANY(%(ids)s) AND state IN ('failed', 'cancelled')
            AND NOT EXISTS (
                SELECT FROM nameko_job other

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.job_store.rows import Lost
-from odoo.addons.nameko_connector.models.monitoring import nameko_failure
+from odoo.addons.nameko_connector.models.monitoring import nameko_failure, nameko_failure_grouping
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tools import locks
 from odoo.addons.nameko_connector.tools.job_request import JobRequest
@@ -14,7 +14,7 @@ from odoo.sql_db import db_connect
 from odoo.tests import BaseCase, tagged
 from odoo.tests.common import get_db_name
 
-from .test_job_attempts import JobCase
+from .jobs.job_case import JobCase
 
 
 @tagged("post_install", "-at_install")
@@ -113,7 +113,7 @@ class TestFailures(CountsCase):
         self.assertEqual(self.kept().mapped("method"), ["quote"])
 
     def test_too_many_kinds_of_messages_share_a_group(self):
-        with patch.object(nameko_failure, "MOST_SHAPES", 2):
+        with patch.object(nameko_failure_grouping, "MOST_SHAPES", 2):
             self.failed("no paper", "no ink", "no table", "no chair")
             groups = self.kept()
             self.assertEqual(groups.mapped("failed_count"), [1, 1, 2])
@@ -123,7 +123,7 @@ class TestFailures(CountsCase):
 
     def test_too_many_groups_share_one(self):
         most = self.env["nameko.failure"].search_count([]) + 1
-        with patch.object(nameko_failure, "MOST_GROUPS", most):
+        with patch.object(nameko_failure_grouping, "MOST_GROUPS", most):
             self.failed("no paper", "no ink", "no table")
             self.assertEqual(self.kept().mapped("failed_count"), [1])
             rest = self.env["nameko.failure"].search(
@@ -132,7 +132,7 @@ class TestFailures(CountsCase):
             self.assertEqual((rest.failed_count, rest.display_name), (2, "Various errors"))
 
     def test_some_groups_at_a_time(self):
-        with patch.object(nameko_failure, "MOST_MADE", 1):
+        with patch.object(nameko_failure_grouping, "MOST_MADE", 1):
             self.failed("no paper", "no ink")
             self.assertEqual(self.kept().mapped("failed_count"), [1])
             self.assertEqual(self.kept().mapped("failed_count"), [1, 1])

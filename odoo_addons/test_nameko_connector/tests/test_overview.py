@@ -9,8 +9,8 @@ from odoo.addons.nameko_connector.job_store.monitoring import statistics
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
+from .jobs.test_job_attempts import STOCK
 from .test_failures import CountsCase
-from .test_job_attempts import STOCK
 
 
 @tagged("post_install", "-at_install")

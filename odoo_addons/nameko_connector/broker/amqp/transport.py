@@ -4,7 +4,7 @@ py-amqp knows timeouts of single socket operations only. Here the transport hold
 that counts, so that neither a frozen broker nor one that trickles can hold a caller longer.
 
 With `frames`, this is the only module that relies on py-amqp's inner parts.
-tests/broker/test_py_amqp.py fails where a new version changes them.
+tests/broker/messages/test_py_amqp.py fails where a new version changes them.
 """
 
 from __future__ import annotations
