@@ -4,7 +4,7 @@ import json
 from types import SimpleNamespace
 from unittest.mock import patch
 
-from odoo.addons.bus.models.monitoring.ir_websocket import IrWebsocket
+from odoo.addons.bus.models.ir_websocket import IrWebsocket
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.models.monitoring import ir_websocket, nameko_live
 from odoo.addons.nameko_connector.models.monitoring.nameko_live import GROUPS, MOST_CHANGED, PREFIX

@@ -93,7 +93,7 @@ class TestRunAccess(RunAccessCase):
             answered_calls({"pricing.quote": "42"}) as requests,
             self.enter_registry_test_mode(),
             contextlib.suppress(AccessError),
-            mute_logger("odoo.addons.base.models.actions.ir_cron"),
+            mute_logger("odoo.addons.base.models.ir_cron"),
         ):
             cron.method_direct_trigger()
         self.assertEqual(requests, [])
