@@ -6,12 +6,11 @@ Each is a `UserError`, so that the user reads what happened and what to do, and 
 from collections.abc import Callable
 from typing import ClassVar
 
+from odoo.api import Environment
 from odoo.exceptions import UserError
 
 from .broker.amqp import errors
 from .tools.texts import clean
-
-Translate = Callable[..., str]
 
 
 class NamekoError(UserError):
@@ -125,25 +124,25 @@ class DatabaseNotConfirmed(SendingRefused):
     """The database is not where it was, and nobody has said whether it was moved or copied."""
 
 
-def user_error(error: errors.RpcError, _: Translate) -> NamekoError:
+def user_error(error: errors.RpcError, env: Environment) -> NamekoError:
     """Say in the user's language what a client's error means and what to do.
 
-    :param _: the translation function of an environment
+    :param env: of the user
     """
     for kind, (user_kind, message) in _MEANINGS.items():
         if isinstance(error, kind):
-            return user_kind(message(error, _), error)
+            return user_kind(message(error, env), error)
     return NamekoError(str(error), error)
 
 
-def _not_sendable(error: errors.NotSendable, _: Translate) -> str:
-    return _(
+def _not_sendable(error: errors.NotSendable, env: Environment) -> str:
+    return env._(
         "Nothing was sent: %(reason)s Correct the value and try again.",
         reason=str(error),
     )
 
 
-def _message_too_large(error: errors.MessageTooLarge, _: Translate) -> str:
+def _message_too_large(error: errors.MessageTooLarge, env: Environment) -> str:
     request = {
         "service": error.service,
         "method": error.method,
@@ -151,14 +150,14 @@ def _message_too_large(error: errors.MessageTooLarge, _: Translate) -> str:
         "most": f"{error.most:,}",
     }
     if error.by_broker:
-        return _(
+        return env._(
             "The request for %(service)s.%(method)s has %(size)s bytes, and the message broker "
             "takes %(most)s at most. Send less at once, or a reference, such as the ID of an "
             "attachment, and have the service fetch the content. Ask your administrator to set "
             "NAMEKO_MAX_MESSAGE_BYTES to %(most)s, or to raise RabbitMQ's max_message_size.",
             **request,
         )
-    return _(
+    return env._(
         "The request for %(service)s.%(method)s has %(size)s bytes, and %(most)s may be sent at "
         "most, so nothing was sent. Send less at once, or a reference, such as the ID of an "
         "attachment, and have the service fetch the content.",
@@ -166,22 +165,22 @@ def _message_too_large(error: errors.MessageTooLarge, _: Translate) -> str:
     )
 
 
-def _access_refused(error: errors.AccessRefused, _: Translate) -> str:
-    return _(
+def _access_refused(error: errors.AccessRefused, env: Environment) -> str:
+    return env._(
         "The message broker refuses Odoo's login, so nothing was sent. Ask your administrator to "
         "check the broker's address and password in Odoo's configuration.",
     )
 
 
-def _broker_unreachable(error: errors.BrokerUnreachable, _: Translate) -> str:
-    return _(
+def _broker_unreachable(error: errors.BrokerUnreachable, env: Environment) -> str:
+    return env._(
         "The message broker cannot be reached, so nothing was sent. Try again in a moment. If "
         "this goes on, ask your administrator whether RabbitMQ runs.",
     )
 
 
-def _request_refused(error: errors.RequestRefused, _: Translate) -> str:
-    return _(
+def _request_refused(error: errors.RequestRefused, env: Environment) -> str:
+    return env._(
         "The message broker did not take the request for %(service)s.%(method)s. Try again "
         "later. If this goes on, ask your administrator to check RabbitMQ's queues.",
         service=error.service,
@@ -189,16 +188,16 @@ def _request_refused(error: errors.RequestRefused, _: Translate) -> str:
     )
 
 
-def _unknown_service(error: errors.UnknownService, _: Translate) -> str:
-    return _(
+def _unknown_service(error: errors.UnknownService, env: Environment) -> str:
+    return env._(
         "The service “%(service)s” is not known to the message broker, so nothing was sent. "
         "Check its name, or ask your administrator to start it.",
         service=error.service,
     )
 
 
-def _unknown_method(error: errors.UnknownMethod, _: Translate) -> str:
-    return _(
+def _unknown_method(error: errors.UnknownMethod, env: Environment) -> str:
+    return env._(
         "The service “%(service)s” has no method “%(method)s”. Check the name. If an addon calls "
         "it, ask your administrator whether the service has the version that the addon needs.",
         service=error.service,
@@ -206,8 +205,8 @@ def _unknown_method(error: errors.UnknownMethod, _: Translate) -> str:
     )
 
 
-def _wrong_arguments(error: errors.WrongArguments, _: Translate) -> str:
-    return _(
+def _wrong_arguments(error: errors.WrongArguments, env: Environment) -> str:
+    return env._(
         "%(service)s.%(method)s was called with arguments that it does not take. Check them. If an "
         "addon calls it, ask your administrator whether the service has the version that the addon "
         "needs.\n\n%(reason)s",
@@ -217,8 +216,8 @@ def _wrong_arguments(error: errors.WrongArguments, _: Translate) -> str:
     )
 
 
-def _remote_error(error: errors.RemoteError, _: Translate) -> str:
-    return _(
+def _remote_error(error: errors.RemoteError, env: Environment) -> str:
+    return env._(
         "%(service)s.%(method)s answered with an error: %(message)s",
         service=error.service,
         method=error.method,
@@ -226,24 +225,24 @@ def _remote_error(error: errors.RemoteError, _: Translate) -> str:
     )
 
 
-def _pool_exhausted(error: errors.PoolExhausted, _: Translate) -> str:
-    return _(
+def _pool_exhausted(error: errors.PoolExhausted, env: Environment) -> str:
+    return env._(
         "All of Odoo's connections to the message broker were in use for %(seconds)s seconds, so "
         "nothing was sent. Try again. If this goes on, ask your administrator to raise pool_size.",
         seconds=f"{error.seconds:g}",
     )
 
 
-def _call_timeout(error: errors.CallTimeout, _: Translate) -> str:
+def _call_timeout(error: errors.CallTimeout, env: Environment) -> str:
     call = {"service": error.service, "method": error.method, "seconds": f"{error.seconds:g}"}
     if error.may_have_run:
-        return _(
+        return env._(
             "%(service)s.%(method)s did not answer within %(seconds)s seconds. It may still be "
             "working, but its answer is ignored. Try again later. If this goes on, ask your "
             "administrator to check the service.",
             **call,
         )
-    return _(
+    return env._(
         "%(service)s.%(method)s did not answer within %(seconds)s seconds: the service is "
         "stopped or busy, and the request has been withdrawn. Try again later. If this goes on, "
         "ask your administrator to check the service.",
@@ -251,8 +250,8 @@ def _call_timeout(error: errors.CallTimeout, _: Translate) -> str:
     )
 
 
-def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
-    return _(
+def _uncertain_outcome(error: errors.RpcError, env: Environment) -> str:
+    return env._(
         "The request was sent to %(service)s.%(method)s, but no usable answer came back: it may or "
         "may not have been executed. Check before you try again.",
         service=error.service,
@@ -260,8 +259,8 @@ def _uncertain_outcome(error: errors.RpcError, _: Translate) -> str:
     )
 
 
-def _bad_reply(error: errors.RpcError, _: Translate) -> str:
-    return _(
+def _bad_reply(error: errors.RpcError, env: Environment) -> str:
+    return env._(
         "The answer of %(service)s.%(method)s cannot be used, but the method may have run. Check "
         "before you try again. What was wrong: %(reason)s",
         service=error.service,

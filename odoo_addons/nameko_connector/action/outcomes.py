@@ -42,12 +42,11 @@ def _of_all(errors: list[Exception]) -> Exception:
 
 
 def _notification(action: models.BaseModel, outcomes: Outcomes, errors: Outcomes) -> dict[str, Any]:
-    _ = action.env._
     done = len(outcomes) - len(errors)
     message = (
-        _("%(done)s queued, %(failed)s failed", done=done, failed=len(errors))
+        action.env._("%(done)s queued, %(failed)s failed", done=done, failed=len(errors))
         if action.nameko_when == "later"
-        else _("%(done)s done, %(failed)s failed", done=done, failed=len(errors))
+        else action.env._("%(done)s done, %(failed)s failed", done=done, failed=len(errors))
     )
     reasons = map(str, errors.values()) if action.nameko_on_error == "raise" else ()
     return notification(

@@ -214,7 +214,7 @@ class ResConfigSettings(models.TransientModel):
             config = broker_config()
         except InvalidBrokerConfig as error:
             return Verdict(False, str(error))
-        return try_broker(config, self._nameko_services()[:MOST_TRIED], self.env._)
+        return try_broker(config, self._nameko_services()[:MOST_TRIED], self.env)
 
     @api.model
     def _nameko_services(self) -> list[str]:

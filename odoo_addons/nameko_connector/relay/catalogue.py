@@ -101,7 +101,7 @@ class Catalogue:
             self.take(self._listener)
             if now >= self._write_at:
                 self._write_at = now + WRITE_SECONDS
-                self.write()
+                self.write_beats()
 
         if now >= self._ask_at:
             self._ask_at = now + ASK_SECONDS
@@ -128,7 +128,7 @@ class Catalogue:
         self._waiting = within(waiting[-MOST_WAITING:], MOST_WAITING_BYTES)
         self._tell_of_others(listener)
 
-    def write(self) -> None:
+    def write_beats(self) -> None:
         """Write what was taken."""
         if self._keep(self._waiting):
             self._waiting = []
@@ -168,7 +168,7 @@ def keep_once(database_name: str) -> None:
             catalogue = Catalogue(database, broker_config(), identity)
             with BeatsListener(broker_config(), identity) as listener:
                 _take_waiting(catalogue, listener)
-            catalogue.write()
+            catalogue.write_beats()
             catalogue.ask_for_queues()
     except SendingRefused as refusal:
         _logger.info("The catalogue of services is not kept: %s", refusal)

@@ -68,7 +68,7 @@ class TestCall(TransactionCase):
 
     def test_connections_that_are_all_in_use_are_no_fault_of_the_service(self):
         error = errors.PoolExhausted("text", seconds=5, may_have_run=False)
-        found = exceptions.user_error(error, self.env._)
+        found = exceptions.user_error(error, self.env)
         self.assertIsInstance(found, exceptions.CallTimeout)
         self.assertIn("pool_size", str(found))
         self.assertFalse(found.may_have_run)

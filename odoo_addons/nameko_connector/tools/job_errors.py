@@ -27,7 +27,7 @@ def reply_error(env: api.Environment, row: Row, reply: Reply | ArrivedReply) -> 
     from ..broker.jobs.reply import Reply, error_of  # noqa: PLC0415  loads kombu
 
     reply = Reply(reply.uuid, error=clean(reply.error), unreadable=reply.unreadable)
-    return user_error(error_of(reply, row.service, row.method), env._)
+    return user_error(error_of(reply, row.service, row.method), env)
 
 
 def no_answer(env: api.Environment, row: Row) -> NamekoError:

@@ -26,7 +26,7 @@ class Number:
         """Its name among the system parameters."""
         return f"{PREFIX}{self.name}"
 
-    def read(self, env: api.Environment) -> float:
+    def value(self, env: api.Environment) -> float:
         """Return its value; the default where what stands there is no such number."""
         value = _number(env["ir.config_parameter"].sudo().get_param(self.key, self.default))
         return value if self.takes(value) else self.default

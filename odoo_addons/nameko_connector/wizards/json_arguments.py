@@ -20,21 +20,20 @@ def parsed(record: models.BaseModel, name: str, kind: type) -> Any:
     """
     from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
 
-    _ = record.env._
     label = record._fields[name]._description_string(record.env)
     try:
         value = decode(record[name] or "")
     except json.JSONDecodeError as error:
-        text = _(
+        text = record.env._(
             "“%(label)s” is not valid JSON: %(error)s. Check quotes, commas and brackets.",
             label=label,
             error=error,
         )
         raise UserError(text) from None
     except UNREADABLE:
-        text = _("“%s” holds a value that cannot be sent, or is nested too deep.", label)
+        text = record.env._("“%s” holds a value that cannot be sent, or is nested too deep.", label)
         raise UserError(text) from None
     if not isinstance(value, kind) or is_deep(value):
-        shape = _("a list: [ … ]") if kind is list else _("an object: { … }")
-        raise UserError(_("“%(label)s” must be %(shape)s", label=label, shape=shape))
+        shape = record.env._("a list: [ … ]") if kind is list else record.env._("an object: { … }")
+        raise UserError(record.env._("“%(label)s” must be %(shape)s", label=label, shape=shape))
     return value

@@ -133,12 +133,13 @@ class NamekoDeadLetter(models.TransientModel):
 
     def _notes(self, found: Any, service: str) -> list[Values]:
         """Return rows that say what is not shown, and why."""
-        _ = self.env._
-        more = _("There are more letters. These are the oldest: handle them, then look again.")
+        more = self.env._(
+            "There are more letters. These are the oldest: handle them, then look again."
+        )
         notes = [(queue, more) for queue in found.with_more]
         for queue, why in found.unreadable.items():
-            notes.append((queue, _("This queue cannot be read: %s", why)))
-        common = {"name": _("Not all letters are shown"), "service": service}
+            notes.append((queue, self.env._("This queue cannot be read: %s", why)))
+        common = {"name": self.env._("Not all letters are shown"), "service": service}
         return [{**common, "queue": queue, "reason": clean(text)} for queue, text in notes]
 
     def _with_jobs(self, letters: Sequence[Any]) -> list[Values]:
@@ -204,19 +205,18 @@ class NamekoDeadLetter(models.TransientModel):
         others = (self - kept).grouped("queue")
         if not others:
             return done, why
-        _ = self.env._
         with self._opened() as opened:
             for queue, letters in others.items():
                 handled = opened.handle(queue, letters.mapped("key"), send=send)
                 done |= letters._of_keys(handled.done)
-                why[_("their service has no queue. Start it, then try again.")] += len(
+                why[self.env._("their service has no queue. Start it, then try again.")] += len(
                     handled.unroutable
                 )
-                why[_("they are larger than max_message_bytes in odoo.conf.")] += len(
+                why[self.env._("they are larger than max_message_bytes in odoo.conf.")] += len(
                     handled.too_large
                 )
                 gone = len(letters) - sum(map(len, vars(handled).values()))
-                why[_("they are gone, or somebody else looks at them.")] += gone
+                why[self.env._("they are gone, or somebody else looks at them.")] += gone
         return done, why
 
     def _of_keys(self, keys: Sequence[str]) -> "NamekoDeadLetter":

@@ -78,7 +78,7 @@ class Functions:
         if isinstance(value, RecordView):
             if name == "mapped":
                 return lambda path: self._mapped(value, path)
-            return RecordView.read(value, name, self._budget.spend)
+            return RecordView.read_field(value, name, self._budget.spend)
         if isinstance(value, Names):
             if name in value.names:
                 return self._charged(value.names[name])
@@ -106,7 +106,7 @@ class Functions:
         values: list[Any] = [records]
         for name in path.split("."):
             views = [view for value in values for view in self._budget.items(value)]
-            values = [RecordView.read(view, name, self._budget.spend) for view in views]
+            values = [RecordView.read_field(view, name, self._budget.spend) for view in views]
         return values
 
     def _method(self, value: Any, name: str, method: Function) -> Function:

@@ -86,9 +86,9 @@ class RecordView:
         self.__readable = readable
 
     def __getattr__(self, name: str) -> Any:
-        return self.read(name)
+        return self.read_field(name)
 
-    def read(self, name: str, spend: Callable[[int], None] = lambda steps: None) -> Any:
+    def read_field(self, name: str, spend: Callable[[int], None] = lambda steps: None) -> Any:
         """Read a field; `id` and `ids` need no right to read the record.
 
         :param spend: called with what it costs, in steps, before that is done

@@ -104,7 +104,7 @@ class Batch:
             oldest = next(iter(self._open))
             try:
                 while not self._settled:
-                    wire.read(self._open[oldest].look_at)
+                    wire.read_event(self._open[oldest].look_at)
             except TimeoutError:
                 self._wait_for_last_time(wire, oldest)
         while self._settled:

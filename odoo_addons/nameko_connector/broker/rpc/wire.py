@@ -168,9 +168,9 @@ class Wire:
     def wait(self, pending: Pending, deadline: Deadline) -> None:
         """Read until the request is settled."""
         while not pending.settled:
-            self.read(deadline)
+            self.read_event(deadline)
 
-    def read(self, deadline: Deadline) -> None:
+    def read_event(self, deadline: Deadline) -> None:
         """Wait for one event (a reply, a confirm...) and handle it; send heartbeats meanwhile."""
         transport = self._connection.transport
         while True:

@@ -96,7 +96,7 @@ class NamekoRpc(models.AbstractModel):
                 service=error.service,
             )
             return UnknownService(text, error)
-        return user_error(error, self.env._)
+        return user_error(error, self.env)
 
     def _client(self) -> Client:
         """Return what every call goes out by.

@@ -47,6 +47,6 @@ class NamekoInstance(models.Model):
     @api.autovacuum
     def _gc_gone(self) -> None:
         """Delete instances that went or stopped long ago; their services stay."""
-        keep = timedelta(days=INSTANCE_DAYS.read(self.env))
+        keep = timedelta(days=INSTANCE_DAYS.value(self.env))
         limit = fields.Datetime.now() - keep
         self.search([("state", "in", ("gone", "stopped")), ("last_seen", "<", limit)]).unlink()

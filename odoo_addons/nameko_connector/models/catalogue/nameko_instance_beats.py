@@ -207,7 +207,7 @@ class NamekoInstance(models.Model):
         An instance is late before it is gone. So after a time in which no relay ran, each instance
         has time to send a beat. Return those that are gone now.
         """
-        late, gone = LATE_BEATS.read(self.env), GONE_BEATS.read(self.env)
+        late, gone = LATE_BEATS.value(self.env), GONE_BEATS.value(self.env)
         if stayed := self._missing("late", "late_since", max(gone - late, 0), 0):
             stayed.write({"state": "gone", "running": False})
         if missed := self._missing("up", "last_seen", late, SLACK):

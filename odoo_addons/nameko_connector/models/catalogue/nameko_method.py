@@ -91,7 +91,7 @@ class NamekoMethod(models.Model):
     @api.autovacuum
     def _gc_archived(self) -> None:
         """Delete methods that no instance has had for long, unless an action uses them."""
-        limit = fields.Datetime.now() - timedelta(days=INSTANCE_DAYS.read(self.env))
+        limit = fields.Datetime.now() - timedelta(days=INSTANCE_DAYS.value(self.env))
         old = self.search([("active", "=", False), ("write_date", "<", limit)])
         actions = self.env["ir.actions.server"].search([("nameko_method_id", "in", old.ids)])
         (old - actions.mapped("nameko_method_id")).unlink()

@@ -244,7 +244,7 @@ class NamekoBatch(models.Model):
 
         :return: how many, and whether there may be more
         """
-        before = fields.Datetime.now() - timedelta(days=KEEP_DAYS.read(self.env))
+        before = fields.Datetime.now() - timedelta(days=KEEP_DAYS.value(self.env))
         old = self.sudo().search([("done_at", "<", before)], limit=DELETED_AT_ONCE)
         old.unlink()
         return len(old), len(old) == DELETED_AT_ONCE

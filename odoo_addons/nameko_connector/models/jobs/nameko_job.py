@@ -195,28 +195,37 @@ class NamekoJob(models.Model):
             return f"{self.display_name}: {self.reason}"
         if not self.progress:
             return self.env._("%s: sent to the service.", self.display_name)
-        return self.env._("%(job)s: %(progress)s %% done.",
-                          job=self.display_name, progress=round(self.progress))  # fmt: skip
+        return self.env._(
+            "%(job)s: %(progress)s %% done.", job=self.display_name, progress=round(self.progress)
+        )
 
     def _waits_for(self, is_away: bool, relay_runs: bool) -> str:
-        _ = self.env._
         if self.is_waiting:
             earlier = self.sudo().predecessor_ids
             done = len(earlier.filtered(lambda job: job.state == "done"))
-            return _("Waits for other jobs: %(done)s of %(all)s are done.",
-                     done=done, all=len(earlier))  # fmt: skip
+            return self.env._(
+                "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
+            )
         if not self.is_ready:
             time = format_datetime(self.env, self.eta)
             if not self.attempts:
-                return _("Not before %s.", time)
-            return _("Is tried again on %(time)s (attempt %(number)s of %(most)s).",
-                     time=time, number=self.attempts + 1, most=self.max_attempts)  # fmt: skip
+                return self.env._("Not before %s.", time)
+            return self.env._(
+                "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+                time=time,
+                number=self.attempts + 1,
+                most=self.max_attempts,
+            )
         if not relay_runs:
-            return _("No relay works: it is stopped, or cannot reach the message broker. Odoo "
-                     "tries itself once a minute.")  # fmt: skip
+            return self.env._(
+                "No relay works: it is stopped, or cannot reach the message broker. Odoo "
+                "tries itself once a minute."
+            )
         if is_away:
-            return _("The service %s has no queue. Start it, or check its name.", self.service)
-        return _("Waits for its turn.")
+            return self.env._(
+                "The service %s has no queue. Start it, or check its name.", self.service
+            )
+        return self.env._("Waits for its turn.")
 
     @api.private
     def get_result(self) -> Any:
@@ -267,7 +276,7 @@ class NamekoJob(models.Model):
 
         :return: how many, and 1 if there may be more
         """
-        days = KEEP_DAYS.read(self.env)
+        days = KEEP_DAYS.value(self.env)
         deleted = retention.delete_finished(self.env.cr, days, DELETED_AT_ONCE)
         self.env["nameko.job"].invalidate_model(flush=False)
         return deleted, int(deleted == DELETED_AT_ONCE)

@@ -49,17 +49,22 @@ class NamekoJob(models.Model):
         wanted = finished._of_existing_records()
         allowed = wanted._to_allowed_services()
         again = allowed._set_pending_again()
-        _ = self.env._
         return self._counted(
-            _("%s jobs will run again.", len(again))
+            self.env._("%s jobs will run again.", len(again))
             if len(again) != 1
-            else _("1 job will run again."),
+            else self.env._("1 job will run again."),
             [
                 *skipped,
-                (len(mine - finished), _("%s skipped: not failed and not cancelled.")),
-                (len(finished - wanted), _("%s skipped: their record no longer exists.")),
-                (len(wanted - allowed), _("%s skipped: their service may not be called any more.")),
-                (len(allowed - again), _("%s skipped: another job has their identity key.")),
+                (len(mine - finished), self.env._("%s skipped: not failed and not cancelled.")),
+                (len(finished - wanted), self.env._("%s skipped: their record no longer exists.")),
+                (
+                    len(wanted - allowed),
+                    self.env._("%s skipped: their service may not be called any more."),
+                ),
+                (
+                    len(allowed - again),
+                    self.env._("%s skipped: another job has their identity key."),
+                ),
             ],
         )
 

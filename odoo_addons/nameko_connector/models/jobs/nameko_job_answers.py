@@ -134,7 +134,7 @@ class NamekoJob(models.Model):
             return Answer(row, None, PredecessorFailed(text)) if is_waiting else None
         if lost.error:
             is_held = row.state == "pending" and not row.is_ready
-            return Answer(row, None, user_error(lost.error, env._)) if is_held else None
+            return Answer(row, None, user_error(lost.error, env)) if is_held else None
         if lost.why == "away":
             is_ready = row.state == "pending" and row.is_ready
             return Answer(row, None, job_errors.service_away(env, row)) if is_ready else None

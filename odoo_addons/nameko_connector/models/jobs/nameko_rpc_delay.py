@@ -125,8 +125,8 @@ class NamekoRpc(models.AbstractModel):
             **requester(self.env),
             "create_uid": self.env.uid,
             "write_uid": self.env.uid,
-            "timeout": JOB_TIMEOUT.read(self.env),
-            "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.read(self.env))),
+            "timeout": JOB_TIMEOUT.value(self.env),
+            "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.value(self.env))),
             "retry_delays": read_retry_delays(self.env),
             "priority": DEFAULT_PRIORITY,
         }
@@ -168,7 +168,7 @@ class NamekoRpc(models.AbstractModel):
         try:
             return encode_body(called, max_message_bytes())
         except RpcError as error:
-            raise user_error(error, self.env._) from error
+            raise user_error(error, self.env) from error
 
     def _target_values(self, request: JobRequest) -> dict[str, Any]:
         """Where the result goes, once this user may write there."""

@@ -172,10 +172,12 @@ class NamekoFailure(models.Model):
         if not is_due:
             return
         there = self.with_context(lang=user.lang)
-        _ = there.env._
-        summary = _("%(job)s: failed jobs: %(count)s",
-                    job=there.display_name, count=self.failed_count)  # fmt: skip
-        note = _("%s Open the record to retry, cancel or ignore these jobs.", self.shape or "")
+        summary = there.env._(
+            "%(job)s: failed jobs: %(count)s", job=there.display_name, count=self.failed_count
+        )
+        note = there.env._(
+            "%s Open the record to retry, cancel or ignore these jobs.", self.shape or ""
+        )
         if kept:
             kept.summary = summary
         else:
@@ -189,7 +191,7 @@ class NamekoFailure(models.Model):
 
         :return: how many, and whether there may be more
         """
-        before = fields.Datetime.now() - timedelta(days=KEEP_DAYS.read(self.env))
+        before = fields.Datetime.now() - timedelta(days=KEEP_DAYS.value(self.env))
         empty = [("failed_count", "=", 0), ("last_at", "<", before)]
         old = self.sudo().search(empty, limit=DELETED_AT_ONCE)
         old.unlink()

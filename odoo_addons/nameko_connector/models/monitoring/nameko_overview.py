@@ -86,67 +86,79 @@ class NamekoOverview(models.AbstractModel):
         return relays.running_relays(self.env.cr, relays.FROZEN_SECONDS)
 
     def _broker_light(self, running: int) -> dict[str, str]:
-        _ = self.env._
         try:
             address = broker_config().address
         except InvalidBrokerConfig as error:
-            text = _("Ask your administrator to correct this setting: %s", error)
-            return _light("broker", "bad", _("Message broker: not configured"), text)
+            text = self.env._("Ask your administrator to correct this setting: %s", error)
+            return _light("broker", "bad", self.env._("Message broker: not configured"), text)
         if running:
-            text = _("RabbitMQ carries jobs between Odoo and the services: %s", address)
-            return _light("broker", "good", _("Message broker: connected"), text)
-        text = _("Without a relay, Odoo does not see whether it works. An administrator can check: "
-                 "“Test the connection” in the settings of Nameko.")  # fmt: skip
-        return _light("broker", "off", _("Message broker: not checked"), text)
+            text = self.env._("RabbitMQ carries jobs between Odoo and the services: %s", address)
+            return _light("broker", "good", self.env._("Message broker: connected"), text)
+        text = self.env._(
+            "Without a relay, Odoo does not see whether it works. An administrator can check: "
+            "“Test the connection” in the settings of Nameko."
+        )
+        return _light("broker", "off", self.env._("Message broker: not checked"), text)
 
     def _relay_light(self, running: int) -> dict[str, str]:
-        _ = self.env._
         try:
             self.env["nameko.database"]._check_may_send()
         except SendingRefused as refusal:
-            return _light("relay", "bad", _("Jobs are held"), str(refusal))
+            return _light("relay", "bad", self.env._("Jobs are held"), str(refusal))
         if running:
-            text = _("A relay sends jobs to the services and writes their results into Odoo.")
-            return _light("relay", "good", _("Relays: %s running", running), text)
-        text = _("No relay sends jobs now. Ask your administrator to start one: "
-                 "ODOO_RC=/path/to/odoo.conf odoo nameko_relay -d %s. If one was started, it "
-                 "cannot reach the message broker: its log says why.",
-                 self.env.cr.dbname)  # fmt: skip
-        return _light("relay", "bad", _("Relays: none running"), text)
+            text = self.env._(
+                "A relay sends jobs to the services and writes their results into Odoo."
+            )
+            return _light("relay", "good", self.env._("Relays: %s running", running), text)
+        text = self.env._(
+            "No relay sends jobs now. Ask your administrator to start one: "
+            "ODOO_RC=/path/to/odoo.conf odoo nameko_relay -d %s. If one was started, it "
+            "cannot reach the message broker: its log says why.",
+            self.env.cr.dbname,
+        )
+        return _light("relay", "bad", self.env._("Relays: none running"), text)
 
     def _services_light(self) -> dict[str, str]:
-        _ = self.env._
         listed = self.env["nameko.service"].search([("method_ids", "!=", False)])
         up, late, gone = (
             listed.filtered(lambda service, state=state: service.state == state)
             for state in ("up", "late", "gone")
         )
-        title = [_("Services: %s up", len(up))]
-        title += [_("%s late", len(late))] if late else []
-        title += [_("%s gone", len(gone))] if gone else []
+        title = [self.env._("Services: %s up", len(up))]
+        title += [self.env._("%s late", len(late))] if late else []
+        title += [self.env._("%s gone", len(gone))] if gone else []
         level: Level = "bad" if gone else "warning" if late else "good" if up else "off"
-        text = "" if up else _("No service reports to Odoo now. The menu Services has more.")
+        text = (
+            "" if up else self.env._("No service reports to Odoo now. The menu Services has more.")
+        )
         if missed := gone + late:
             names = ", ".join(missed[:MOST_SERVICES].mapped("name"))
-            text = _("No heartbeat from: %s. Ask your administrator to look into the service's log "
-                     "and start it again.", names)  # fmt: skip
+            text = self.env._(
+                "No heartbeat from: %s. Ask your administrator to look into the service's log "
+                "and start it again.",
+                names,
+            )
         return _light("services", level, ", ".join(title), text)
 
     def _fallback_light(self, running: int) -> dict[str, str]:
-        _ = self.env._
         cron = self.env["nameko.job"]._cron()
         if not cron.active:
-            text = _("Without a relay, no jobs are sent, because the scheduled action “%s” is "
-                     "archived. An administrator can unarchive it, in developer mode.",
-                     cron.name)  # fmt: skip
+            text = self.env._(
+                "Without a relay, no jobs are sent, because the scheduled action “%s” is "
+                "archived. An administrator can unarchive it, in developer mode.",
+                cron.name,
+            )
             level: Level = "off" if running else "bad"
-            return _light("fallback", level, _("Replacement for the relay: archived"), text)
+            return _light(
+                "fallback", level, self.env._("Replacement for the relay: archived"), text
+            )
         if running:
-            text = _("If no relay runs, a scheduled action takes over within a minute.")
-            return _light("fallback", "good", _("Replacement for the relay: ready"), text)
-        text = _("A scheduled action sends jobs and writes results once a minute, until a relay "
-                 "runs.")  # fmt: skip
-        return _light("fallback", "warning", _("Replacement for the relay: in use"), text)
+            text = self.env._("If no relay runs, a scheduled action takes over within a minute.")
+            return _light("fallback", "good", self.env._("Replacement for the relay: ready"), text)
+        text = self.env._(
+            "A scheduled action sends jobs and writes results once a minute, until a relay runs."
+        )
+        return _light("fallback", "warning", self.env._("Replacement for the relay: in use"), text)
 
     # By service, and what fails
 

@@ -51,7 +51,7 @@ class Writer(threading.Thread):
 
     def _write(self, writing: Writing, work: Work) -> None:
         try:
-            fates = writing.write(work)
+            fates = writing.write_answers(work)
         except Exception as error:
             if not self.retired:
                 raise

@@ -32,7 +32,7 @@ class Writing:
         self._database = database
         self._speeds = speeds
 
-    def write(self, work: Work) -> Fates:
+    def write_answers(self, work: Work) -> Fates:
         """Write answers; return what becomes of each.
 
         :raises Exception: the database is lost

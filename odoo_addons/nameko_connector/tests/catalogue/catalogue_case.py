@@ -3,6 +3,8 @@
 import json
 import uuid
 
+from odoo.tools import SQL
+
 from ...broker.beats.beat import Beat, read_beat
 from ...broker.jobs.reply import Delivery
 from ...job_store.rows import NOW
@@ -44,7 +46,7 @@ class CatalogueCase(ConnectorCase):
 
         self.patch(nameko_instance_beats, "LEARN_SECONDS", 3600)
         self.patch(nameko_instance_beats, "_warned", {})
-        self.env.cr.execute(f"SELECT {NOW}")
+        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
         self.clock = self.env.cr.fetchone()[0].replace(microsecond=0)
         self.patch(nameko_instance_beats, "NOW", f"TIMESTAMP '{self.clock}'")  # stands still
 
