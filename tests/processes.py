@@ -17,7 +17,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from stack.layout import CHECKOUT
 from stack.ports import reserve
-from tests.forks import Fork
+from tests.forks import Fork, fork_server
 from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent
@@ -39,7 +39,8 @@ def listens(port: int) -> bool:
 class Process:
     """A program in a process of its own.
 
-    fork: whether it is a command of Odoo's, for a fork of a process that has loaded Odoo
+    fork: "odoo" or "nameko" where the command is one of that program's, for a fork that starts
+    soon; without, it starts as from a shell
     log: the file of its output
     """
 
@@ -49,7 +50,7 @@ class Process:
         command: Sequence[str | Path],
         environment: Mapping[str, str] | None = None,
         *,
-        fork: bool = False,
+        fork: str = "",
     ) -> None:
         LOGS.mkdir(parents=True, exist_ok=True)
         self.name = name
@@ -57,7 +58,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | Fork
         with self.log.open("w") as output:
             if fork:
-                self._child = Fork([*map(str, command)], environment or {}, self.log)
+                self._child = fork_server(fork).fork(command, environment or {}, self.log)
                 return
             self._child = subprocess.Popen(
                 [*DIES_WITH_THE_TESTS, *command],
@@ -172,7 +173,7 @@ class ServiceProcess(Process):
     """A real `nameko run` of some services in this project's container."""
 
     def __init__(self, modules: Sequence[str], environment: Mapping[str, str]) -> None:
-        super().__init__("services", nameko_run(*modules), environment)
+        super().__init__("services", nameko_run(*modules), environment, fork="nameko")
 
     def wait_until_ready(self) -> None:
         """Wait until every service of the process consumes its queues."""

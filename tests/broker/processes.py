@@ -14,7 +14,9 @@ class Service(Process):
         self._vhost = vhost
         before = self._vhost.consumers(QUEUE)
         command = nameko_run("tests.broker.probe_service", config=PLAIN_CONFIG)
-        super().__init__("probe", command, {"AMQP_URI": vhost.amqp_uri, **environment})
+        super().__init__(
+            "probe", command, {"AMQP_URI": vhost.amqp_uri, **environment}, fork="nameko"
+        )
         wait_until(lambda: self._vhost.consumers(QUEUE) > before, what="the service probe")
 
     def kill_process(self) -> None:

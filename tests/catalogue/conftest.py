@@ -30,7 +30,7 @@ def start_compute(world: World) -> StartService:
 
     def start(interval: float = 0.2, config: Path = CONFIG) -> Process:
         command = nameko_run("services.compute", config=config)
-        program = world.start("compute", command, HEARTBEAT_INTERVAL=str(interval))
+        program = world.start("compute", command, "nameko", HEARTBEAT_INTERVAL=str(interval))
         program.wait_for_log("compute is ready")
         return program
 

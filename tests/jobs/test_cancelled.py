@@ -19,7 +19,7 @@ UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
 
 def start_compute(world: World) -> Process:
     command = nameko_run("services.compute")
-    compute = world.start("compute", command, COMPUTE_PROCESSES="1")
+    compute = world.start("compute", command, "nameko", COMPUTE_PROCESSES="1")
     wait_until(lambda: world.vhost.consumers("rpc-compute") > 0, what="the service")
     return compute
 

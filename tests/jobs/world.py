@@ -47,7 +47,7 @@ class World:
     """Everything that a test may start, stop and ask."""
 
     def __init__(self, database: str = DATABASE, fork: bool = False) -> None:
-        """fork: whether relays start as forks, which is soon, or as from a shell"""
+        """fork: whether relays and services start as forks, which is soon, or as from a shell"""
         self.database, self.fork = database, fork
         self.vhost = Vhost()
         self.probe_file = BUILD / f"{self.vhost.name}.ran"
@@ -76,9 +76,11 @@ class World:
 
     # Programs
 
-    def start(self, name: str, command: Sequence[str | Path], **environment: str) -> Process:
+    def start(
+        self, name: str, command: Sequence[str | Path], fork: str = "", **environment: str
+    ) -> Process:
         """Start a program of this world's."""
-        return self._start(name, command, environment)
+        return self._start(name, command, environment, fork=fork)
 
     def _start(
         self,
@@ -86,7 +88,7 @@ class World:
         command: Sequence[str | Path],
         environment: Mapping[str, str],
         *,
-        fork: bool = False,
+        fork: str = "",
     ) -> Process:
         everything = {
             "AMQP_URI": self.amqp_uri,
@@ -102,8 +104,9 @@ class World:
     def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Process:
         alive = BUILD / f"{uuid.uuid4().hex[:8]}.alive"
         command = ["nameko_relay", *odoo_options(self.database), f"--alive-file={alive}", *options]
-        command = command if self.fork else [*ODOO, *command]
-        program = self._start("relay", command, environment, fork=self.fork)
+        command = ["odoo", *command] if self.fork else [*ODOO, *command]
+        fork = "odoo" if self.fork else ""
+        program = self._start("relay", command, environment, fork=fork)
         if wait:
             program.wait_for_log("The relay serves")
         return program
@@ -116,7 +119,7 @@ class World:
         name: of the service, "probe" or "plain_probe"
         """
         command = nameko_run(SERVICES[name], config=CONFIG if contained else PLAIN_CONFIG)
-        program = self.start("service", command, **environment)
+        program = self.start("service", command, "nameko" if self.fork else "", **environment)
         if wait:
             wait_until(
                 lambda: self.vhost.consumers(f"rpc-{name}") > 0, seconds=60, what="the service"

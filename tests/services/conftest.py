@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.processes import ServiceProcess, running
 from tests.tcp_proxy import TcpProxy
 from tests.vhosts import Vhost, new_vhost
 
@@ -28,3 +29,10 @@ def proxy(fresh_vhost: Vhost) -> Iterator[TcpProxy]:
     proxy = TcpProxy(fresh_vhost.port)
     yield proxy
     proxy.cut()
+
+
+@pytest.fixture(scope="module")
+def compute(vhost: Vhost) -> Iterator[ServiceProcess]:
+    """An instance of the service `compute` that the tests of a module share."""
+    with running("services.compute", AMQP_URI=vhost.amqp_uri) as process:
+        yield process

@@ -12,12 +12,6 @@ from tests.services.durable_client import DurableClient, progress_of, results
 from tests.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def compute(vhost):
-    with running("services.compute", AMQP_URI=vhost.amqp_uri) as process:
-        yield process
-
-
 def pool_workers(process):
     children = psutil.Process(process.pid).children()
     return [child for child in children if "services.compute.worker" in child.cmdline()]
