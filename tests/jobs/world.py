@@ -14,13 +14,14 @@ from typing import Any
 import psycopg2
 
 from stack.database import digest_of
+from stack.layout import BUILD as STACK
 from stack.layout import CHECKOUT
 from tests.processes import CONFIG, PLAIN_CONFIG, Process, nameko_run
 from tests.vhosts import Vhost
 from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
-BUILD = CHECKOUT / "build" / "jobs"
+BUILD = STACK / "jobs"
 DATABASE = "nameko_jobs_test"
 INSTALLED = BUILD / "installed"
 INSTALL_SECONDS = 900
