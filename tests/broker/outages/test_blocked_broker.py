@@ -40,7 +40,7 @@ def test_what_is_half_done_stays_so_when_the_alarm_is_over(start_service, rabbit
         with memory_alarm(rabbitmq):
             reply = rpc.probe.echo.call_async(1)
             while not proxy.wire.blocked:
-                proxy.wire.read(Deadline(20))
+                proxy.wire.read_event(Deadline(20))
             proxy.wire.spoiled = True
         assert reply.result() == 1
         assert not proxy.wire.blocked

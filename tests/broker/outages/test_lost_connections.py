@@ -74,7 +74,7 @@ def test_it_is_lost_after_the_reply_came(client: Client, monkeypatch):
 
     def look_as_the_connection_breaks(wire: Wire, service: str, deadline: Deadline) -> object:
         while not wire.clean:
-            wire.read(deadline)
+            wire.read_event(deadline)
         wire.discard()
         return look(wire, service, deadline)
 
