@@ -1,14 +1,14 @@
 """The Nameko services: `nameko run --config services/config.yaml services` runs them all.
 
-Each is imported when somebody asks for it: a process of one of them does not load the others.
-`nameko run` looks for them in what `dir` says.
+Each service class is imported on its first use, so a process with one service does not load the
+others. `nameko run` finds the classes with `dir()`.
 """
 
 import warnings
 
 from services.lazy import lazily
 
-# Nameko's and its libraries' warnings that they grow old stay out of the log.
+# Hide the deprecation warnings of Nameko and its libraries.
 warnings.filterwarnings("ignore", r"pkg_resources is deprecated|\s*Eventlet is deprecated")
 
 __getattr__, __dir__ = lazily(

@@ -1,4 +1,4 @@
-"""Mail addresses: what every service and the REST API take for one."""
+"""The check of mail addresses that all services and the REST API use."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The cancelled jobs that this process knows of.
+"""Keeps track of cancelled jobs, so that their requests are not run, or are stopped.
 
 Odoo publishes an event on the topic exchange `nameko_jobs.events` with the routing key `cancelled`:
 {"job": id}. The event is sent once, so a process that starts later misses it.
@@ -25,11 +25,11 @@ MAX_WAITING = 10_000  # events in a process's queue
 MAX_REMEMBERED = 10_000  # cancelled jobs
 REMEMBERED_SECONDS = 3600.0
 MAX_EVENT = 1000  # characters
-MAX_LOGGED = 100  # events a minute, beside those of jobs that run here
+MAX_LOGGED = 100  # events logged per minute, not counting jobs that run here
 
 
 def events_queue() -> Queue:
-    """Return the queue by which one process hears of cancelled jobs."""
+    """Return an exclusive queue in which one process receives the events of cancelled jobs."""
     return Queue(
         "",
         EXCHANGE,
@@ -43,26 +43,26 @@ def events_queue() -> Queue:
 
 @dataclass(frozen=True)
 class Heard:
-    """When an event came: `at` in seconds since 1970, `clock` on the monotonic clock."""
+    """When an event arrived: `at` in seconds since 1970, `clock` on the monotonic clock."""
 
     at: float
     clock: float
 
 
 class Cancellations:
-    """Remembers which jobs were cancelled, the newest ones for a while, and tells who waits.
+    """Remembers cancelled jobs for REMEMBERED_SECONDS, and calls those that watch a job.
 
-    heard_by: the one consumer of this process that takes the events, if any.
+    heard_by: the one consumer of this process that consumes the events, or None.
     """
 
     def __init__(self) -> None:
         self.heard_by: Any = None
         self._heard: OrderedDict[str, Heard] = OrderedDict()
-        self._minute, self._logged = 0.0, 0  # of the last lines of the log, and how many
+        self._minute, self._logged = 0.0, 0  # the current minute, and the events logged in it
         self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     def on_event(self, message: Any) -> None:
-        """Take a message from the queue of events, whatever it holds."""
+        """Handle and ack a message from the queue of events, even a malformed one."""
         try:
             job = job_of(message.body)
             if job is not None:
@@ -72,7 +72,7 @@ class Cancellations:
         message.ack()
 
     def cancel(self, job: str) -> None:
-        """Remember that `job` was cancelled, and tell who works for it."""
+        """Remember that `job` was cancelled, and call those that watch it."""
         watchers = self._watchers.get(job, [])
         if watchers or self._may_log():
             logger.info("job %s was cancelled", job)
@@ -83,7 +83,7 @@ class Cancellations:
             tell()
 
     def _may_log(self) -> bool:
-        """Tell whether there were few lines of the log lately."""
+        """Count an event for the log; return whether it is within this minute's limit."""
         minute = time.monotonic() // 60
         if minute != self._minute:
             self._minute, self._logged = minute, 0
@@ -99,15 +99,15 @@ class Cancellations:
             del self._heard[job]
 
     def since(self, job: str, clock: float) -> bool:
-        """Tell whether `job` was cancelled after this time of the monotonic clock."""
+        """Return whether `job` was cancelled since `clock`, a time of the monotonic clock."""
         heard = self._heard.get(job)
         return heard is not None and heard.clock >= clock
 
     def check(self, correlation_id: Any, timestamp: Any) -> None:
-        """Raise JobCancelled where a request is one of a job that was cancelled after it was sent.
+        """Raise JobCancelled if the job of a request was cancelled after the request was sent.
 
-        timestamp: when it was sent, in seconds since 1970, if it says so. A job that is sent again
-        after it was cancelled is a new request.
+        timestamp: when the request was sent, in seconds since 1970, or None if it does not say so.
+        A request that was sent after the cancellation runs: its job was started again.
         """
         if self._heard and isinstance(correlation_id, str):
             job = correlation_id.partition(":")[0]
@@ -117,7 +117,7 @@ class Cancellations:
 
     @contextmanager
     def watching(self, job: str, tell: Callable[[], None]) -> Iterator[None]:
-        """Have `tell` called when `job` is cancelled while the block runs."""
+        """Call `tell` when `job` is cancelled while the block runs."""
         self._watchers.setdefault(job, []).append(tell)
         try:
             yield
@@ -128,7 +128,7 @@ class Cancellations:
 
 
 def job_of(body: Any) -> str | None:
-    """Return the job that an event names, or None if it is no such event."""
+    """Return the job id in the body of an event, or None if the body has none."""
     if len(body) > MAX_EVENT:
         return None
     try:

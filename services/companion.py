@@ -1,4 +1,4 @@
-"""Runs the heartbeat service in each process, without being asked to."""
+"""Starts the service `heartbeat` in each process, beside the services that it was started with."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ logger = logging.getLogger(__name__)
 
 
 class Companion:
-    """Runs the service `heartbeat` from a process's first service on to its last.
+    """Runs the service `heartbeat` from the start of the first service to the end of the last.
 
-    It does nothing where the process was started with that service, and where HEARTBEAT_INTERVAL
+    It does nothing if the process was itself started with `heartbeat`, or if HEARTBEAT_INTERVAL
     is 0.
     """
 
     def __init__(self) -> None:
         self._named = False  # whether the process was started with the heartbeat
         self._container: Container | None = None
-        self._others: set[Container] = set()  # that are not yet at their end
+        self._others: set[Container] = set()  # the other services that run
 
     def expect(self, container: Container) -> None:
-        """Note a service that the process will run."""
+        """Note a service with which the process was started."""
         from services.heartbeat.service import HeartbeatService  # noqa: PLC0415 (imports Container)
 
         self._named |= container.service_cls is HeartbeatService
 
     def join(self, container: Container) -> None:
-        """Start the heartbeat beside a service that has started."""
+        """Note that a service has started; start the heartbeat with the first one."""
         if container is self._container:
             return
         self._others.add(container)
@@ -43,7 +43,7 @@ class Companion:
             self._start(container)
 
     def _start(self, other: Container) -> None:
-        """Start the heartbeat; without success, try again: the services work on meanwhile."""
+        """Start the heartbeat; if that fails, try again while the other services go on."""
         from services.heartbeat.service import HeartbeatService  # noqa: PLC0415
 
         if not self._others:
@@ -51,13 +51,13 @@ class Companion:
         self._container = container = type(other)(HeartbeatService, other.config)
         try:
             container.start()
-        except Exception as error:  # noqa: BLE001 - of any of its extensions
+        except Exception as error:  # noqa: BLE001 - any of its extensions may fail
             logger.warning("the heartbeat is started again in %g s: %r", RETRY_SECONDS, error)
             container.discard()
             eventlet.spawn_after(RETRY_SECONDS, self._start, other)
 
     def leave(self, container: Container) -> None:
-        """Stop the heartbeat behind the last service."""
+        """Note that a service has stopped; stop the heartbeat after the last one."""
         if container is self._container:
             return
         self._others.discard(container)
@@ -65,7 +65,7 @@ class Companion:
             self._container.stop()
 
     def wait(self, container: Container) -> None:
-        """Wait, not for long, until the heartbeat beside a service has said goodbye."""
+        """Wait, at most GOODBYE_SECONDS, until the heartbeat has dispatched its last event."""
         if self._container not in (None, container):
             with eventlet.Timeout(GOODBYE_SECONDS, exception=False):
                 self._container.wait()

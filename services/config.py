@@ -1,4 +1,4 @@
-"""Reads the configuration as `nameko run --config` does, for programs that Nameko does not run."""
+"""Reads the configuration as `nameko run --config` does, for programs of other kinds."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ DEFAULT_PATH = Path(__file__).with_name("config.yaml")
 
 
 def load_config(path: Path = DEFAULT_PATH) -> dict[str, Any]:
-    """Return the configuration, with `${NAME:default}` taken from the environment."""
+    """Return the configuration; `${NAME:default}` is replaced by environment variables."""
     setup_yaml_parser()
     config: dict[str, Any] = yaml.safe_load(path.read_text())
     return config

@@ -1,4 +1,4 @@
-"""The container that runs each service: SERVICE_CONTAINER_CLS of config.yaml."""
+"""The container class that runs each service; config.yaml names it in SERVICE_CONTAINER_CLS."""
 
 import logging
 import os
@@ -33,28 +33,28 @@ logger = logging.getLogger(__name__)
 
 BROKER_RETRY_SECONDS = 1.0
 DEATH_SECONDS = 10.0
-REQUEST = "request of this worker"  # its correlation id and timestamp, in the context
+REQUEST = "request of this worker"  # key of (correlation id, timestamp) in the context
 NO_REQUEST = (None, None)
 hosted: set["Container"] = set()  # the running containers of this process
 
 
 class Container(ServiceContainer):
-    """Nameko's container, made fit for a supervised life. It works with any Nameko service.
+    """Nameko's service container, changed for processes under a supervisor. It runs any service.
 
-    It waits for the broker instead of exiting without one, keeps the connection that holds the
-    unfinished requests until they are finished, counts and times the calls, knows which services
-    this process hosts, and has the process beat.
+    At the start it waits for the broker instead of exiting. At the stop it keeps the connection
+    open until all received requests are finished. It counts and times the calls, notes which
+    services this process runs, and starts the service `heartbeat` beside them.
     """
 
     def __init__(self, service_cls: type, config: dict[str, Any]) -> None:
         super().__init__(service_cls, config)
         self.stop_requested = False
-        self.lifecycle = Semaphore()  # Nameko hangs when it is stopped while it starts
+        self.lifecycle = Semaphore()  # Nameko hangs if it is stopped while it starts
         companion.expect(self)
 
     @property
     def interface(self) -> "Container":
-        """The container, for the extensions to bind to, which then share these consumers."""
+        """Return the container; bind our consumers first, so that all extensions share them."""
         for consumer in (QueueConsumer(), RpcConsumer()):
             consumer.bind(self)
         return self
@@ -68,7 +68,7 @@ class Container(ServiceContainer):
                 companion.join(self)
 
     def _wait_for_broker(self) -> bool:
-        """Return True when the broker answers, or False when asked to stop before it did."""
+        """Return True when the broker answers, or False if a stop was requested before that."""
         while not self.stop_requested:
             problem = broker_problem(self.config)
             if problem is None:
@@ -89,7 +89,7 @@ class Container(ServiceContainer):
         companion.leave(self)
 
     def wait(self) -> Any:
-        """Wait until it has ended, and with the last one the process's heartbeat."""
+        """Wait until the container has ended; after a stop, for the heartbeat's end, too."""
         ended = super().wait()
         if self.stop_requested:
             companion.wait(self)
@@ -97,7 +97,7 @@ class Container(ServiceContainer):
 
     @property
     def running(self) -> Counter[str]:
-        """How many workers run each method now, by `service.method`."""
+        """Return the number of running workers by `service.method`."""
         workers = list(self._worker_threads)
         return Counter(f"{self.service_name}.{each.entrypoint.method_name}" for each in workers)
 
@@ -107,17 +107,17 @@ class Container(ServiceContainer):
                 prepare_stop()
 
     def discard(self) -> None:
-        """End after a start that failed, without the process."""
+        """Clean up after a failed start; the process goes on."""
         hosted.discard(self)
         self._kill_managed_threads()
         self._died.send(None)
         reopen_pooled_connection(self.config)
 
     def kill(self, exc_info: Any = None) -> None:
-        """End with an error, and the process with it, come what may.
+        """Kill the container; after an error, end the process within DEATH_SECONDS in any case.
 
-        Nameko stops the other services of the process first, which waits for the broker where it
-        is away: too long for a supervisor that is to start a new process.
+        Nameko stops the other services of the process first, and that waits for the broker. While
+        the broker is down, the supervisor could not start a new process for too long.
         """
         if exc_info and not self._being_killed:
             eventlet.spawn_after(DEATH_SECONDS, os._exit, 1)
@@ -148,7 +148,7 @@ class Container(ServiceContainer):
         return super().spawn_worker(entrypoint, args, kwargs, data, observe)
 
     def _run_worker(self, worker_ctx: Any, handle_result: Callable[..., Any]) -> None:
-        """Run a method and have its result handled; nothing that it raises ends the container."""
+        """Run a method and handle its result; no error in this ends the container."""
         result, exc_info = self._work(worker_ctx)
         try:
             result, exc_info = handle_result(worker_ctx, result, exc_info)
@@ -164,7 +164,7 @@ class Container(ServiceContainer):
                 logger.exception("a dependency failed after %s", worker_ctx)
 
     def _work(self, worker_ctx: Any) -> tuple[Any, Any]:
-        """Run the method; return its result, or what `sys.exc_info` says of what it raised."""
+        """Run the method; return (result, None), or (None, `sys.exc_info()`) if it raised."""
         try:
             cancellations.check(*worker_ctx.data.pop(REQUEST, NO_REQUEST))
             self._inject_dependencies(worker_ctx)
@@ -179,7 +179,7 @@ class Container(ServiceContainer):
 
 
 def log_failure(worker_ctx: Any, error: BaseException) -> None:
-    """Log what a method raised, with its traceback where nobody expects it."""
+    """Log the error of a method: expected errors as warnings, others with their traceback."""
     expected = (*as_tuple(worker_ctx.entrypoint.expected_exceptions), JobCancelled, *REQUEUED)
     if isinstance(error, expected):
         logger.warning("%s: %s: %s", worker_ctx, type(error).__name__, error)
@@ -192,10 +192,10 @@ def as_tuple(kinds: Any) -> tuple[Any, ...]:
 
 
 def context_of(data: dict[str, Any] | None, message: Any) -> dict[str, Any]:
-    """Return the context of a worker, whatever the headers of its message hold.
+    """Return the context data of a worker, without a malformed call id stack.
 
-    It has `job`: the header `nameko.job`, else the request's correlation id, which a redelivery
-    keeps.
+    Its `job` is the header `nameko.job`, else the request's correlation id, which stays the same
+    when the request is redelivered.
     """
     data = {} if data is None else data
     stack = data.get(CALL_ID_STACK_CONTEXT_KEY)
@@ -212,7 +212,7 @@ def context_of(data: dict[str, Any] | None, message: Any) -> dict[str, Any]:
 
 
 def reopen_pooled_connection(config: dict[str, Any]) -> None:
-    """Open what kombu puts back closed into Nameko's pool when it breaks: it stays so by itself."""
+    """Connect again in Nameko's pool, into which kombu puts a broken connection back closed."""
     with (
         suppress(Exception),
         get_connection(config[AMQP_URI_CONFIG_KEY], config.get(AMQP_SSL_CONFIG_KEY)) as connection,
@@ -221,7 +221,7 @@ def reopen_pooled_connection(config: dict[str, Any]) -> None:
 
 
 def broker_problem(config: dict[str, Any]) -> str | None:
-    """Return None when the broker accepts a connection, else what it says, without the password."""
+    """Return None if the broker accepts a connection, else the error, without the password."""
     connection = Connection(
         config[AMQP_URI_CONFIG_KEY],
         ssl=config.get(AMQP_SSL_CONFIG_KEY),

@@ -16,7 +16,7 @@ from services.messaging.consuming import QueueConsumer
 
 
 class NoReplies:
-    """Nameko's reply listener for those who want no reply."""
+    """Takes the place of Nameko's reply listener for requests that need no reply."""
 
     routing_key = NOBODY
 
@@ -28,7 +28,7 @@ class NoReplies:
 
 
 class AsyncServiceProxy(ServiceProxy):
-    """Nameko's, which publishes over the connection that its own service's requests come by."""
+    """Nameko's proxy, which here publishes over the connection that its service consumes on."""
 
     def __init__(self, worker_ctx: Any, service: str, queue_consumer: QueueConsumer) -> None:
         super().__init__(worker_ctx, service, NoReplies())
@@ -41,11 +41,10 @@ class AsyncServiceProxy(ServiceProxy):
 
 
 class AsyncRpcProxy(DependencyProvider):
-    """A proxy to a service that may not have run yet, and whose replies nobody waits for.
+    """A proxy to a service that may never have run, for requests that need no reply.
 
-    Nameko raises `UnknownService` where the target's queue was never declared. This proxy
-    declares it, so that what is asked for with `call_async` waits there for the target's first
-    start instead of being lost.
+    Nameko raises `UnknownService` if the target's queue was never declared. This proxy declares
+    the queue, so that requests made with `call_async` wait there until the target first starts.
     """
 
     queue_consumer = QueueConsumer()
@@ -70,10 +69,10 @@ class AsyncRpcProxy(DependencyProvider):
 
 
 class AfterReply(DependencyProvider):
-    """Provide `after_reply(function, *args)`, for what its caller need not wait for.
+    """Provide `after_reply(function, *args)`, for work that the caller need not wait for.
 
-    The function is called when the reply is out, and before the request is acknowledged: a process
-    that dies in between leaves the request to another one, so nothing is forgotten.
+    The function is called after the reply is published and before the request is acked. If the
+    process dies in between, the broker redelivers the request, so no function is lost.
     """
 
     def get_dependency(self, worker_ctx: Any) -> Callable[..., None]:
@@ -82,9 +81,9 @@ class AfterReply(DependencyProvider):
 
 
 class CurrentJob(str):
-    """The id of the job that a worker works for, which knows whether that was cancelled.
+    """The id of the job for which a worker runs, which also says whether it was cancelled.
 
-    Where no job asked, the id is the request's correlation id or the worker's call id.
+    If the request is not from a job, it is the request's correlation id or the worker's call id.
     """
 
     _started: float  # on the monotonic clock
@@ -101,7 +100,7 @@ class CurrentJob(str):
 
     @property
     def cancelled(self) -> bool:
-        """Tell whether the job was cancelled since this worker began."""
+        """Return whether the job was cancelled since this worker began."""
         return cancellations.since(self, self._started)
 
     def check(self) -> None:
@@ -111,7 +110,7 @@ class CurrentJob(str):
 
 
 class RequestId(DependencyProvider):
-    """Provide the id by which a request that is sent or delivered again is known.
+    """Provide the id of a request, which stays the same if it is sent again or redelivered.
 
     See `request_id`.
     """
@@ -127,7 +126,7 @@ def request_id(worker_ctx: Any) -> str:
 
 
 class Job(DependencyProvider):
-    """Provide the `CurrentJob`: `self.job` is the id, `self.job.cancelled` may be asked."""
+    """Provide the `CurrentJob`: `self.job` is its id, `self.job.cancelled` its cancellation."""
 
     def get_dependency(self, worker_ctx: Any) -> CurrentJob:
         return CurrentJob(str(worker_ctx.data.get("job") or worker_ctx.call_id))

@@ -1,4 +1,4 @@
-"""Nameko's entrypoints with our extensions: limits of size, counted deliveries, cancelled jobs."""
+"""Nameko's entrypoints, extended: limits of size, counted deliveries, cancelled jobs."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,17 +17,17 @@ from services.messaging.replying import Encoded, encode_error, encode_result, se
 
 logger = logging.getLogger(__name__)
 
-# Not the request's fault: it goes back to the queue, to be run here again or by another instance.
+# Errors that the request did not cause: it is requeued, and run here again or by another instance.
 REQUEUED = (PoolStoppedError, NotNowError, OperationalError)
 NOBODY = "nobody"  # a `reply_to` that no queue is bound to
 
 
 class RpcConsumer(nameko_rpc.RpcConsumer):
-    """Nameko's, with replies over the requests' connection.
+    """Nameko's RPC consumer, which here sends replies over the connection of the requests.
 
-    A request is always answered, if it says to whom, and acknowledged: with an error where its
-    method or result, or the broker, leave nothing else. Between the reply and its acknowledgement
-    it does what the worker left for `AfterReply`.
+    Each request is acked and, if it has a `reply_to`, answered: with an error if the method raises
+    or the result cannot be sent. Between the reply and the ack, the functions that the worker
+    passed to `AfterReply` are called.
     """
 
     sharing_key = nameko_rpc.RpcConsumer
@@ -37,12 +37,12 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
         try:
             provider = self.get_provider_for_method(message.delivery_info["routing_key"])
             provider.handle_message(body, message)
-        except Exception as error:  # noqa: BLE001 - it is answered
+        except Exception as error:  # noqa: BLE001 - it is sent as the reply
             logger.info("the request %s is refused: %s", _name(message), type(error).__name__)
             self.refuse(message, error)
 
     def refuse(self, message: Any, error: BaseException) -> None:
-        """Answer with an error a request that is not run."""
+        """Answer a request that is not run with an error."""
         self.handle_result(message, None, (type(error), error, error.__traceback__))
 
     def handle_result(
@@ -70,7 +70,7 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
         self.queue_consumer.requeue_uncounted(message)
 
     def _reply(self, message: Any, result: Any, exc_info: Any) -> Any:
-        """Send the reply, or why it cannot be sent; return what was sent in the end."""
+        """Send the result, or an error if it cannot be sent; return the (result, exc_info) sent."""
         reply_to = message.properties.get("reply_to")
         if reply_to in (None, NOBODY):
             return result, exc_info
@@ -114,7 +114,7 @@ class RpcConsumer(nameko_rpc.RpcConsumer):
 
 
 def _unsent(message: Any, error: Exception) -> Any:
-    """Return the error, as `sys.exc_info` does, that says why a result cannot be sent."""
+    """Return the error that says why a result cannot be sent, as `sys.exc_info()` would."""
     if isinstance(error, MessageTooLarge):
         error = ResultTooLarge(f"{_name(message)} ran, but its result cannot be sent. {error}")
     logger.warning("%s", error if isinstance(error, ResultTooLarge) else repr(error)[:1000])
@@ -126,7 +126,7 @@ def _name(message: Any) -> str:
 
 
 def do_after_reply(function: Callable[[], Any]) -> None:
-    """Call it; an error that is not the broker's is logged, without what it was called with."""
+    """Call a function; log its error without its arguments, unless the broker caused it."""
     try:
         function()
     except REQUEUED:
@@ -149,9 +149,9 @@ rpc = Rpc.decorator
 
 
 class ConfiguredTimer(Timer):
-    """A Nameko timer that takes its interval in seconds from the configuration, and fires at once.
+    """A Nameko timer with its interval in the configuration, which also fires at the start.
 
-    `interval_key` names the key of the configuration, `default` the seconds where it is not there.
+    interval_key: the configuration's key for the interval in seconds; default: if that is not set
     """
 
     def __init__(self, interval_key: str, default: float, **kwargs: Any) -> None:

@@ -4,10 +4,10 @@ from nameko.exceptions import deserialize_to_instance
 
 
 class ServiceError(Exception):
-    """Any error of these services that is about the request.
+    """The base class of the errors with which these services answer a request.
 
-    Callers that can import this module get the class itself, others a `RemoteError` whose
-    `exc_type` is its name.
+    Nameko clients that can import this module raise the class itself, others a `RemoteError` whose
+    `exc_type` is the name of the class.
     """
 
     def __init_subclass__(cls) -> None:
@@ -19,39 +19,39 @@ class MessageTooLarge(ServiceError):
 
 
 class RequestTooLarge(MessageTooLarge):
-    """A request is larger than a service takes: it was not run."""
+    """A request is larger than a service accepts; it was not run."""
 
 
 class ResultTooLarge(MessageTooLarge):
-    """A result is larger than a reply may be: the method ran, its result is lost."""
+    """A result is larger than a reply may be; the method ran, but its result is lost."""
 
 
 class PublicationRefused(ServiceError):
-    """The broker refuses this message for good: its rights, its properties."""
+    """The broker will never accept this message, because of its properties or missing rights."""
 
 
 class RequestGivenUp(ServiceError):
-    """A request has ended the process that ran it too often: it is not run again."""
+    """A request was redelivered too often without being finished; it is not run again."""
 
 
 class JobCancelled(ServiceError):
-    """The job was cancelled: its request is not run, or not to its end."""
+    """The job was cancelled; its request is not run, or is stopped."""
 
 
 class NotNowError(ServiceError):
-    """A request cannot be run now: in our container it goes back to the queue."""
+    """A request cannot be run now; this project's container requeues it."""
 
 
 class ResultNotKeptError(ServiceError):
-    """A request that came again ran before, and its result was not kept."""
+    """A repeated request ran before, and its result could not be kept."""
 
 
 class ComputeError(ServiceError):
-    """What was asked cannot be computed."""
+    """The request cannot be computed."""
 
 
 class UnknownOperationError(ComputeError):
-    """The operation is none of those that exist."""
+    """The operation does not exist."""
 
 
 class InvalidOperandError(ComputeError):
@@ -67,7 +67,7 @@ class DivisionByZeroError(ComputeError):
 
 
 class NumberOutOfRangeError(ComputeError):
-    """An operand, a result or a limit is larger or smaller than can be given without error."""
+    """An operand, a result or a limit is too large or too small."""
 
 
 class PoolError(ServiceError):
@@ -75,11 +75,11 @@ class PoolError(ServiceError):
 
 
 class PoolWorkerDiedError(PoolError):
-    """The process that ran the operation died, for example for want of memory."""
+    """The process that ran the operation died, for example for lack of memory."""
 
 
 class PoolStoppedError(PoolError):
-    """The service shuts down: the request goes back to the queue. No caller ever sees this."""
+    """The service shuts down; its container requeues the request, so no caller sees this error."""
 
 
 class MailError(ServiceError):
@@ -107,7 +107,7 @@ class UnknownDeadLetterError(MailError):
 
 
 class DeadLettersBusyError(MailError):
-    """Another admin is at the dead letters at this moment."""
+    """Another admin works on the dead letters at this moment."""
 
 
 class ConfigurationError(ServiceError):

@@ -1,4 +1,4 @@
-"""Packages that import what they offer when somebody asks for it."""
+"""Lets a package import the modules of its public names only when the names are used."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -10,7 +10,7 @@ def lazily(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return the `__getattr__` and `__dir__` of a package.
 
-    package: its globals; modules: the module of each name that it offers
+    package: its `globals()`; modules: for each public name, the module that defines it
     """
 
     def get(name: str) -> Any:

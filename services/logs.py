@@ -1,4 +1,4 @@
-"""Structured logging: one JSON object a line, whatever the message says."""
+"""Structured logging: one line with a JSON object for each record."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def bounded(value: object) -> object:
-    """Return a text that is not too long for a log: without its middle, where it is."""
+    """Return a text without its middle if it is too long for a log; any other value as it is."""
     if not isinstance(value, str) or len(value) <= MOST_TEXT:
         return value
     half = MOST_TEXT // 2

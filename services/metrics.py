@@ -1,4 +1,4 @@
-"""What Prometheus gets to see, and the port where it looks."""
+"""The metrics for Prometheus, and the HTTP server that exposes them."""
 
 import logging
 from functools import cache
@@ -41,7 +41,7 @@ metrics_of = cache(MethodMetrics)
 class MetricsServer(DependencyProvider):
     """Serves the metrics of this process over HTTP on METRICS_HOST:METRICS_PORT (0: not at all).
 
-    A port that is taken is logged and no more: nobody's work stops for want of a statistic.
+    If the port is in use, that is logged, and the process runs without metrics.
     """
 
     server: Any = None

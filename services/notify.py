@@ -1,4 +1,4 @@
-"""The service `notify`: messages to the log."""
+"""The service `notify`, which writes messages to the log."""
 
 import logging
 
@@ -8,7 +8,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotifyService:
-    """Logs what it is told, one line a message."""
+    """Writes messages to the log, one line for each."""
 
     name = "notify"
 

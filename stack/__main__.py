@@ -20,14 +20,14 @@ from .supervision import Control, wait_until
 
 
 def demo() -> int:
-    """Bring everything up, press the button once, take everything down."""
+    """Start the stack, show the demonstration, and stop the stack."""
     with running_stack() as stack:
         press_the_button(stack.environment)
     return 0
 
 
 def run() -> int:
-    """Do the demonstration, then serve until Ctrl-C."""
+    """Start the stack, show the demonstration, and serve until Ctrl-C."""
     with running_stack() as stack:
         press_the_button(stack.environment)
         _print_addresses(stack.environment)
@@ -50,7 +50,7 @@ def execute(command: Sequence[str]) -> int:
 def running_environment() -> dict[str, str]:
     """Return the environment of the stack that `make run` serves.
 
-    Raises StackError where none runs.
+    Raises StackError if none runs.
     """
     if not ENVIRONMENT_FILE.exists():
         raise StackError(
@@ -61,7 +61,7 @@ def running_environment() -> dict[str, str]:
 
 
 def restart() -> int:
-    """Have the services of the running stack begin anew, with the code as it is now."""
+    """Restart the services of the running stack, with the current code."""
     environment = running_environment()
     control = Control(environment["STACK_SUPERVISOR_URL"])
     with step("the Nameko services"):
@@ -93,7 +93,7 @@ def shell() -> int:
 
 
 def service(file: str) -> int:
-    """Run a Nameko service of one's own, in any folder, on the running stack until Ctrl-C."""
+    """Run the developer's own service file, from any folder, on the running stack."""
     environment = running_environment()
     path = Path(file).expanduser().resolve()
     if path.suffix != ".py" or not path.exists():
@@ -139,14 +139,14 @@ def _print_addresses(environment: Mapping[str, str]) -> None:
 
 
 def _print_mails(stack: RunningStack) -> None:
-    """Print the mails that the services send, as they come."""
+    """Print the mails that the services send, as they arrive."""
     if own_mail_server(stack.environment):
         tail = ["tail", "--lines=+1", "--follow=name", "--retry", f"{LOGS}/mail_catcher.log"]
         subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", *tail], stderr=subprocess.DEVNULL)
 
 
 def _exit_on(signal_number: int, _frame: FrameType | None) -> None:
-    """Unwind, so that everything stops in order; a second signal does not disturb that."""
+    """Exit, so that everything stops in order, and ignore further signals."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.exit(128 + signal_number)

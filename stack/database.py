@@ -24,7 +24,7 @@ jit = off
 
 
 def initialize_cluster(environment: Mapping[str, str], known: Secrets) -> None:
-    """Create the cluster at the first start; a half-made one is made anew."""
+    """Create the cluster, unless it is there and complete."""
     if (CLUSTER / "postgresql.auto.conf").exists():
         return
     with tempfile.NamedTemporaryFile("w", dir=BUILD) as password:
@@ -45,7 +45,7 @@ def initialize_cluster(environment: Mapping[str, str], known: Secrets) -> None:
 
 
 def accepts_connections(environment: Mapping[str, str], known: Secrets) -> bool:
-    """Tell whether the own cluster answers."""
+    """Return whether the stack's own cluster accepts connections."""
     try:
         _superuser(environment, known).close()
     except psycopg2.OperationalError:
@@ -54,7 +54,7 @@ def accepts_connections(environment: Mapping[str, str], known: Secrets) -> bool:
 
 
 def create_role(environment: Mapping[str, str], known: Secrets) -> None:
-    """Let Odoo log in and create its databases, and nothing else."""
+    """Create the role of Odoo, which may log in and create databases, and nothing else."""
     connection = _superuser(environment, known)
     connection.autocommit = True
     with connection.cursor() as cursor:
@@ -79,9 +79,9 @@ def _superuser(environment: Mapping[str, str], known: Secrets) -> "psycopg2.exte
 
 
 def install_addon(environment: Mapping[str, str]) -> None:
-    """Create Odoo's database with the addons, or update them where their files have changed.
+    """Create Odoo's database with the addons, or update them if their files have changed.
 
-    Raises StackError with the end of Odoo's log when that fails.
+    Raises StackError with the end of Odoo's log if that fails.
     """
     installed, wanted = BUILD / "installed.json", addon_state(environment)
     if installed.exists() and json.loads(installed.read_text()) == wanted:
@@ -94,7 +94,7 @@ def install_addon(environment: Mapping[str, str]) -> None:
 
 
 def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
-    """Name the database and a digest of each addon's files: what an update depends on."""
+    """Return the database's name and a digest of each addon: if they change, update."""
     return {
         "database": f"{environment['PGHOST']}/{environment['ODOO_DATABASE']}",
         "addon": digest_of(ADDONS),

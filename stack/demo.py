@@ -1,4 +1,4 @@
-"""The main job, once, through Odoo's web interface: a sum that a Nameko service computes."""
+"""The demonstration: a button in Odoo's web interface, whose sum a Nameko service computes."""
 
 import time
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ OPERANDS = {"value": 99999, "other": 99999}
 
 
 def press_the_button(environment: Mapping[str, str]) -> None:
-    """Log in, create a computation, press its button; print the sum and how long it took."""
+    """Log in, create a computation, press its button twice; print the sum and both times."""
     client = WebClient(environment["ODOO_URL"])
     with step("the button"):
         try:

@@ -1,6 +1,7 @@
-"""Where the stack keeps its things: everything under the checkout, downloads in the cache.
+"""The folders of the stack: its files are in the checkout, its downloads in the user's cache.
 
-STACK_NAME: the folder under `build/` of another stack than the one that `make run` serves.
+The environment variable STACK_NAME names the stack's folder under `build/`. With another name, a
+second stack runs beside the one of `make run`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the stack's programs are told: ports, secrets and addresses, as one environment."""
+"""Makes the environment of the stack's programs: their ports, passwords and addresses."""
 
 import configparser
 import json
@@ -19,13 +19,13 @@ from .steps import StackError
 HOST = "127.0.0.1"
 DATABASE = "nameko_compute"
 ADDONS = CHECKOUT / "odoo_addons"
-# What the surroundings may hold that would lead our own Odoo, broker or database astray.
+# Variables of the caller's that would misconfigure the stack's own Odoo, broker or database.
 FOREIGN = ("ODOO_RC", "PYTHONPATH", "PGSERVICE", "PGDATABASE", "NOTIFY_SOCKET")
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """Passwords made once per checkout, readable by its owner alone."""
+    """Passwords that are made once for a checkout, and that only its owner can read."""
 
     postgres_superuser: str
     postgres: str
@@ -35,7 +35,7 @@ class Secrets:
 
 
 def load_secrets() -> Secrets:
-    """Read this checkout's passwords, made at the first start."""
+    """Return this checkout's passwords, which are made at the first start."""
     path = BUILD / "secrets.json"
     made = {name: secrets.token_hex(16) for name in Secrets.__annotations__}
     known = made | (json.loads(path.read_text()) if path.exists() else {})
@@ -50,7 +50,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def stack_environment(odoo_root: Path) -> dict[str, str]:
-    """Reserve the ports and gather the environment in which every program of the stack runs."""
+    """Reserve the ports and return the environment for every program of the stack."""
     known = load_secrets()
     environment = {key: value for key, value in os.environ.items() if key not in FOREIGN}
     environment |= _supervisor_environment(known)
@@ -62,17 +62,17 @@ def stack_environment(odoo_root: Path) -> dict[str, str]:
 
 
 def own_broker(environment: Mapping[str, str]) -> bool:
-    """Tell whether the stack runs a RabbitMQ of its own."""
+    """Return whether the stack runs a RabbitMQ of its own."""
     return environment["STACK_RABBITMQ_BIN"] != ""
 
 
 def own_database(environment: Mapping[str, str]) -> bool:
-    """Tell whether the stack runs a PostgreSQL of its own."""
+    """Return whether the stack runs a PostgreSQL of its own."""
     return environment["STACK_POSTGRES_BIN"] != ""
 
 
 def own_mail_server(environment: Mapping[str, str]) -> bool:
-    """Tell whether the services' mails go to the stack's own catcher."""
+    """Return whether the services' mails go to the stack's own catcher."""
     return "STACK_MAIL_CATCHER" in environment
 
 
@@ -119,9 +119,9 @@ def _rabbitmq_environment(known: Secrets, base: Mapping[str, str]) -> dict[str, 
         "STACK_RABBITMQ_LIBRARIES": found.libraries,
         "ERL_EPMD_ADDRESS": HOST,
         "ERL_EPMD_PORT": str(reserve()),
-        # The start script becomes the server, so that supervisord knows its process.
+        # The start script replaces itself with the server, so that supervisord can signal it.
         "RABBITMQ_ALLOW_INPUT": "1",
-        # Its statistics take 5 s to stop; queues and messages are on the disk long before.
+        # Without this its statistics take 5 s to stop, long after all messages are on the disk.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput -kernel shutdown_timeout 2000",
         "RABBITMQ_NODENAME": "stack@localhost",
         "RABBITMQ_DIST_PORT": str(reserve()),
@@ -143,7 +143,7 @@ def _write_rabbitmq_configuration(
         f"management.tcp.ip = {HOST}\n"
         f"management.tcp.port = {management_port}\n"
         f"default_user = nameko\ndefault_pass = {known.rabbitmq}\n"
-        # RabbitMQ closes a channel that keeps a message unacknowledged for longer: a day.
+        # A day in ms: RabbitMQ closes a channel that does not ack a message for longer.
         "consumer_timeout = 86400000\n",
     )
     (home / "enabled_plugins").write_text("[rabbitmq_management].\n")
@@ -172,10 +172,10 @@ def _postgres_environment(known: Secrets) -> dict[str, str]:
 
 
 def not_as_root() -> list[str]:
-    """Return what to put before a command of PostgreSQL's, which refuses to run as root.
+    """Return the prefix for a command of PostgreSQL's, which refuses to run as root.
 
-    In a user namespace root is another account. It must be one that /etc/passwd knows, because
-    initdb looks up its name.
+    It maps root to another account in a user namespace. The account must be in /etc/passwd,
+    because initdb looks up its name.
     """
     if os.geteuid() != 0:
         return []
@@ -201,7 +201,7 @@ def _odoo_environment(odoo_root: Path) -> dict[str, str]:
 def own_addons() -> list[Path]:
     """List the addons in the folders that ADDONS names, separated by commas.
 
-    Raises StackError where one of them holds none.
+    Raises StackError if a folder holds none.
     """
     found: list[Path] = []
     for name in filter(None, os.environ.get("ADDONS", "").split(",")):
@@ -216,7 +216,7 @@ def own_addons() -> list[Path]:
 
 
 def _write_odoo_configuration(path: Path, addons: Sequence[Path], port: int, database: str) -> None:
-    """Take the project's odoo.conf and say where things are on this machine."""
+    """Write the project's odoo.conf, with the paths and ports of this machine."""
     parser = configparser.RawConfigParser()
     parser.read(CHECKOUT / "odoo.conf")
     parser["options"].update(

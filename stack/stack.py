@@ -1,4 +1,4 @@
-"""The whole stack: up in order, each program when what it needs answers; down in any case."""
+"""Starts each program of the stack when those that it needs answer, and always stops all."""
 
 import fcntl
 import json
@@ -33,7 +33,7 @@ RPC_SERVICES = ("compute", "mail", "notify")
 
 
 class RunningStack(NamedTuple):
-    """The environment that leads to the stack's programs, and what keeps them running."""
+    """The environment with the addresses of the stack's programs, and their supervisor."""
 
     environment: dict[str, str]
     supervisor: Supervisor
@@ -41,9 +41,9 @@ class RunningStack(NamedTuple):
 
 @contextmanager
 def running_stack() -> Iterator[RunningStack]:
-    """Bring the stack up, and take it down at the end.
+    """Start the stack, and stop it at the end of the block.
 
-    Raises StackError when a step fails or this checkout's stack runs already.
+    Raises StackError if a step fails or this checkout's stack runs already.
     """
     BUILD.mkdir(parents=True, exist_ok=True)
     with checkout_lock() as lock_descriptor:
@@ -63,7 +63,7 @@ def running_stack() -> Iterator[RunningStack]:
 
 @contextmanager
 def checkout_lock() -> Iterator[int]:
-    """Hold this checkout for one stack; the lock's file names the process that holds it."""
+    """Lock this checkout for one stack; the lock file contains the process id of its holder."""
     descriptor = os.open(BUILD / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -109,7 +109,7 @@ def _start_postgres(supervisor: Supervisor, environment: Mapping[str, str], know
 
 
 def broker_answers(environment: Mapping[str, str]) -> bool:
-    """Tell whether RabbitMQ takes connections."""
+    """Return whether RabbitMQ takes connections."""
     try:
         with _broker(environment):
             return True
@@ -118,10 +118,10 @@ def broker_answers(environment: Mapping[str, str]) -> bool:
 
 
 def services_serve(environment: Mapping[str, str]) -> bool:
-    """Tell whether services that have just been started consume requests.
+    """Return whether services that have just been started consume requests.
 
-    RabbitMQ logs an error for each question about a queue that is not there yet: it is asked when
-    the services have said that they are ready.
+    RabbitMQ logs an error for each passive declaration of a queue that does not exist yet, so it
+    is asked only after the services have logged that they are ready.
     """
     log = LOGS / "services.log"
     told = log.read_text(errors="replace") if log.exists() else ""
@@ -131,9 +131,9 @@ def services_serve(environment: Mapping[str, str]) -> bool:
 
 
 def services_answer(environment: Mapping[str, str]) -> bool:
-    """Tell whether the services of the demonstration consume requests.
+    """Return whether the services of the demonstration consume requests.
 
-    Raises StackError when a broker that the user named cannot be reached.
+    Raises StackError if the broker cannot be reached.
     """
     try:
         with _broker(environment) as connection:
@@ -143,7 +143,7 @@ def services_answer(environment: Mapping[str, str]) -> bool:
 
 
 def odoo_answers(environment: Mapping[str, str]) -> bool:
-    """Tell whether Odoo serves and reaches its database."""
+    """Return whether Odoo serves and reaches its database."""
     try:
         address = f"{environment['ODOO_URL']}/web/health?db_server_status=1"
         with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310  our own address
@@ -159,7 +159,7 @@ def _broker(environment: Mapping[str, str]) -> Connection:
 
 
 def _consumers(connection: Connection, queue: str) -> int:
-    """Count who listens to a queue, 0 where it does not exist."""
+    """Return the number of consumers of a queue, 0 if it does not exist."""
     try:
         with connection.channel() as channel:
             return int(channel.queue_declare(queue, passive=True).consumer_count)

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a line a step, and a sign of life in the long ones."""
+"""Shows progress on the terminal: a line for each step, and the time of long ones."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Announce a step, say every few seconds that it still runs, and how long it took."""
+    """Print a step's title, every few seconds that it still runs, and how long it took."""
     say(f"==> {title}")
     started = time.monotonic()
     finished = threading.Event()
@@ -47,9 +47,9 @@ def _signs_of_life(started: float, finished: threading.Event) -> None:
 def run_logged(
     command: Sequence[str | Path], log: str, *, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Run a command with its output in a log file; it dies with this process.
+    """Run a command with its output in a log file; it is killed if this process ends.
 
-    Raises StackError with the last lines of the log when the command fails.
+    Raises StackError with the last lines of the log if the command fails.
     """
     LOGS.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = LOGS / log

@@ -21,13 +21,13 @@ STOPPED_TOGETHER = (
 
 
 class Control:
-    """The programs of a running stack, by name, from any process that knows its address."""
+    """Controls the programs of a running stack by name, given the address of its supervisord."""
 
     def __init__(self, address: str) -> None:
         self._rpc: Any = xmlrpc.client.ServerProxy(address, allow_none=True).supervisor
 
     def start(self, *names: str) -> None:
-        """Start programs that do not run yet; supervisord may start them at the same moment."""
+        """Start programs that do not run yet; it is no error if one has just been started."""
         for name in names:
             try:
                 self._rpc.startProcess(name, False)
@@ -58,25 +58,25 @@ class Control:
         self._rpc.signalProcess(name, signal_name)
 
     def pid(self, name: str) -> int:
-        """Return a program's process id, 0 where it does not run."""
+        """Return a program's process id, 0 if it does not run."""
         return int(self._rpc.getProcessInfo(name)["pid"])
 
     def is_alive(self, name: str) -> bool:
-        """Tell whether a program runs, is being started, or will be started again in a moment."""
+        """Return whether a program runs, is being started, or will be started again in a moment."""
         return self._rpc.getProcessInfo(name)["statename"] in ("RUNNING", "STARTING", "BACKOFF")
 
     def _is_there(self, name: str) -> bool:
-        """Tell whether a program has not ended yet; supervisord kills one that takes too long."""
+        """Return whether a program has not ended yet; supervisord kills one that takes too long."""
         return self.is_alive(name) or self._rpc.getProcessInfo(name)["statename"] == "STOPPING"
 
     def running(self) -> list[str]:
-        """Name the programs that run."""
+        """Return the names of the programs that run."""
         states = self._rpc.getAllProcessInfo()
         return [state["name"] for state in states if state["statename"] == "RUNNING"]
 
 
 class Supervisor:
-    """The supervisord of this stack: it dies with this process, and its programs with it."""
+    """The supervisord of this stack: when this process ends, it stops its programs and ends."""
 
     def __init__(self, environment: Mapping[str, str], lock_descriptor: int) -> None:
         self._process = subprocess.Popen(
@@ -103,13 +103,13 @@ class Supervisor:
         self._process.wait()
 
     def shut_down(self) -> None:
-        """Stop every program, those that others need last, then supervisord."""
+        """Stop every program, the ones that others depend on last, then supervisord."""
         if self._process.poll() is None:
             try:
                 for programs in STOPPED_TOGETHER:
                     self.control.stop_together(*programs)
             except (OSError, xmlrpc.client.Error):
-                self._process.terminate()  # it stops what is left, one a second
+                self._process.terminate()  # it stops the programs that are left, one a second
             else:
                 self._process.kill()  # nothing is left
         self._process.wait()
@@ -117,7 +117,7 @@ class Supervisor:
     def start(self, name: str, answers: Callable[[], object], *, seconds: float) -> None:
         """Start a program and wait until it answers.
 
-        Raises StackError with the end of its log when it dies or takes longer than that.
+        Raises StackError with the end of its log if it dies or takes longer than `seconds`.
         """
         self.control.start(name)
         if (
@@ -136,13 +136,13 @@ class Supervisor:
 
 
 def wait_until(condition: Callable[[], object], what: str, *, seconds: float = 60) -> None:
-    """Wait for a condition; raise StackError where it takes longer."""
+    """Wait until a condition is true; raise StackError after so many seconds."""
     if not _poll(condition, seconds):
         raise StackError(f"not within {seconds:g} s: {what}")
 
 
 def _poll(condition: Callable[[], object], seconds: float) -> bool:
-    """Wait for a condition; tell whether it came true in time."""
+    """Wait until a condition is true; return whether that was in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Keeping the addons' translations in step with its texts: `make translations`."""
+"""Updates the addons' translation files from the texts of the addons: `make translations`."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ ADDONS = ("nameko_connector", "nameko_compute")
 
 
 def template_of(addon: str) -> Path:
-    """Return where an addon keeps its template; its languages are beside it."""
+    """Return the path of an addon's template; its .po files are in the same folder."""
     return CHECKOUT / "odoo_addons" / addon / "i18n" / f"{addon}.pot"
 
 
@@ -24,7 +24,7 @@ def export_template(addon: str, path: Path) -> None:
 
 
 def merge(path: Path, template: Path) -> list[str]:
-    """Bring a .po file in step with the template; return the texts that lack a translation."""
+    """Merge the template into a .po file; return the texts that lack a translation."""
     translations = polib.pofile(str(path))
     translations.merge(polib.pofile(str(template)))
     for obsolete in translations.obsolete_entries():
@@ -34,7 +34,7 @@ def merge(path: Path, template: Path) -> list[str]:
 
 
 def main() -> int:
-    """Export the templates and merge every language; fail while a text lacks its translation."""
+    """Export the templates and merge every language; return 1 if a translation is missing."""
     missing = [line for addon in ADDONS for line in update(addon)]
     for line in missing:
         say(f"not translated, {line}")

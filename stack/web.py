@@ -1,4 +1,4 @@
-"""Odoo over HTTP, spoken as its web client speaks it: session, JSON-RPC, buttons."""
+"""An HTTP client that talks to Odoo as Odoo's web client does: session, JSON-RPC, buttons."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,11 +37,11 @@ class WebClient:
 
     @property
     def session_id(self) -> str:
-        """The session's secret, as the cookie has it."""
+        """The secret id of the session, as in its cookie."""
         return self._session.cookies["session_id"]
 
     def session_info(self) -> dict[str, Any]:
-        """Return what Odoo tells its web client at the start."""
+        """Return the data that Odoo sends to its web client at the start."""
         return dict(self._post("/web/session/get_session_info", {}))
 
     def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ class WebClient:
         return self._post(f"/web/dataset/call_button/{model}/{method}", body)
 
     def save(self, model: str, values: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-        """Create a record as the form's Save button does and give the named fields back."""
+        """Create a record as the form's Save button does; return the named fields."""
         specification: dict[str, dict[str, Any]] = {field: {} for field in fields}
         (record,) = self.call(model, "web_save", [], values, specification=specification)
         return dict(record)

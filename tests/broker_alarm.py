@@ -1,4 +1,4 @@
-"""A broker that takes no messages."""
+"""Makes the stack's broker accept no messages, by a disk alarm."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def disk_alarm() -> Iterator[None]:
-    """Have the stack's broker believe that its disk is full."""
+    """Raise the disk alarm of the stack's broker during the block."""
     _set_disk_limit("1000000GB")
     try:
         yield

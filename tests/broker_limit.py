@@ -1,4 +1,4 @@
-"""A broker that takes no large messages."""
+"""Lowers the maximum size of messages of the stack's broker."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ DEFAULT = 134_217_728  # of RabbitMQ 3.10, in bytes
 
 @contextmanager
 def largest_message(size: int) -> Iterator[None]:
-    """Have the stack's broker refuse larger messages on channels that are opened meanwhile."""
+    """Set the maximum size in bytes during the block; it applies to channels opened in it."""
     _set_limit(size)
     try:
         yield
@@ -25,7 +25,7 @@ def _set_limit(size: int) -> None:
         "HOME": f"{os.environ['STACK_BUILD']}/rabbitmq",
         "LD_LIBRARY_PATH": os.environ["STACK_RABBITMQ_LIBRARIES"],
     }
-    code = (  # the one for RabbitMQ 3, the other for 4
+    code = (  # the first line is for RabbitMQ 3, the second for 4
         f"application:set_env(rabbit, max_message_size, {size}), "
         f"persistent_term:put(max_message_size, {size})."
     )

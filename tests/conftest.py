@@ -1,4 +1,4 @@
-"""The running stack, as the tests see it: `python -m stack exec` sets the environment."""
+"""Fixtures for the running stack, whose environment `python -m stack exec` sets."""
 
 import os
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from tests.browser.chromium import chromium
 from tests.browser.odoo_page import open_odoo
 from tests.waiting import wait_until
 
-# A slow machine fails no example.
+# An example does not fail because the machine is slow.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark whatever stops parts of the stack."""
+    """Mark the tests that stop parts of the stack."""
     for item in items:
         if "faults" in getattr(item, "fixturenames", ()):
             item.add_marker("faults")
@@ -67,7 +67,7 @@ def stack() -> Stack:
 
 @pytest.fixture
 def faults(stack: Stack) -> Iterator[Control]:
-    """Control over the stack's programs; whatever the test stops runs again after it."""
+    """Control over the stack's programs; those that the test stops are started again after it."""
     yield stack.control
     for program in ("rabbitmq", "services"):
         if stack.control.is_alive(program):

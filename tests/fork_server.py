@@ -1,12 +1,11 @@
-"""A process that has loaded the modules of a program, and forks a process of it on request.
+"""A process that loads the modules of a program once, and starts the program by a fork on request.
 
     python -m tests.fork_server odoo|nameko
 
-Reads requests from its standard input, a JSON object a line: `command`, `environment`, `log`.
-Writes two lines for each: "started PID" and "ended PID STATUS". Only modules are loaded before the
-fork: each program reads its command line, its configuration and its environment as from a shell.
-
-`forks.py` is the other side.
+It reads requests from its standard input, one JSON object per line: `command`, `environment`,
+`log`. For each request it writes two lines: "started PID" and "ended PID STATUS". Only modules are
+loaded before the fork: each program then reads its command line, configuration and environment as
+if a shell had started it. `forks.py` is the client.
 """
 
 import ctypes
@@ -27,7 +26,7 @@ Request = dict[str, Any]
 
 
 def serve() -> Request:
-    """Fork for each request, until no more can come; return in each fork, with its request."""
+    """Fork for each request until the input ends; return only in the forks, with their request."""
     woken, wakes = posix.pipe()
     os.set_blocking(wakes, False)
     signal.set_wakeup_fd(wakes)
@@ -43,7 +42,7 @@ def serve() -> Request:
 
 
 def _requests(woken: int) -> Iterator[Request]:
-    """Yield requests; tell meanwhile which forks have ended."""
+    """Yield requests; write meanwhile which forks have ended."""
     waiting = poll()
     waiting.register(0, POLLIN)
     waiting.register(woken, POLLIN)
@@ -74,8 +73,8 @@ def _say(line: str) -> None:
 
 
 def become(program: str, request: Request) -> None:
-    """Be the program, in the new process."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # as the tests end, so does this
+    """Run the program in the new process."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it is killed when the tests end
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for path, number in ((os.devnull, 0), (request["log"], 1), (request["log"], 2)):
         os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), number)

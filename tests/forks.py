@@ -1,6 +1,6 @@
-"""Programs as forks of a process that has loaded their modules: see `fork_server.py`.
+"""Starts programs as forks of a process that has loaded their modules: see `fork_server.py`.
 
-Odoo's start in half a second instead of five, Nameko's in a tenth instead of one and a half.
+Odoo starts in half a second instead of five, Nameko in a tenth of one instead of one and a half.
 """
 
 import json
@@ -19,7 +19,7 @@ from stack.layout import CHECKOUT
 
 
 class Fork:
-    """A process of a fork server, as a `subprocess.Popen`."""
+    """A process that a fork server has started, with the methods of `subprocess.Popen`."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -85,7 +85,7 @@ class ForkServer:
     def fork(
         self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path
     ) -> Fork:
-        """Start a process; its environment is this one's, but for what is named."""
+        """Start a process; `environment` is added to the environment of this process."""
         request = {
             "command": [*map(str, command)],
             "environment": {**os.environ, **environment},

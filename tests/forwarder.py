@@ -1,7 +1,7 @@
 """A TCP forwarder in a process of its own: `python -m tests.forwarder PORT TARGET_PORT`.
 
-SIGSTOP freezes everything that passes through it, until SIGCONT. SIGUSR1 makes the connections of
-that moment silently dead for ever, as a router that has forgotten them does; new ones work.
+SIGSTOP freezes all connections through it until SIGCONT. SIGUSR1 stops forwarding the open
+connections without closing them, as a router does that has forgotten them; new ones work.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What is loaded before services are forked: Nameko, its container here and what that needs.
+"""Loads modules before services are forked: Nameko, this project's container and its imports.
 
-The services' own modules are loaded in the fork. Eventlet's hub is made when somebody waits for the
-first time, so each fork has its own.
+The services' own modules are loaded in the fork. Eventlet creates its hub at the first wait, so
+each fork has its own.
 """
 
 # ruff: noqa: E402, F401

@@ -1,4 +1,4 @@
-"""What is loaded before Odoo's programs are forked: modules, and nothing that can grow old."""
+"""Loads Odoo's modules before its programs are forked, but no data that could become stale."""
 
 from odoo import sql_db
 from odoo.modules.registry import Registry

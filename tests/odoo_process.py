@@ -1,4 +1,4 @@
-"""An Odoo of the test's own: another mode, another database, beside the stack's."""
+"""Runs a separate Odoo for a test, with another mode or database than the stack's."""
 
 import contextlib
 import os
@@ -53,10 +53,10 @@ def running_odoo(
     websocket_connections: int = 64,
     **environment: str,
 ) -> Iterator[OdooProcess]:
-    """Run an Odoo, threaded or with so many prefork workers, and end it with the block.
+    """Run an Odoo during the block, threaded or with so many prefork workers.
 
-    crons: workers for scheduled actions; websocket_connections: that its process of websockets may
-    have to PostgreSQL; environment: variables of this Odoo alone
+    crons: workers for scheduled actions; websocket_connections: the most connections to PostgreSQL
+    of its websocket process; environment: additional variables of this Odoo
     """
     options = [
         f"--workers={workers}",
@@ -73,7 +73,7 @@ def running_odoo(
 
 
 def odoo_command(database: str, addons: Sequence[Path] = ()) -> list[str]:
-    """Return the start of a command that runs Odoo on a database, with more addons than ours."""
+    """Return the start of a command that runs Odoo on a database. addons: folders to add."""
     configuration = Path(os.environ["ODOO_RC"]).read_text()
     (paths,) = (line for line in configuration.splitlines() if line.startswith("addons_path"))
     every = [paths.partition("=")[2].strip(), *map(str, addons)]

@@ -1,4 +1,4 @@
-"""Programs that the tests start: each dies with the tests, and what it prints is in a file."""
+"""The programs that tests start: each is killed when the tests end, and logs to a file."""
 
 import json
 import os
@@ -22,16 +22,16 @@ from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent
 CONFIG = CHECKOUT / "services" / "config.yaml"
-PLAIN_CONFIG = CHECKOUT / "tests" / "plain_nameko.yaml"  # of Nameko's own container
+PLAIN_CONFIG = CHECKOUT / "tests" / "plain_nameko.yaml"  # for Nameko's own container
 HOST = "127.0.0.1"
 LOGS = CHECKOUT / "build" / "tests"
 DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--")
-# Eventlet loads a DNS library of its own, which takes half a second; here no name is looked up.
+# Without this, Eventlet loads a DNS library for half a second; the tests look up no names.
 QUICK_START = {"EVENTLET_NO_GREENDNS": "yes"}
 
 
 def listens(port: int) -> bool:
-    """Tell whether a port of this machine takes connections."""
+    """Return whether a port of this machine takes connections."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
@@ -39,8 +39,8 @@ def listens(port: int) -> bool:
 class Process:
     """A program in a process of its own.
 
-    fork: "odoo" or "nameko" where the command is one of that program's, for a fork that starts
-    soon; without, it starts as from a shell
+    fork: "odoo" or "nameko" if the command is one of that program's, for a fast start as a fork;
+    without it, the program starts as from a shell
     log: the file of its output
     """
 
@@ -77,7 +77,7 @@ class Process:
         return self._child.poll() is None
 
     def wait(self, seconds: float = 60) -> int:
-        """Wait for its end; return its exit status."""
+        """Wait until the program ends; return its exit status."""
         return self._child.wait(seconds)
 
     def signal(self, number: int) -> None:
@@ -94,7 +94,7 @@ class Process:
         self._child.wait()
 
     def terminate(self, seconds: float = 40) -> int:
-        """Ask it to stop; return its exit status. It is killed where it does not in that time."""
+        """Send SIGTERM; return the exit status. Kill the program if it does not end in time."""
         self._child.terminate()
         try:
             return self.wait(seconds)
@@ -113,9 +113,10 @@ class Process:
         return text in self.output
 
     def wait_for_log(self, text: str, seconds: float = 90) -> str:
-        """Wait until a text is in its output; return the first line that has it.
+        """Wait until a text is in the program's output; return the first line that has it.
 
-        :raises AssertionError: it ended, or took longer
+        :raises AssertionError: the program ended without it
+        :raises TimeoutError: it took longer
         """
         wait_until(
             lambda: self.logged(text) or not self.is_alive(),
@@ -126,13 +127,13 @@ class Process:
         return next(line for line in self.lines if text in line)
 
     def ports(self) -> set[int]:
-        """The local ports of its connections."""
+        """Return the local ports of the program's TCP connections."""
         connections = psutil.Process(self.pid).net_connections()
         return {each.laddr.port for each in connections if each.status == psutil.CONN_ESTABLISHED}
 
 
 class Forwarder(Process):
-    """A port that leads to another, through a process: see `forwarder.py`."""
+    """A process that forwards one TCP port to another: see `forwarder.py`."""
 
     def __init__(self, target_port: int) -> None:
         self.port, self._target_port = reserve(), target_port
@@ -150,13 +151,13 @@ class Forwarder(Process):
         self.restore()
 
     def forget_connections(self) -> None:
-        """Let the connections of this moment die silently; new ones work."""
+        """Stop forwarding the open connections without closing them; new ones work."""
         self.signal(signal.SIGUSR1)
 
 
 @contextmanager
 def forwarded(target_port: int) -> Iterator[Forwarder]:
-    """Have another way to a port while the block runs."""
+    """Run a forwarder to a port during the block."""
     way = Forwarder(target_port)
     try:
         yield way

@@ -1,4 +1,4 @@
-"""Odoo in Spanish."""
+"""Switches a user of Odoo to another language, such as Spanish."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from stack.web import WebClient
 
 @contextmanager
 def speak(admin: WebClient, language: str) -> Iterator[None]:
-    """Install a language with our translations, and have this user read it meanwhile."""
+    """Install a language with our translations; set it for this user during the block."""
     values = {"lang_ids": [(6, 0, _language_ids(admin, language))], "overwrite": True}
     wizard = admin.call("base.language.install", "create", [values])
     admin.call("base.language.install", "lang_install", wizard)

@@ -1,4 +1,4 @@
-"""A TCP proxy in a thread: it can be cut, and a subclass decides what passes."""
+"""A TCP proxy in a thread, which can break connections; a subclass can change what it forwards."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ class TcpProxy:
         self.restore()
 
     def restore(self) -> None:
-        """Listen, and forward what comes."""
+        """Listen, and forward the data of all connections."""
         self._listener = socket.create_server((HOST, self.port), reuse_port=True)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
@@ -58,11 +58,11 @@ class TcpProxy:
         threading.Thread(target=run, daemon=True).start()
 
     def _to_server(self, source: socket.socket, sink: socket.socket) -> None:
-        """Forward what a client sends, until it has ended."""
+        """Forward what a client sends until it closes the connection."""
         _forward(source, sink)
 
     def _to_client(self, source: socket.socket, sink: socket.socket) -> None:
-        """Forward what the server sends, until it has ended."""
+        """Forward what the server sends until it closes the connection."""
         _forward(source, sink)
 
 
@@ -72,7 +72,7 @@ def _forward(source: socket.socket, sink: socket.socket) -> None:
 
 
 class TricklingProxy(TcpProxy):
-    """Once `slow` is set, what the server sends comes a few bytes at a time."""
+    """A proxy that, once `slow` is set, forwards the server's data a few bytes at a time."""
 
     def __init__(self, target_port: int) -> None:
         self.slow, self._over = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Virtual hosts of the tests' own, and RabbitMQ's management API."""
+"""Creates virtual hosts for the tests through RabbitMQ's management API."""
 
 import os
 import urllib.parse
@@ -18,7 +18,7 @@ ALL_RIGHTS = {"configure": ".*", "write": ".*", "read": ".*"}
 class Management:
     """The management API of a broker.
 
-    uri: with its user and password
+    uri: its address, with user and password
     """
 
     def __init__(self, uri: str) -> None:
@@ -26,9 +26,9 @@ class Management:
         self.user = urllib.parse.urlsplit(uri).username
 
     def request(self, method: str, path: str, **values: Any) -> Any:
-        """Send these values as JSON; return what is answered, None where that is nothing.
+        """Send the values as JSON; return the decoded response, or None if it is empty.
 
-        :raises requests.HTTPError: the broker refuses
+        :raises requests.HTTPError: the broker refuses the request
         """
         answer = requests.request(
             method, f"{self._uri}/api/{path}", timeout=30, json=values or None
@@ -38,10 +38,10 @@ class Management:
 
 
 class Vhost:
-    """A virtual host, and what is in it."""
+    """A virtual host and its queues and connections."""
 
     def __init__(self, amqp_uri: str = "", management_uri: str = "") -> None:
-        """amqp_uri, management_uri: of the broker; without, of the stack's"""
+        """amqp_uri, management_uri: of the broker; by default, of the stack's broker."""
         self.name = f"test-{uuid.uuid4().hex[:12]}"
         self._broker = urllib.parse.urlsplit(amqp_uri or os.environ["AMQP_URI"])
         self._management = Management(management_uri or os.environ["RABBITMQ_MANAGEMENT_URI"])
@@ -69,10 +69,10 @@ class Vhost:
         self.request("DELETE", f"vhosts/{self.name}")
 
     def request(self, method: str, path: str, **values: Any) -> Any:
-        """Ask the management API, which knows of what happens some seconds later."""
+        """Send a request to the management API, whose data are some seconds old."""
         return self._management.request(method, path, **values)
 
-    # Queues: counted over AMQP, which knows at once
+    # Queues: counted over AMQP, which is always up to date
 
     def messages(self, queue: str) -> int:
         """Count the ready messages of a queue; 0 if the queue does not exist."""
@@ -86,7 +86,7 @@ class Vhost:
         return self._declared(queue) is not None
 
     def _declared(self, queue: str) -> Any:
-        """Return what the broker says of a queue; None where there is none."""
+        """Return the broker's DeclareOk of a queue; None if the queue does not exist."""
         with kombu.Connection(self.amqp_uri) as connection, connection.channel() as channel:
             try:
                 return channel.queue_declare(queue, passive=True)
@@ -94,7 +94,7 @@ class Vhost:
                 return None
 
     def queues(self) -> dict[str, dict[str, Any]]:
-        """What the management API knows of each queue, by name."""
+        """Return the management API's data of each queue, by name."""
         return {queue["name"]: queue for queue in self.request("GET", f"queues/{self.name}")}
 
     def reply_queues(self) -> list[str]:
@@ -115,7 +115,7 @@ class Vhost:
         return list(self.request("GET", f"vhosts/{self.name}/connections"))
 
     def client_connections(self) -> list[dict[str, Any]]:
-        """The connections of the addon's `broker/`, not those of services."""
+        """Return the connections of the addon's `broker/` package, not those of services."""
         return [
             each
             for each in self.connections()
@@ -123,14 +123,14 @@ class Vhost:
         ]
 
     def close_client_connections(self) -> int:
-        """As a broker does that is being shut down; return their number."""
+        """Close the addon's connections as a broker at its shutdown does; return their number."""
         names = [each["name"] for each in wait_until(self.client_connections)]
         for name in names:
             self.request("DELETE", f"connections/{name}")
         return len(names)
 
     def client_channels(self) -> int:
-        """Count the channels of these connections."""
+        """Count the channels of the addon's connections."""
         mine = {each["name"] for each in self.client_connections()}
         return sum(channel["connection_details"]["name"] in mine for channel in self.channels())
 
@@ -140,7 +140,7 @@ class Vhost:
 
 @contextmanager
 def new_vhost(amqp_uri: str = "", management_uri: str = "") -> Iterator[Vhost]:
-    """Have a virtual host on a broker, the stack's by default, while the block runs."""
+    """Create a virtual host on a broker, the stack's by default, for the block."""
     vhost = Vhost(amqp_uri, management_uri)
     vhost.create()
     try:

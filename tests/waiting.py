@@ -1,4 +1,4 @@
-"""Awaiting a condition instead of sleeping."""
+"""Waits until a condition is true, instead of sleeping."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ PAUSES = (0.02, 0.2)  # s between two looks, at first and at the most
 
 
 def wait_until(condition: Callable[[], T], *, seconds: float = 90, what: str = "") -> T:
-    """Return the first true value of `condition`; raises TimeoutError after so many seconds."""
+    """Wait for a true value of `condition` and return it; raise TimeoutError after `seconds`."""
     deadline, pause = time.monotonic() + seconds, PAUSES[0]
     while not (value := condition()):
         if time.monotonic() > deadline:

@@ -19,7 +19,7 @@ logger = logging.getLogger("services.api")
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; requests in hand are finished."""
+    """Serve until SIGTERM or SIGINT; requests that have begun are finished."""
     parser = argparse.ArgumentParser(prog="python -m services.api", description=__doc__)
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH)
     config = load_config(parser.parse_args().config)
@@ -37,7 +37,7 @@ def serve(config: dict[str, Any]) -> None:
     host, port = config["API_HOST"], config["API_PORT"]
     logger.info("the REST API is ready at http://%s:%s/apidocs", host, port)
     limit_connections()
-    # As many threads again as may wait for results.
+    # API_THREADS threads may wait for results; as many are there for all other requests.
     waitress.serve(app, host=host, port=port, threads=2 * config["API_THREADS"], **OPTIONS)
 
 

@@ -33,7 +33,7 @@ def read_keys(config: dict[str, Any]) -> list[str]:
 
 
 def check_key(keys: list[str]) -> None:
-    """Raise `Unauthorized` unless the request brings one of `keys`, or needs none."""
+    """Raise `Unauthorized` unless the request has one of `keys`, or needs none."""
     if request.endpoint not in PROTECTED:
         return
     given = request.headers.get(HEADER, "").encode()
@@ -43,7 +43,7 @@ def check_key(keys: list[str]) -> None:
 
 
 def who(keys: list[str]) -> str:
-    """Return the client that the rate limit counts: by a digest of its key, or by its address.
+    """Return the client's name for the rate limit: a digest of its key, or its address.
 
     Flask-Limiter logs it when the limit is reached, so it must not be the key itself.
     """

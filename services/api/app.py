@@ -24,7 +24,7 @@ from services.exceptions import ServiceError
 logger = logging.getLogger(__name__)
 
 ACCEPTED = "The result will be mailed to you."
-ANYWHERE: Any = dict.fromkeys((400, 404, 405, 413, 431, 500, 501), Problem)  # at each address
+ANYWHERE: Any = dict.fromkeys((400, 404, 405, 413, 431, 500, 501), Problem)  # in every route
 REFUSED: Any = dict.fromkeys((401, 415, 422, 429, 503, 504), Problem)
 UNREACHABLE = (OSError, AMQPError, KombuError, UnknownService, RuntimeError)
 PATIENCE = 1.0  # s to wait for a proxy
@@ -79,20 +79,20 @@ def add_compute(
 
 
 def check_is_json() -> None:
-    """Raise `UnsupportedMediaType` where a body does not say that it is JSON."""
+    """Raise `UnsupportedMediaType` unless the body is declared as JSON."""
     if request.endpoint == "compute" and request.method == "POST" and not request.is_json:
         raise UnsupportedMediaType("Send JSON, with the header Content-Type: application/json.")
 
 
 def compute_now(pool: ProxyPool, body: ComputeBody) -> Any:
-    """Return the result, mailed as well where there is an email."""
+    """Return the result; with an email address, it is also mailed."""
     with pool.proxy() as rpc:
         result = rpc.compute.compute(body.operation, body.value, body.other, body.email)
     return answer(Result(result=result), 200)
 
 
 def compute_later(pool: ProxyPool, body: ComputeBody) -> Any:
-    """Ask for both mail and computation; the broker has confirmed them when this returns."""
+    """Publish the requests for mail and computation, and wait for the broker's confirms."""
     with pool.proxy() as rpc:
         rpc.mail.send.call_async(body.email, "API Notification", ACCEPTED)
         rpc.compute.compute.call_async(body.operation, body.value, body.other, body.email)
@@ -105,19 +105,19 @@ def add_health(app: OpenAPI, config: dict[str, Any]) -> None:
 
     @app.get("/health", responses={200: Health, 503: Health})
     def health() -> Any:
-        """Tell whether the broker is reachable and every service has an instance."""
+        """Return whether the broker is reachable and every service has an instance."""
         found = check_health()
         return answer(found, 200 if found.healthy else 503)
 
 
 def add_errors(app: OpenAPI) -> None:
-    """Have every error answered as a `Problem`."""
+    """Answer every error with a `Problem`."""
     add_errors_of_requests(app)
     add_errors_of_calls(app)
 
 
 def add_errors_of_requests(app: OpenAPI) -> None:
-    """Have what is asked wrongly answered."""
+    """Answer the errors of wrong requests."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Any:
@@ -133,7 +133,7 @@ def add_errors_of_requests(app: OpenAPI) -> None:
 
 
 def add_errors_of_calls(app: OpenAPI) -> None:
-    """Have what the services or the way to them refuse answered."""
+    """Answer the errors of the services and of the connection to them."""
 
     @app.errorhandler(PoolBusyError)
     def busy(error: PoolBusyError) -> Any:
@@ -151,7 +151,7 @@ def add_errors_of_calls(app: OpenAPI) -> None:
         return problem("Timeout", "The result did not come in time: ask again.", 504)
 
     def unreachable(error: Exception) -> Any:
-        logger.error("no call possible: %s: %s", type(error).__name__, error)
+        logger.error("cannot call the services: %s: %s", type(error).__name__, error)
         return problem(type(error).__name__, "The services are away: try again later.", 503)
 
     for kind in UNREACHABLE:
@@ -159,16 +159,16 @@ def add_errors_of_calls(app: OpenAPI) -> None:
 
 
 def invalid(error: ValidationError) -> Response:
-    """Return the answer to a request that is not as the document says."""
+    """Return the response to a request that does not match the OpenAPI document."""
     details = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return problem("InvalidRequest", details, 422)
 
 
 def problem(name: str, message: str, status: int) -> Response:
-    """Return a `Problem` as response."""
+    """Return a `Problem` as the response."""
     return answer(Problem(error=name, message=message), status)
 
 
 def answer(model: BaseModel, status: int) -> Response:
-    """Return `model` as JSON response."""
+    """Return `model` as a JSON response."""
     return Response(model.model_dump_json(), status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""What a connection to the REST API may do: so long, so large, and errors as JSON."""
+"""Limits the time and size of requests on a connection to the REST API, with errors as JSON."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ MAX_BODY = 100_000  # bytes
 OPTIONS: dict[str, Any] = {
     "ident": None,
     "connection_limit": 2_000,
-    "asyncore_use_poll": True,  # which has no limit of its own
+    "asyncore_use_poll": True,  # unlike select(), it has no limit of its own
     "max_request_header_size": 32_000,  # bytes
     "max_request_body_size": MAX_BODY,
-    "channel_timeout": 15,  # s from the first byte of a request to its last, and between two
-    "cleanup_interval": 5,  # s between two looks at these
+    "channel_timeout": 15,  # s for all bytes of a request, and between two requests
+    "cleanup_interval": 5,  # s between two checks of channel_timeout
 }
-ENTITY = ("content-type", "content-length")  # headers that say how the text is written
+ENTITY = ("content-type", "content-length")  # headers that describe the body
 
 
 class JsonErrorTask(ErrorTask):
-    """Answers what is no HTTP request with a `Problem`."""
+    """Answers malformed HTTP with a `Problem`."""
 
     def execute(self) -> None:
         """Write the error's status and its text."""
@@ -39,12 +39,12 @@ class JsonErrorTask(ErrorTask):
 
 
 class Channel(HTTPChannel):
-    """A connection on which a request must be complete in time, however it trickles."""
+    """A connection that limits the time of a whole request, also if it arrives byte by byte."""
 
     error_task_class = JsonErrorTask
 
     def handle_read(self) -> None:
-        """Read what has come; within a request, without starting its time anew."""
+        """Read the bytes that have arrived; within a request, do not restart its time limit."""
         began = self.last_activity
         is_within = self.request is not None
         super().handle_read()

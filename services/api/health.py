@@ -1,4 +1,4 @@
-"""Whether the broker answers and the services are there."""
+"""The health check: whether the broker answers and each service has an instance."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ KEPT_SECONDS = 1.0
 
 
 class HealthCheck:
-    """Looks once a second at most, however many ask, and by one thread at a time."""
+    """Checks at most once a second and in one thread at a time, for any number of requests."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -24,7 +24,7 @@ class HealthCheck:
         self.looked_at = 0.0
 
     def __call__(self) -> Health:
-        """Return what was found within the last second; while another thread looks, the last."""
+        """Return a result of the last second; while another thread checks, the latest result."""
         if self.found and (self._is_fresh() or self.lock.locked()):
             return self.found
         with self.lock:
@@ -38,7 +38,7 @@ class HealthCheck:
 
 
 def check_health(config: dict[str, Any]) -> Health:
-    """Ask the broker, over a connection of its own, who consumes the services' queues."""
+    """Count the consumers and messages of the services' queues, over a new connection."""
     connection = Connection(
         config[AMQP_URI_CONFIG_KEY],
         ssl=config.get(AMQP_SSL_CONFIG_KEY),
@@ -57,7 +57,7 @@ def check_health(config: dict[str, Any]) -> Health:
 
 
 def look_at(connection: Any, queue: str) -> ServiceHealth:
-    """Return who consumes `queue`, and what waits there; zeros where there is no such queue."""
+    """Return how many consumers and messages `queue` has; zeros if it does not exist."""
     try:
         declared = connection.channel().queue_declare(queue, passive=True)
     except connection.channel_errors:

@@ -1,4 +1,4 @@
-"""What the REST API takes and gives, as its OpenAPI document says it."""
+"""The requests and responses of the REST API; its OpenAPI document is made from them."""
 
 from typing import Annotated, Literal
 
@@ -27,7 +27,7 @@ Operand = Annotated[
 
 
 def to_address(text: str) -> str:
-    """Return a mail address that `mail` will take, or raise ValueError."""
+    """Return a mail address that the service `mail` accepts, or raise ValueError."""
     try:
         return check_address(text)
     except InvalidRecipientError as error:
@@ -68,13 +68,13 @@ class Result(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What is answered before there is a result."""
+    """The response when the result will be mailed."""
 
     message: str
 
 
 class Problem(BaseModel):
-    """What every error answers: its name, and what happened and what to do."""
+    """The response to every error: its name, what happened, and what to do."""
 
     error: str = Field(examples=["DivisionByZeroError"])
     message: str

@@ -1,4 +1,4 @@
-"""A pool of started `ClusterRpcProxy`s for threads."""
+"""A pool of started `ClusterRpcProxy`s, which the threads of the REST API share."""
 
 import threading
 import time
@@ -11,15 +11,15 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from services.exceptions import ServiceError
 
-ANSWERS = (RemoteError, ServiceError, UnknownService, BadRequest)  # the proxy is as good as before
-MAX_USES = 200  # replies that nobody waits for stay with the proxy: it is renewed in time
+ANSWERS = (RemoteError, ServiceError, UnknownService, BadRequest)  # the proxy stays usable
+MAX_USES = 200  # of a proxy, which keeps the replies that nobody waits for
 MAX_IDLE_SECONDS = 60.0
 POLL_SECONDS = 0.001
 MOST_LATE = 10  # replies that nobody waits for, after which a proxy is thrown away
 
 
 class PoolBusyError(Exception):
-    """So many others wait for results that no proxy became free in time."""
+    """No proxy became free in time: too many requests wait for results."""
 
 
 class KeptProxy:
@@ -32,18 +32,18 @@ class KeptProxy:
         self.used_at = time.monotonic()
 
     def is_good(self) -> bool:
-        """Tell whether it is young enough and its connection still stands."""
+        """Return whether it is new enough and its connection is still open."""
         idle = time.monotonic() - self.used_at
         if self.uses >= MAX_USES or idle > MAX_IDLE_SECONDS:
             return False
         try:
             self._forget_late_replies()
-        except Exception:  # noqa: BLE001 - somebody else's message in its queue, too
+        except Exception:  # noqa: BLE001 - also for a foreign message in its queue
             return False
         return True
 
     def _forget_late_replies(self) -> None:
-        """Drop what came too late; raise ValueError where that does not come to an end."""
+        """Drop the replies that came too late; raise ValueError if there are too many."""
         listener = self.cluster._reply_listener
         consumer = listener.queue_consumer
         with suppress(TimeoutError):
@@ -54,7 +54,7 @@ class KeptProxy:
         listener._reply_events.clear()
 
     def stop(self) -> None:
-        """Close it, and delete its reply queue, which would stay for five minutes."""
+        """Stop the proxy and delete its reply queue, which would expire after five minutes."""
         with suppress(Exception):
             self.cluster._reply_listener.queue_consumer.queue.delete(nowait=True)
         with suppress(Exception):
@@ -64,12 +64,12 @@ class KeptProxy:
 class ProxyPool:
     """Lends proxies, at most `size` at once, and keeps them between uses.
 
-    A proxy is thrown away when its user raised anything but an error that a service answered:
-    after a timeout a late answer could be taken for another call's.
+    After an error that is not a service's reply, the proxy is stopped and not used again: after a
+    timeout, for example, a late reply could be taken for the reply to another call.
     """
 
     def __init__(self, config: dict[str, Any], size: int, timeout: float, patience: float) -> None:
-        """Make none yet. timeout: s for a reply; patience: s to wait for a proxy."""
+        """Start with no proxy. timeout: s to wait for a reply; patience: s to wait for a proxy."""
         self.config, self.timeout, self.patience = config, timeout, patience
         self.slots = threading.BoundedSemaphore(size)
         self.idle: list[KeptProxy] = []
@@ -77,7 +77,7 @@ class ProxyPool:
 
     @contextmanager
     def proxy(self) -> Iterator[Any]:
-        """Lend a proxy for the block. Raises `PoolBusyError`, or what the broker says."""
+        """Lend a proxy for the block. Raises `PoolBusyError`, or an error of the connection."""
         if not self.slots.acquire(timeout=self.patience):
             raise PoolBusyError
         try:
@@ -107,7 +107,7 @@ class ProxyPool:
             kept.stop()
 
     def _stop_old(self) -> None:
-        """Close what has been idle for long: its reply queue goes with it."""
+        """Stop proxies that were idle for too long, and delete their reply queues."""
         oldest = time.monotonic() - MAX_IDLE_SECONDS
         while self.idle and self.idle[0].used_at < oldest:
             with suppress(IndexError):  # another thread has taken it

@@ -1,7 +1,7 @@
-"""Arithmetic on request: `nameko run services.compute` runs it.
+"""The service `compute`, which does arithmetic: `nameko run services.compute` runs it.
 
-The service is imported when somebody asks for it: the pool's processes, which do the heavy
-operations, need no Nameko.
+The service class is imported only when it is used, so that the worker processes of the pool, which
+import this package, too, do not load Nameko.
 """
 
 from services.lazy import lazily

@@ -1,4 +1,4 @@
-"""Exact arithmetic on whatever JSON may bring: a right number or an error, never a wrong number."""
+"""Exact arithmetic on operands from JSON: it returns the right number or raises an error."""
 
 import math
 import operator
@@ -20,7 +20,7 @@ from services.exceptions import (
 Number = int | float
 Exact = int | Fraction
 
-MAX_DIGITS = 4300  # what Python's own JSON accepts for one integer
+MAX_DIGITS = 4300  # the most that Python's own JSON accepts in an integer
 BEYOND = 10**MAX_DIGITS
 MAX_PAIRS = 100_000
 PAIRS_AT_ONCE = 1_000
@@ -32,9 +32,9 @@ DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 def calculate(operation: Any, value: Any, other: Any) -> Number:
     """Return the result of `operation` ("sum", "sub", "mul" or "div") on two operands.
 
-    An operand is an int, a finite float, a `Decimal` or a numeric string, and means exactly the
-    number that it is. The result is computed exactly. A whole result is an int, all its digits
-    right; any other is the float that is nearest to it. Raises a `ComputeError`.
+    An operand is an int, a finite float, a `Decimal` or a numeric string, and is taken at its exact
+    value. The result is computed exactly: a whole number is returned as an int with all its digits,
+    any other number as the nearest float. Raises a `ComputeError`.
     """
     function = find_operation(operation)
     return to_result(function(to_exact(value), to_exact(other)))
@@ -43,9 +43,9 @@ def calculate(operation: Any, value: Any, other: Any) -> Number:
 def calculate_all(
     operation: Any, pairs: Any, pause: Callable[[], object] = lambda: None
 ) -> list[Number]:
-    """Return `calculate` of each `[value, other]` in `pairs`, in order; the first error ends it.
+    """Return the result of `calculate` for each `[value, other]` in `pairs`, in order.
 
-    pause: called after every thousand, so that others get their turn
+    The first error is raised. pause: called after every thousand pairs, to let other workers run
     """
     if not isinstance(pairs, (list, tuple)):
         raise InvalidPairsError("The pairs are not a list: send a list of [value, other].")
@@ -75,7 +75,7 @@ def to_number(value: Any) -> Number:
 
 
 def to_exact(value: Any) -> Exact:
-    """Return the very number that `value` means, or raise a `ComputeError`."""
+    """Return the exact number that `value` means, or raise a `ComputeError`."""
     if isinstance(value, (str, Decimal)):
         return parse_number(str(value).strip())
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -88,7 +88,7 @@ def to_exact(value: Any) -> Exact:
 
 
 def parse_number(text: str) -> Exact:
-    """Return the number that ASCII `text` writes, with or without point and exponent."""
+    """Return the number in ASCII `text`, which may have a decimal point and an exponent."""
     if not DECIMAL.fullmatch(text):
         raise _not_a_number(text)
     if len(text.lstrip("+-")) > MAX_DIGITS:
@@ -97,7 +97,7 @@ def parse_number(text: str) -> Exact:
         return int(text)
     if not _has_digits_other_than_zero(text):
         return 0
-    if float(text) in (0, math.inf, -math.inf):  # an exponent that no Fraction should be asked for
+    if float(text) in (0, math.inf, -math.inf):  # a Fraction with such an exponent would be huge
         raise _out_of_range("operand")
     return Fraction(text)
 
@@ -134,7 +134,7 @@ def shorten(value: Any, length: int = 40) -> str:
     """Return `repr(value)`, cut so that a message stays readable."""
     try:
         text = repr(value)
-    except ValueError:  # an integer of too many digits
+    except ValueError:  # an integer with too many digits
         return "(a huge number)"
     return text if len(text) <= length else f"{text[:length]}…"
 

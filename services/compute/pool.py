@@ -26,7 +26,7 @@ Report = Callable[[float], None]
 
 
 class PoolWorker:
-    """One process of the pool. It is started, never forked: Nameko's process is full of threads."""
+    """One process of the pool, started as a new program: a fork of Nameko's would be unsafe."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
@@ -37,8 +37,8 @@ class PoolWorker:
         )
 
     def run(self, function: str, args: tuple[Any, ...], report: Report) -> Any:
-        """Run one of the worker's functions there, and return its result."""
-        with suppress(OSError):  # a dead worker shows when it is read from
+        """Run a function in the process and return its result; raises a `PoolError`."""
+        with suppress(OSError):  # if the worker is dead, the read below finds that out
             self._write({"function": function, "args": args})
         while line := self.process.stdout.readline():
             message = json.loads(line)
@@ -50,7 +50,7 @@ class PoolWorker:
         )
 
     def kill(self) -> None:
-        """End the process, whatever it does, and wait for its end."""
+        """Kill the process and wait for its end."""
         self.process.kill()
         self.process.wait()
         self.process.stdin.close()
@@ -69,7 +69,7 @@ class PoolWorker:
 
 @contextmanager
 def interruptible(job: CurrentJob | None) -> Iterator[None]:
-    """Have JobCancelled raised in this greenlet, wherever it waits, when `job` is cancelled."""
+    """Raise JobCancelled in this greenlet, even while it waits, when `job` is cancelled."""
     if job is None:
         yield
         return
@@ -83,7 +83,7 @@ def interruptible(job: CurrentJob | None) -> Iterator[None]:
 
 
 class Interruptible:
-    """What a greenlet does that an error may end, wherever it waits, while it is not `over`."""
+    """Raises an error in the greenlet that created it, on `interrupt`, unless `over` is set."""
 
     def __init__(self, error: Exception) -> None:
         self.greenlet = eventlet.getcurrent()
@@ -98,8 +98,8 @@ class Interruptible:
 class ProcessPool(DependencyProvider):
     """Provide `pool.run(function, *args, report=...)`.
 
-    Configuration: COMPUTE_PROCESSES (0: one a processor), and COMPUTE_STOP_SECONDS that a running
-    operation gets at shutdown before it is stopped and its request goes back to the queue.
+    Configuration: COMPUTE_PROCESSES (0: one for each processor), and COMPUTE_STOP_SECONDS: how long
+    an operation may go on at shutdown before it is killed and its request is requeued.
     """
 
     def setup(self) -> None:
@@ -123,9 +123,9 @@ class ProcessPool(DependencyProvider):
     ) -> Any:
         """Run `function` of `services.compute.worker` in another process and return its result.
 
-        `report` gets the share that is done, 0 to 1. When `job` is cancelled, it stops, or waits no
-        longer for its turn. Raises `JobCancelled`, `PoolWorkerDiedError`, or `PoolStoppedError`
-        when the service shuts down.
+        `report` is called with the share that is done, 0 to 1. When `job` is cancelled, the
+        operation is killed, or stops waiting for a free process. Raises `JobCancelled`,
+        `PoolError`, `PoolWorkerDiedError`, or `PoolStoppedError` when the service shuts down.
         """
         with ExitStack() as stack:
             with interruptible(job):
@@ -156,7 +156,7 @@ class ProcessPool(DependencyProvider):
                 worker.kill()
 
     def prepare_stop(self) -> None:
-        """Let running operations come to an end for a while, then stop them."""
+        """Kill the operations that still run after `stop_seconds`."""
         eventlet.spawn_after(self.stop_seconds, self.stop_running)
 
     def stop_running(self) -> None:

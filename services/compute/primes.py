@@ -9,14 +9,14 @@ from services.exceptions import InvalidOperandError, NumberOutOfRangeError
 
 FIRST_PRIME = 2
 MAX_LIMIT = 10**10
-SEGMENT = 1 << 19  # odd numbers sieved at a time: half a megabyte stays in the cache
+SEGMENT = 1 << 19  # odd numbers sieved at a time: half a megabyte fits into the processor's cache
 
 
 def prime_count(limit: int, report: Callable[[float], None] = lambda share: None) -> int:
     """Return π(limit), the number of primes up to and including `limit`.
 
-    A segmented sieve of Eratosthenes over the odd numbers. `report` is called with the share
-    that is done, from 0 to 1, after each segment.
+    It is a segmented sieve of Eratosthenes over the odd numbers. `report` is called after each
+    segment with the share that is done, from 0 to 1.
     """
     if limit < FIRST_PRIME:
         report(1.0)

@@ -1,4 +1,4 @@
-"""Progress events that are never in the way of the work that they tell about."""
+"""Dispatches progress events in the background, so that the work does not wait for them."""
 
 import logging
 from collections.abc import Callable
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 class ProgressReport:
     """Dispatches events `progress` {"job": ..., "progress": 0 to 1} in the background.
 
-    What comes while the last event is still on its way, for example to a broker that is away, is
-    left out.
+    While an event is still being sent, for example because the broker is down, further events are
+    dropped.
     """
 
     def __init__(self, dispatch: Callable[[str, dict[str, Any]], None]) -> None:
@@ -29,8 +29,8 @@ class ProgressReport:
     def _send(self, event: dict[str, Any]) -> None:
         try:
             self.dispatch("progress", event)
-        except Exception as error:  # noqa: BLE001 - no operation fails for its progress report
-            logger.warning("progress of job %s not told: %s", event["job"], type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the operation must not fail for it
+            logger.warning("progress of job %s not sent: %s", event["job"], type(error).__name__)
         finally:
             self.on_its_way = False
 

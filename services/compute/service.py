@@ -14,7 +14,7 @@ from services.dependencies import AfterReply, AsyncRpcProxy, Job
 from services.entrypoints import rpc
 from services.exceptions import ComputeError, InvalidOperandError, MailError
 
-MOST_JOB = 255  # characters of an id, which each event carries
+MOST_JOB = 255  # characters of a job's id, which each progress event contains
 
 
 class ComputeService:
@@ -30,7 +30,7 @@ class ComputeService:
 
     @rpc(expected_exceptions=ComputeError)
     def method(self, value1: Any, value2: Any) -> Number:
-        """Return value1 + value2, and send a message to notify without waiting for it."""
+        """Return value1 + value2, and send a message to the service notify without waiting."""
         result = calculate("sum", value1, value2)
         self.after_reply(self.notify.send.call_async, f"Operation completed {result}")
         return result
@@ -39,8 +39,8 @@ class ComputeService:
     def compute(self, operation: str, value: Any, other: Any, email: str | None = None) -> Number:
         """Return the result of "sum", "sub", "mul" or "div" on two numbers or numeric strings.
 
-        With an email address, the result or the error is mailed there as well. Raises a
-        ComputeError, or an InvalidRecipientError before anything is done.
+        With an email address, the result or the error is also mailed to it. Raises a ComputeError,
+        or an InvalidRecipientError before anything is computed.
         """
         email = check_address(email) if email else None
         try:
@@ -53,15 +53,15 @@ class ComputeService:
 
     @rpc(expected_exceptions=ComputeError)
     def map(self, operation: str, pairs: list[list[Any]]) -> list[Number]:
-        """Return the results of an operation on each [value, other]; any error fails them all."""
+        """Return the results of an operation on each [value, other]; one error fails the call."""
         return calculate_all(operation, pairs, pause=eventlet.sleep)
 
     @rpc(expected_exceptions=ComputeError)
     def prime_count(self, limit: int, job: str | None = None) -> int:
         """Return the number of primes up to a limit (at most 10**10), counted in another process.
 
-        Dispatches events "progress": {"job": ..., "progress": 0 to 1}. Without a job it takes the
-        one in the context, or the correlation id of the request. Stops when its job is cancelled.
+        Dispatches events "progress": {"job": ..., "progress": 0 to 1}. The default for job is the
+        header nameko.job, or the correlation id of the request. Stops when its job is cancelled.
         """
         number = check_limit(limit)
         if job is not None and (not isinstance(job, str) or len(job) > MOST_JOB):

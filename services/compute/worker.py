@@ -1,7 +1,7 @@
-"""A process of the pool: `python -m services.compute.worker`.
+"""A worker process of the pool: `python -m services.compute.worker`.
 
-It reads a task a line from its standard input and writes progress and outcome to its standard
-output, all JSON. The end of its input is the end of its parent, however that died: it exits too.
+It reads tasks from its standard input and writes progress and results to its standard output, one
+JSON object per line. Its input ends when its parent ends, even by a crash; then it exits, too.
 """
 
 import json
@@ -17,12 +17,12 @@ from typing import Any, TextIO
 from services.compute.primes import prime_count
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"prime_count": prime_count}
-NICENESS = 15  # calls that are answered at once go first
+NICENESS = 15  # so that the service's own process, which answers quick calls, goes first
 REPORT_SECONDS = 0.2
 
 
 class Reporter:
-    """Writes messages to the parent; progress at most every `REPORT_SECONDS`, and its end."""
+    """Writes messages to the parent; progress at most every `REPORT_SECONDS`, and at the end."""
 
     def __init__(self, output: TextIO) -> None:
         self.output = output
@@ -40,7 +40,7 @@ class Reporter:
 
 
 def run_task(task: dict[str, Any], reporter: Reporter) -> None:
-    """Run one task and write its result, or what went wrong."""
+    """Run one task and write its result or its error."""
     reporter.next_report = time.monotonic() + REPORT_SECONDS
     try:
         result = FUNCTIONS[task["function"]](*task["args"], reporter.progress)
@@ -51,19 +51,19 @@ def run_task(task: dict[str, Any], reporter: Reporter) -> None:
 
 
 def read_tasks(tasks: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    """Feed `tasks` from the standard input, and end this process with it."""
+    """Put the tasks from standard input into `tasks`; exit the process at the end of input."""
     for line in sys.stdin:
         tasks.put(json.loads(line))
     os._exit(0)
 
 
 def main() -> None:
-    """Serve the parent until its end."""
+    """Run the parent's tasks until the parent ends."""
     os.nice(NICENESS)
-    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which ends this process
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent handles them, and ends this process
         signal.signal(number, signal.SIG_IGN)
     reporter = Reporter(os.fdopen(os.dup(1), "w"))
-    os.dup2(2, 1)  # nothing that prints shall disturb the protocol
+    os.dup2(2, 1)  # what is printed goes to stderr, not into the protocol
     tasks: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=read_tasks, args=(tasks,), daemon=True).start()
     while True:

@@ -1,4 +1,4 @@
-"""The heartbeat of every service process: events, pings to a monitor, metrics."""
+"""The heartbeat of each service process: its events, its pings to a monitor, its metrics."""
 
 from services.heartbeat.service import HeartbeatService
 

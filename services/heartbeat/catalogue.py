@@ -1,4 +1,4 @@
-"""What a process hosts, told as plain data: services, their methods, and how to call them."""
+"""Describes the services of a process as plain data: their methods and parameters."""
 
 import inspect
 import json
@@ -11,7 +11,7 @@ from nameko.rpc import Rpc
 
 
 def describe_services(containers: Iterable[ServiceContainer]) -> list[dict[str, Any]]:
-    """Return {"name", "doc", "methods"} of each service, by name."""
+    """Return {"name", "doc", "methods"} of each service, sorted by name."""
     services = [
         {
             "name": container.service_name,
@@ -24,7 +24,7 @@ def describe_services(containers: Iterable[ServiceContainer]) -> list[dict[str, 
 
 
 def describe_methods(service_cls: type) -> list[dict[str, Any]]:
-    """Return {"name", "doc", "parameters"} of each method that RPC can call, by name."""
+    """Return {"name", "doc", "parameters"} of each RPC method, sorted by name."""
     return [
         {
             "name": name,
@@ -39,8 +39,8 @@ def describe_methods(service_cls: type) -> list[dict[str, Any]]:
 def describe_parameters(method: Any) -> list[dict[str, Any]]:
     """Return {"name", "kind", "annotation", "default"} of each parameter but `self`, in order.
 
-    The kind is one of Python's own, as "POSITIONAL_OR_KEYWORD". A parameter without `default` is
-    required. Defaults that JSON cannot say are given as their `repr`.
+    The kind is the name of Python's, such as "POSITIONAL_OR_KEYWORD". A parameter without "default"
+    is required. A default that JSON cannot express is returned as its `repr`.
     """
     parameters = list(inspect.signature(method).parameters.values())[1:]
     return [_describe_parameter(parameter) for parameter in parameters]

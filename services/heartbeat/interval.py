@@ -1,10 +1,10 @@
-"""How often a process beats."""
+"""The interval between two heartbeats of a process."""
 
 from collections.abc import Mapping
 from typing import Any
 
-SECONDS = 30.0  # between two beats, where HEARTBEAT_INTERVAL says nothing else
-MOST_SECONDS = 900.0  # Odoo takes an instance for gone that beats more seldom
+SECONDS = 30.0  # between two beats, unless HEARTBEAT_INTERVAL is set
+MOST_SECONDS = 900.0  # if an instance beats less often, Odoo takes it for gone
 
 
 def interval_of(config: Mapping[str, Any]) -> float:

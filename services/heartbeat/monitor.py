@@ -1,4 +1,4 @@
-"""Pings to a monitoring platform, in the manner of healthchecks.io."""
+"""Pings a monitoring platform such as healthchecks.io."""
 
 import logging
 from typing import Any
@@ -17,7 +17,7 @@ class Monitor(DependencyProvider):
     """Provide `monitor.ping(problem)`.
 
     Configuration: HEARTBEAT_URL (empty: no pings), a secret that is never logged, and
-    HEARTBEAT_TIMEOUT, in seconds for a whole ping, at most the interval between two.
+    HEARTBEAT_TIMEOUT: how many seconds a ping may take, at most the interval between two.
     """
 
     def setup(self) -> None:

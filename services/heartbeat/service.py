@@ -1,4 +1,4 @@
-"""The service `heartbeat`: every service process hosts one, so that others see it alive."""
+"""The service `heartbeat`: each service process runs one, to show others that it is alive."""
 
 import logging
 import os
@@ -22,13 +22,13 @@ from services.heartbeat.monitor import Monitor
 from services.metrics import MetricsServer
 
 VERSION = "1.0.0"
-MOST_METHODS = 20  # that a beat names as running
+MOST_METHODS = 20  # whose running calls a beat counts, at most
 GOODBYE_SECONDS = 3.0  # that the last beat may take
 logger = logging.getLogger(__name__)
 
 
 class Instance(DependencyProvider):
-    """Provide `instance`: who this process is, and its last problem, if any."""
+    """Provide `instance`: the identity of this process, and its last problem or None."""
 
     def setup(self) -> None:
         self.id = str(uuid.uuid4())
@@ -40,7 +40,7 @@ class Instance(DependencyProvider):
         return self
 
     def describe(self) -> dict[str, Any]:
-        """Return who and since when (ISO 8601, UTC; uptime in seconds), and what it hosts."""
+        """Return the process's id, start (ISO 8601, UTC), uptime (seconds), services and so on."""
         return {
             "id": self.id,
             "host": socket.gethostname(),
@@ -54,17 +54,17 @@ class Instance(DependencyProvider):
         }
 
     def stop(self) -> None:
-        """Dispatch a last beat, so that an orderly stop is not taken for a loss."""
+        """Dispatch a last beat, so that an orderly stop is not taken for a crash."""
         dispatch = event_dispatcher(self.container.config, retry=False)
         try:
             with eventlet.Timeout(GOODBYE_SECONDS):
                 dispatch(HeartbeatService.name, "beat", {**self.describe(), "stopping": True})
         except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - nobody waits for it
-            logger.warning("no goodbye: %s", type(error).__name__)
+            logger.warning("the last beat was not dispatched: %s", type(error).__name__)
 
 
 def running_methods() -> dict[str, int]:
-    """Return what the services of this process work on: how many calls of each method."""
+    """Return how many calls of each method run in this process, without the heartbeat's."""
     work = (each.running for each in hosted if each.service_name != HeartbeatService.name)
     return dict(sum(work, Counter()).most_common(MOST_METHODS))
 
@@ -80,10 +80,10 @@ class HeartbeatService:
 
     @timer(interval_key="HEARTBEAT_INTERVAL", default=SECONDS)
     def beat(self) -> None:
-        """Dispatch the event `beat`: who this is and what it hosts; see `Instance.describe`."""
+        """Dispatch the event `beat`, which describes this process: see `Instance.describe`."""
         try:
             self.dispatch("beat", self.instance.describe())
-        except Exception as error:  # noqa: BLE001 - told to the monitor, tried again next time
+        except Exception as error:  # noqa: BLE001 - the monitor is told, and the next beat tries again
             self.instance.problem = f"no beat: {type(error).__name__}: {error}"
             logger.warning("%s", self.instance.problem)
         else:
@@ -92,5 +92,5 @@ class HeartbeatService:
 
     @timer(interval_key="HEARTBEAT_INTERVAL", default=SECONDS)
     def ping(self) -> None:
-        """Tell the monitor that this process is well, or what its last beat failed of."""
+        """Tell the monitor that this process is well, or the error of its last beat."""
         self.monitor.ping(self.instance.problem)

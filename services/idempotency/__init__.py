@@ -1,4 +1,4 @@
-"""Work that has its effect once, however often its request is delivered."""
+"""Lets work have its effect only once, however often its request is delivered."""
 
 from services.idempotency.provider import Idempotent, Once
 from services.idempotency.store import HeldError

@@ -1,4 +1,4 @@
-"""Locks by number, which are free at once when their process dies."""
+"""Locks that are named by numbers, and released at once when their process dies."""
 
 import fcntl
 from collections.abc import Iterator
@@ -10,30 +10,30 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 OFFSETS = 2**62
-NAMESPACE = 0x6E616D656B6F  # the numbers differ from those of others in the same database
+NAMESPACE = 0x6E616D656B6F  # makes our numbers differ from other programs' in the same database
 
 
 class HeldError(Exception):
-    """Another worker or process does this very thing at this moment."""
+    """Another worker or process holds this lock."""
 
 
 class Locks(Protocol):
-    """Locks that all processes see which share a store."""
+    """Locks that are shared by all processes with the same store."""
 
     @contextmanager
     def hold(self, number: int) -> Iterator[None]:
-        """Hold a number of 64 bits, signed, for the block; raise HeldError if somebody has it."""
+        """Hold the lock of a signed 64-bit number for the block; raise HeldError if it is held."""
 
 
 class FileLocks:
-    """Locks of one machine: bytes of a file. The operating system keeps them by process.
+    """Locks on one machine: bytes of a file that the operating system locks for a process.
 
-    One object a file and process: closing the file once would give back all its locks.
+    Make only one object for a file in each process: closing the file releases all its locks.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("w")
-        self._held: set[int] = set()  # by this process, to which the system would grant them again
+        self._held: set[int] = set()  # by this process, which the system would let lock them again
 
     @contextmanager
     def hold(self, number: int) -> Iterator[None]:
@@ -53,9 +53,9 @@ class FileLocks:
 
 
 class AdvisoryLocks:
-    """Locks of one PostgreSQL database, held by a session each.
+    """Advisory locks of one PostgreSQL database, each held by a session of its own.
 
-    Not through a pooler that shares sessions between transactions.
+    They do not work through a pooler that shares sessions between transactions.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -18,16 +18,16 @@ from services.idempotency.store import Claim, HeldError, Store, open_store
 T = TypeVar("T")
 DEFAULT_URL = "sqlite:///build/idempotency.sqlite"
 DEFAULT_DAYS = 90
-WAIT_SECONDS = 5.0  # until a request goes back to the queue
-LONGEST_PAUSE = 0.5  # s between two looks
+WAIT_SECONDS = 5.0  # then the request is requeued
+LONGEST_PAUSE = 0.5  # s between two tries
 
 
 class Idempotent(DependencyProvider):
-    """Provide `once(function, *args)`, which calls it once for each request.
+    """Provide `once(function, *args)`, which calls the function once for each request.
 
-    A request is known by its idempotency id, its service and method, and its arguments; see
+    A request is identified by its idempotency id, service, method and arguments; see
     docs/services.md. Configuration: IDEMPOTENCY_URL, the database that all instances of the
-    service share, and IDEMPOTENCY_DAYS, for which it remembers.
+    service share, and IDEMPOTENCY_DAYS: how long it keeps the results.
     """
 
     def setup(self) -> None:
@@ -41,22 +41,22 @@ class Idempotent(DependencyProvider):
 
 
 class Once:
-    """What `Idempotent` gives a worker."""
+    """The dependency that `Idempotent` provides to a worker."""
 
     def __init__(self, store: Store, worker_ctx: Any) -> None:
         self._store, self._worker = store, worker_ctx
         self._calls: Counter[str] = Counter()
 
     def __call__(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Return what `function` returns, or returned when this request called it first.
+        """Return the result of `function`, called now or by an earlier delivery of this request.
 
         If a method makes several calls, the function's name and their order identify each of them.
         The result must be JSON, as a service's results are. If the function raises, nothing is
         kept, and the next delivery calls it again.
 
-        :raises NotNowError: the same request runs elsewhere, or the store is away; in our
-            container the request goes back to its queue
-        :raises ResultNotKeptError: it was called, but what it returned was no JSON
+        :raises NotNowError: the same request runs elsewhere, or the store cannot be reached; this
+            project's container requeues the request
+        :raises ResultNotKeptError: an earlier delivery called it, but its result was no JSON
         """
         name = getattr(function, "__name__", type(function).__name__)
         self._calls[name] += 1
@@ -74,7 +74,7 @@ class Once:
         return f"{self._worker.service_name}.{self._worker.entrypoint.method_name}"
 
     def claim(self, key: str) -> AbstractContextManager[Claim]:
-        """Hold a key of the service's own for the block, whatever request asks.
+        """Hold a key for the block; all requests of this service share their keys.
 
         :raises HeldError: another worker or process holds it
         """
@@ -86,7 +86,7 @@ class Once:
         return dumps([self.name, request_id(worker), arguments])
 
     def _claim_soon(self, stack: ExitStack, key: str) -> Claim:
-        """Hold a key until the stack closes; wait for it where somebody else holds it."""
+        """Hold a key until the stack closes; if it is held, wait, then raise NotNowError."""
         until, pause = time.monotonic() + WAIT_SECONDS, 0.02
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What was done, by a key: kept in SQLite or PostgreSQL, and locked while it is being done."""
+"""Keeps results by key in SQLite or PostgreSQL, and locks a key while its work is done."""
 
 import hashlib
 import logging
@@ -42,7 +42,7 @@ KEPT = Table(
     "nameko_idempotency",
     MetaData(),
     Column("key", String(64), primary_key=True),  # SHA-256
-    Column("name", String(200), nullable=False),  # of what was done, for people
+    Column("name", String(200), nullable=False),  # of the work, for people who read the table
     Column("value", Text, nullable=False),
     Column("kept_at", Float, nullable=False),  # seconds since 1970
 )
@@ -50,20 +50,20 @@ KEPT_AT = Index("nameko_idempotency_kept_at", KEPT.c.kept_at)
 
 
 class Claim:
-    """What a block holds: `value` is what was kept by an earlier one, or None."""
+    """A key that a block holds. `value`: what an earlier block kept for the key, or None."""
 
     def __init__(self, store: "Store", key: str, name: str, value: str | None) -> None:
         self._store, self._key, self._name, self.value = store, key, name, value
 
     def keep(self, value: str) -> None:
-        """Note that it was done.
+        """Keep the value that says that the work was done.
 
-        It never raises: what was done must not be done again for that. It is logged then.
+        If that fails, it is logged and not raised: after an error the work would be done again.
         """
         try:
             self._store.keep(self._key, value, self._name)
         except SQLAlchemyError:
-            logger.exception("%s ran, but that cannot be noted: it may run again", self._name)
+            logger.exception("%s ran, but its result cannot be kept: it may run again", self._name)
 
 
 class Store:
@@ -79,7 +79,7 @@ class Store:
     def claim(self, key: str, name: str) -> Iterator[Claim]:
         """Hold a key for the block.
 
-        :param name: of what is done, for people
+        :param name: of the work, for people who read the table
         :raises HeldError: somebody else holds it
         :raises SQLAlchemyError: the database cannot be read
         """
@@ -90,7 +90,7 @@ class Store:
             yield Claim(self, digest.hexdigest(), name, self._find(digest.hexdigest()))
 
     def keep(self, key: str, value: str, name: str) -> None:
-        """Keep a value by its key; one that is kept already stays."""
+        """Keep a value for a key; do not replace an existing value."""
         row = {"key": key, "value": value, "name": name[:200], "kept_at": time.time()}
         try:
             with self._engine.begin() as connection:
@@ -103,7 +103,7 @@ class Store:
             return connection.scalar(select(KEPT.c.value).where(KEPT.c.key == key))
 
     def _prepare(self) -> None:
-        """Make the table the first time, and forget what is old from time to time."""
+        """Create the table the first time, and delete old rows every FORGET_EVERY seconds."""
         if not self._is_ready:
             self._create()
             self._is_ready = True
@@ -114,7 +114,7 @@ class Store:
     def _create(self) -> None:
         try:
             self._create_once()
-        except DBAPIError:  # another process did at the same moment
+        except DBAPIError:  # another process created it at the same moment
             self._create_once()
 
     def _create_once(self) -> None:
@@ -123,7 +123,7 @@ class Store:
             connection.execute(CreateIndex(KEPT_AT, if_not_exists=True))
 
     def forget(self) -> None:
-        """Drop the oldest rows that are older than a store keeps them, not all at once."""
+        """Delete the oldest of the expired rows, at most FORGOTTEN_AT_ONCE."""
         old = (
             select(KEPT.c.key)
             .where(KEPT.c.kept_at < time.time() - self._seconds)
@@ -134,16 +134,16 @@ class Store:
             with self._engine.begin() as connection:
                 connection.execute(delete(KEPT).where(KEPT.c.key.in_(old)))
         except SQLAlchemyError as error:
-            logger.warning("old entries of %s stay for now: %s", KEPT.name, error)
+            logger.warning("old rows of %s cannot be deleted: %s", KEPT.name, error)
 
 
 @lru_cache
 def open_store(url: str, days: float) -> Store:
-    """Return the store at a URL of SQLAlchemy's, one for each in a process.
+    """Return the store at a SQLAlchemy URL; each process has one for each URL.
 
     It connects when it is first used.
 
-    :param days: for which it keeps what was done
+    :param days: how long it keeps the values
     :raises ConfigurationError: the URL names neither a file of SQLite nor a database of PostgreSQL
     """
     try:
@@ -182,7 +182,7 @@ def _sqlite_store(url: URL, days: float) -> Store:
 
 
 def _tune(connection: Any, _record: Any) -> None:
-    """Have SQLite's readers and writers not wait for each other, nor for each write to the disk."""
+    """Let SQLite's readers and writers not block each other, nor wait for each disk write."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 

@@ -1,7 +1,7 @@
 """Mail that is accepted at once and delivered later: `nameko run services.mail`.
 
-`mail` accepts, `mail_delivery` delivers: two services, so that a slow SMTP server that occupies
-every worker of the one leaves the other free to accept.
+`mail` accepts mails and `mail_delivery` delivers them. A slow SMTP server can block every worker of
+`mail_delivery`; because `mail` is a service of its own, it still accepts mails then.
 """
 
 from services.mail.service import MailDeliveryService, MailService

@@ -1,4 +1,4 @@
-"""The dead letters, for an admin at the nameko shell."""
+"""Reads, returns and removes dead letters: mails that could not be delivered."""
 
 import json
 import time
@@ -15,25 +15,25 @@ from services.mail.queues import DEAD
 from services.messaging.reading import has_many_values, tolerant_connection
 
 LOCK = "mail.dead.lock"
-LONGEST_WAIT = 5.0  # seconds, for somebody else who is at the dead letters
+LONGEST_WAIT = 5.0  # seconds to wait while another admin holds the lock
 PAUSE = 0.1  # seconds between two tries to lock
 
 
 class DeadLetters(DependencyProvider):
-    """Provide `dead_letters`, to one admin at a time."""
+    """Provide access to the dead letters, to one admin at a time."""
 
     def get_dependency(self, worker_ctx: Any) -> "DeadLetters":
         return self
 
     def each(self) -> Iterator[Mail]:
-        """Yield all dead letters, oldest first, and leave them where they are."""
+        """Yield all dead letters, oldest first, and leave them in the queue."""
         with self._opened() as channel:
             yield from (mail for mail, _ in self._each(channel))
 
     def take(self, mail_id: str | None = None, *, to_send: bool = False) -> Iterator[Mail]:
-        """Yield the dead letter `mail_id`, or each; it is gone when the next one is asked for.
+        """Yield the dead letter `mail_id`, or all; ack each when the caller asks for the next.
 
-        to_send: leave those where they are that are no mails.
+        to_send: skip the letters that are no mails, and leave them in the queue.
         """
         with self._opened() as channel:
             for mail, tag in self._each(channel):
@@ -43,7 +43,7 @@ class DeadLetters(DependencyProvider):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open a connection of its own: when it is closed, what was looked at is back in place."""
+        """Open a separate connection; closing it requeues all letters that were not acked."""
         with tolerant_connection(self.container.config) as connection:
             channel = _locked_channel(connection)
             yield channel
@@ -58,16 +58,16 @@ class DeadLetters(DependencyProvider):
 
 
 def _locked_channel(connection: Any) -> Any:
-    """Return a channel of the connection that alone has the lock; wait for it if need be."""
+    """Return a channel that holds the lock; raise DeadLettersBusyError after LONGEST_WAIT."""
     latest = time.monotonic() + LONGEST_WAIT
     while True:
-        channel = connection.channel()  # a refused declaration closes it
+        channel = connection.channel()  # a new one each time: a refused declaration closes it
         try:
             channel.queue_declare(LOCK, exclusive=True, durable=False)
         except ResourceLocked as error:
             if time.monotonic() > latest:
                 raise DeadLettersBusyError(
-                    "Somebody else is at the dead letters: try again in a moment."
+                    "Somebody else works on the dead letters now: try again in a moment."
                 ) from error
             time.sleep(PAUSE)
         else:
@@ -75,7 +75,7 @@ def _locked_channel(connection: Any) -> Any:
 
 
 def read_letter(body: bytes | str) -> Mail:
-    """Return the mail that a dead letter holds; one without a recipient if it holds none."""
+    """Return the mail in a dead letter; if it is no mail, a `Mail` without a recipient."""
     if has_many_values(body):
         return unreadable(body, "The message has too many values.")
     try:
@@ -90,7 +90,7 @@ def read_letter(body: bytes | str) -> Mail:
 
 
 def kept_letter(content: dict[str, Any]) -> Mail:
-    """Return a dead letter that was written by `unreadable`, as it was."""
+    """Return the dead letter that `unreadable` has made of a message that is no mail."""
     texts: dict[str, Any] = {
         name: str(content.get(name, ""))[:MAX_ERROR]
         for name in ("id", "to", "subject", "accepted", "error")

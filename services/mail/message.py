@@ -1,4 +1,4 @@
-"""A mail: what is checked when it is accepted, and the MIME message that it becomes."""
+"""Mails: the checks before one is accepted, and the MIME message that is sent."""
 
 import json
 import unicodedata
@@ -24,8 +24,8 @@ from services.exceptions import (
 MAX_RECIPIENTS = 100
 MAX_SUBJECT = 250  # characters
 MAX_CONTENTS = 1_000_000  # characters
-MAX_ERROR = 1_000  # characters: an error may quote what came over the wire
-MAX_UNREADABLE = 10_000  # characters that are kept of a message that is no mail
+MAX_ERROR = 1_000  # characters: an error may quote a received message
+MAX_UNREADABLE = 10_000  # characters kept of a message that is no mail
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that have no place in a header
 MAX_ATTEMPTS = 1_000_000
 NAMESPACE = uuid.UUID("6f4d7a0e-8f0b-5a52-9a53-6a3d3a0a9c11")
@@ -58,7 +58,7 @@ def accept(request: str, to: Any, subject: Any, contents: Any) -> list[Mail]:
 
 
 def read(body: Any) -> Mail:
-    """Return the mail that a message of a queue holds; raise InvalidMailError if it holds none."""
+    """Return the mail in the body of a message, or raise InvalidMailError."""
     try:
         mail = Mail(**body)
         uuid.UUID(mail.id)
@@ -76,7 +76,7 @@ def read(body: Any) -> Mail:
 
 
 def unreadable(body: Any, error: str) -> Mail:
-    """Return a dead letter without a recipient, which keeps a message that is no mail."""
+    """Return a dead letter for a message that is no mail: its body, and no recipient."""
     if isinstance(body, bytes):
         text = body.decode(errors="replace")
     else:
@@ -98,7 +98,7 @@ def mail_id(*parts: str) -> str:
 
 
 def check_recipients(to: Any) -> list[str]:
-    """Return the addresses of `to`, one address or a list, each once and in order."""
+    """Return the addresses in `to`, an address or a list, in order and without duplicates."""
     addresses = [to] if isinstance(to, str) else to
     if not isinstance(addresses, (list, tuple)) or not 1 <= len(addresses) <= MAX_RECIPIENTS:
         raise InvalidRecipientError(
@@ -117,7 +117,7 @@ def check_subject(subject: Any) -> str:
 
 
 def check_contents(contents: Any) -> str:
-    """Return `contents`, or raise `InvalidContentsError`. They are text, whatever they say."""
+    """Return `contents`, a plain text, or raise `InvalidContentsError`."""
     if not isinstance(contents, str) or len(contents) > MAX_CONTENTS:
         raise InvalidContentsError(
             f"The contents are not a text of at most {MAX_CONTENTS} characters: send a string."
@@ -128,7 +128,7 @@ def check_contents(contents: Any) -> str:
 
 
 def to_mime(mail: Mail, sender: str) -> EmailMessage:
-    """Return the MIME message. Its Message-ID comes from the mail's id: every try has the same."""
+    """Return the MIME message. Its Message-ID has the mail's id, so it is the same in every try."""
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     message["To"] = mail.to
@@ -142,10 +142,10 @@ def to_mime(mail: Mail, sender: str) -> EmailMessage:
 
 
 def check_headers(message: EmailMessage) -> None:
-    """Raise InvalidSubjectError unless the message, as it is written, has the headers it was given.
+    """Raise InvalidSubjectError unless the written message has exactly the headers that were set.
 
-    An encoded word in a subject may hold line breaks, which some versions of Python write as such:
-    what follows would be headers and contents of the sender's choice.
+    An encoded word in a subject may contain line breaks, which some versions of Python decode when
+    they write it. With the text after them, a caller could inject headers and contents.
     """
     try:
         written = BytesHeaderParser().parsebytes(message.as_bytes())

@@ -1,6 +1,7 @@
-"""Taking mails from `mail.outgoing`, so that whatever else is put there becomes a dead letter.
+"""Consumes mails from `mail.outgoing`; any other message there becomes a dead letter.
 
-The broker could dead-letter what is rejected, but reads the headers for that: see `waiting`.
+It publishes the dead letters itself: the broker's own dead-lettering can fail because of a
+message's headers, see `waiting`.
 """
 
 import logging
@@ -14,8 +15,8 @@ from services.mail.queues import queues_of
 
 logger = logging.getLogger(__name__)
 
-MOST_DELIVERIES = 100  # of a mail, each of which ended with its process
-DELIVERIES = "x-delivery-count"  # earlier ones, as a quorum queue counts them
+MOST_DELIVERIES = 100  # of a mail; after each of them, the process ended before the ack
+DELIVERIES = "x-delivery-count"  # the header in which a quorum queue counts earlier deliveries
 
 
 class MailConsumer(Consumer):
@@ -30,12 +31,12 @@ class MailConsumer(Consumer):
             super().handle_message(body, message)
 
     def refuse(self, message: Any, error: BaseException) -> None:
-        """Put a message that is not handled among the dead letters."""
+        """Publish a message that cannot be handled to the dead letters."""
         try:
             problem = str(error)
             queues_of(self.container).dead_letter(unreadable(message.body, problem), problem)
         except Exception:
-            logger.exception("a message of %s goes back to it", self.queue.name)
+            logger.exception("a message of %s is requeued", self.queue.name)
             self.queue_consumer.requeue_message(message)
         else:
             self.queue_consumer.ack_message(message)

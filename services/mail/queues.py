@@ -1,8 +1,9 @@
-"""The broker's queues through which a mail goes.
+"""The broker's queues of mails.
 
-`mail.outgoing` has what is to be delivered, `mail.waiting.<milliseconds>` what is tried again after
-that delay, when `WaitingMails` moves it back, and `mail.dead` what is given up. All are durable,
-and replicated in a cluster. Needs RabbitMQ 3.10 or later.
+`mail.outgoing` has the mails to deliver. `mail.waiting.<milliseconds>` has those to try again after
+that delay; `WaitingMails` then moves them back. `mail.dead` has those that were given up. All are
+durable; all but `mail.dead` are quorum queues, replicated in a cluster. Needs RabbitMQ 3.10 or
+later.
 """
 
 import logging
@@ -20,8 +21,8 @@ from services.metrics import MAILS
 
 logger = logging.getLogger(__name__)
 
-DUE = "due"  # when a waiting mail is to be tried, in seconds since the epoch
-MANY = 1_000_000_000  # deliveries; a look at a waiting mail counts as one
+DUE = "due"  # key in the body: when to try a waiting mail, in seconds since the epoch
+MANY = 1_000_000_000  # deliveries: each look at a waiting mail counts as one
 DEAD = Queue("mail.dead", routing_key="mail.dead", durable=True)
 OUTGOING = Queue(
     "mail.outgoing",
@@ -29,20 +30,20 @@ OUTGOING = Queue(
     durable=True,
     queue_arguments={
         "x-queue-type": "quorum",
-        "x-delivery-limit": MANY,  # `outgoing` has the limit
+        "x-delivery-limit": MANY,  # the module `outgoing` limits the deliveries
     },
 )
 
 
 class Wait(NamedTuple):
-    """A delay, and the queue of the mails that are tried again after it, in that order."""
+    """A delay, and the queue of the mails that wait for it, ordered by when they are due."""
 
     seconds: float
     queue: Queue
 
 
 def wait_of(seconds: float) -> Wait:
-    """Return the delay of so many seconds with its queue."""
+    """Return the `Wait` for a delay in seconds."""
     name = f"mail.waiting.{round(seconds * 1000)}"
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": MANY}
     queue = Queue(name, routing_key=name, durable=True, queue_arguments=arguments)
@@ -50,12 +51,12 @@ def wait_of(seconds: float) -> Wait:
 
 
 def queues_of(container: Any) -> "MailQueues":
-    """Return the queues that a service's container provides."""
+    """Return the `MailQueues` of a container's service."""
     return next(each for each in container.dependencies if isinstance(each, MailQueues))
 
 
 class MailQueues(DependencyProvider):
-    """Provide `queues`: every method returns when the broker has confirmed.
+    """Provide `queues`, whose methods return when the broker has confirmed the message.
 
     Configuration: MAIL_RETRY_DELAYS, the seconds before the second try, the third and so on.
     """
@@ -81,11 +82,11 @@ class MailQueues(DependencyProvider):
                 queue(connection.default_channel).declare()
 
     def send(self, mail: Mail) -> None:
-        """Put `mail` where it is delivered from."""
+        """Publish `mail` to the queue of mails to deliver."""
         self._publish(mail, OUTGOING)
 
     def retry(self, mail: Mail, error: str) -> None:
-        """Have `mail` tried again after its next delay, or dead-letter it after the last."""
+        """Publish `mail` to wait for its next try, or dead-letter it after the last one."""
         mail.attempts += 1
         mail.error = error
         if mail.attempts > len(self.waits):
@@ -96,14 +97,14 @@ class MailQueues(DependencyProvider):
         logger.warning("mail %s is put off, try %s failed: %s", mail.id, mail.attempts, error)
 
     def put_off(self, mail: Mail) -> None:
-        """Look at `mail` again after the first delay, as if nothing had been tried."""
+        """Publish `mail` to wait for the first delay, without counting a try."""
         self._wait(mail, self.waits[0])
 
     def _wait(self, mail: Mail, wait: Wait) -> None:
         self._publish(mail, wait.queue, **{DUE: time.time() + wait.seconds})
 
     def dead_letter(self, mail: Mail, error: str) -> None:
-        """Put `mail` among the dead letters."""
+        """Publish `mail` with its error to the dead letters."""
         mail.error = error
         self._publish(mail, DEAD)
         MAILS.labels("dead").inc()

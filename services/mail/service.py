@@ -1,4 +1,4 @@
-"""The services `mail`, which accepts, and `mail_delivery`, which delivers."""
+"""The services `mail`, which accepts mails, and `mail_delivery`, which delivers them."""
 
 import logging
 from itertools import islice
@@ -31,11 +31,11 @@ class MailService:
 
     @rpc(expected_exceptions=MailError)
     def send(self, to: str | list[str], subject: str, contents: str) -> list[str]:
-        """Accept a mail of plain text to one address or several; return the id of each.
+        """Accept a mail of plain text to one address or several; return the id of each mail.
 
         Accepted means that the broker keeps it on disk until it is delivered or given up. Each
-        recipient gets a mail of his own, once, also if the request is run again. Raises
-        `MailError`s.
+        recipient gets a separate mail, and only one even if the request is run again. Raises a
+        `MailError`.
         """
         return self.once(self._accept, to, subject, contents)
 
@@ -50,7 +50,8 @@ class MailService:
     def dead_letters(self, most: int = MOST_LISTED) -> list[dict[str, Any]]:
         """Return id, to, subject, accepted, attempts and error of each mail that was given up.
 
-        What was no mail at all has no `to`; it can only be dropped. most: how many, the oldest.
+        A message that is no mail has an empty `to`; it can only be dropped. most: the maximum
+        number of mails, the oldest first.
         """
         fields = ("id", "to", "subject", "accepted", "attempts", "error")
         mails = islice(self.dead.each(), min(max(0, int(most)), MOST_LISTED))
@@ -58,25 +59,25 @@ class MailService:
 
     @rpc(expected_exceptions=MailError)
     def retry_dead(self, mail_id: str) -> None:
-        """Try a dead letter again, from the first try on."""
+        """Deliver a dead letter again, with as many tries as a new mail."""
         if not isinstance(mail_id, str) or not self._retry(mail_id):
             raise self._cannot_retry(mail_id)
 
     @rpc(expected_exceptions=MailError)
     def retry_all_dead(self) -> int:
-        """Try all dead letters again that are mails; return how many."""
+        """Deliver all dead letters again that are mails; return their number."""
         return self._retry(None)
 
     @rpc(expected_exceptions=MailError)
     def drop_dead(self, mail_id: str) -> None:
-        """Forget a dead letter."""
+        """Delete a dead letter."""
         dropped = list(self.dead.take(str(mail_id)))
         if not dropped:
             raise _unknown(mail_id)
         logger.warning("mail %s was dropped from the dead letters", mail_id)
 
     def _cannot_retry(self, mail_id: Any) -> UnknownDeadLetterError:
-        """Return why a dead letter could not be tried again."""
+        """Return the error that says why a dead letter cannot be delivered again."""
         if any(mail.id == mail_id for mail in self.dead.each()):
             return UnknownDeadLetterError(
                 "This is no mail, so it cannot be sent. It can only be dropped."
@@ -93,7 +94,7 @@ class MailService:
 
 
 class MailDeliveryService:
-    """Delivers what `mail` accepted."""
+    """Delivers the mails that the service `mail` has accepted."""
 
     name = "mail_delivery"
     queues = MailQueues()
@@ -103,10 +104,10 @@ class MailDeliveryService:
 
     @consume_mails(OUTGOING, requeue_on_error=True)
     def deliver(self, body: Any) -> None:
-        """Deliver one mail, or have it tried again.
+        """Deliver one mail, or publish it to another queue: to wait, or as a dead letter.
 
-        The message is acknowledged only when the mail was sent or the broker has confirmed its
-        place in another queue.
+        The message is acked only when the mail was sent or the broker has confirmed it in the
+        other queue.
         """
         try:
             mail = read(body)
@@ -135,5 +136,5 @@ class MailDeliveryService:
 
 def _unknown(mail_id: Any) -> UnknownDeadLetterError:
     return UnknownDeadLetterError(
-        f"No dead letter that this is for has the id {str(mail_id)[:100]!r}: see dead_letters()."
+        f"No dead letter has the id {str(mail_id)[:100]!r}: see dead_letters()."
     )

@@ -1,4 +1,4 @@
-"""The SMTP connections, made by yagmail."""
+"""Sends mails to the SMTP server, over connections made by yagmail."""
 
 import logging
 import smtplib
@@ -31,7 +31,7 @@ class MailTransport(DependencyProvider):
 
     Configuration: SMTP_HOST, SMTP_PORT, SMTP_TLS ("none", "starttls" or "tls"; the certificate is
     always verified), SMTP_CA_FILE, SMTP_USER, SMTP_PASSWORD or SMTP_PASSWORD_FILE, SMTP_TIMEOUT
-    (seconds for each answer of the server), SMTP_CONNECTIONS (at once, kept), MAIL_SENDER.
+    (seconds for each answer of the server), SMTP_CONNECTIONS (at most, at a time), MAIL_SENDER.
     """
 
     def setup(self) -> None:
@@ -62,7 +62,7 @@ class MailTransport(DependencyProvider):
 
     @contextmanager
     def _client(self) -> Iterator[yagmail.SMTP]:
-        """Lend a connection that answers, and keep it unless it fails."""
+        """Yield a connection that works; keep it for the next mail unless it fails."""
         with self.slots:
             client = self._kept_client() or self._new_client()
             try:
@@ -112,7 +112,7 @@ def close(client: yagmail.SMTP) -> None:
 
 
 def refusal(code: int, reason: bytes | str) -> Exception:
-    """Return the exception for an answer of the server to a recipient or to the contents."""
+    """Return the exception for a code with which the server refuses a recipient or a mail."""
     text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
     kind = RefusedError if code in PERMANENT else smtplib.SMTPException
     return kind(f"The SMTP server said {code} {text}")
@@ -150,7 +150,7 @@ def tls_options(tls: str, ca_file: str | None) -> dict[str, Any]:
 
 
 def read_password(config: dict[str, Any]) -> str:
-    """Return the password of SMTP_PASSWORD_FILE, else SMTP_PASSWORD."""
+    """Return the password in SMTP_PASSWORD_FILE or SMTP_PASSWORD; raise `ConfigurationError`."""
     if path := config.get("SMTP_PASSWORD_FILE"):
         return Path(path).read_text().rstrip("\n")
     if password := config.get("SMTP_PASSWORD"):
@@ -159,7 +159,7 @@ def read_password(config: dict[str, Any]) -> str:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether `host` is this machine."""
+    """Return whether `host` is this machine."""
     with suppress(ValueError):
         return ip_address(host).is_loopback
     return host == "localhost"

@@ -1,7 +1,7 @@
-"""Mails that wait for their next try, and the service's moving them on when that is due.
+"""Moves waiting mails back to `mail.outgoing` when their next try is due.
 
-The broker could move them (a time to live and dead-lettering), but reads the headers of what it
-moves: RabbitMQ 3.10 stops moving anything, for everybody, after one odd header `x-death`.
+The broker could do this (message TTL and dead-lettering), but it reads the headers of the messages:
+after one malformed header `x-death`, RabbitMQ 3.10 dead-letters no message at all any more.
 """
 
 import logging
@@ -18,17 +18,17 @@ from services.messaging.reading import Message, tolerant_channel, tolerant_conne
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0  # between two looks at a queue, at most
-SHORTEST_PAUSE = 0.02  # s between them, at least
-LOOKS = 10  # at a queue while a mail waits in it, at least
+SHORTEST_PAUSE = 0.02  # s between two looks, at least
+LOOKS = 10  # at a queue while one mail waits in it, at least
 MOST_AT_ONCE = 1_000  # mails moved from one queue before the next one's turn
-PASS_SECONDS = 60.0  # that moving them may take, before the connection counts as lost
-AGAIN_SECONDS = 5.0  # until the next connection
+PASS_SECONDS = 60.0  # for moving the due mails of a queue; then the connection counts as lost
+AGAIN_SECONDS = 5.0  # before it connects again
 
 
 class WaitingMails(DependencyProvider):
-    """Moves each mail to `mail.outgoing` when it is due; any number of processes may do so.
+    """Moves each mail to `mail.outgoing` when it is due, in any number of processes.
 
-    One that dies at it leaves the mail where it was, or in both queues: it is sent once.
+    If a process dies meanwhile, the mail is in its old queue or in both; still it is sent once.
     """
 
     def start(self) -> None:
@@ -41,8 +41,8 @@ class WaitingMails(DependencyProvider):
             try:
                 with tolerant_connection(self.container.config) as connection:
                     self._move_for_ever(tolerant_channel(connection, self.container.config))
-            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - it is tried again
-                logger.warning("waiting mails wait longer: %s: %s", type(error).__name__, error)
+            except (Exception, eventlet.Timeout) as error:  # noqa: BLE001 - it tries again
+                logger.warning("waiting mails cannot be moved: %s: %s", type(error).__name__, error)
             eventlet.sleep(AGAIN_SECONDS)
 
     def _move_for_ever(self, channel: Any) -> None:
@@ -57,7 +57,7 @@ class WaitingMails(DependencyProvider):
             eventlet.sleep(max(0.0, min(looks.values()) - time.monotonic()))
 
     def _move_due(self, wait: Wait, channel: Any) -> None:
-        """Move the mails at the head of a queue; behind the first that is not due, none is."""
+        """Move the due mails of a queue: those before the first that is not due."""
         queue = wait.queue(channel)
         for _ in range(MOST_AT_ONCE):
             message = queue.get(no_ack=False)
@@ -65,7 +65,7 @@ class WaitingMails(DependencyProvider):
                 return
             try:
                 mail, due = read_waiting(message)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is this message's alone
+            except Exception as error:  # noqa: BLE001 - any error concerns this message only
                 problem = str(error)
                 self.queues.dead_letter(unreadable(message.body, problem), problem)
             else:
@@ -79,7 +79,7 @@ class WaitingMails(DependencyProvider):
 def read_waiting(message: Message) -> tuple[Mail, float]:
     """Return a mail and when to try it again, in seconds since the epoch.
 
-    Raises an error of any kind where the message is not a waiting mail.
+    Raises an error of any kind if the message is not a waiting mail.
     """
     body = message.content()
     due = float(body.pop(DUE, 0.0))

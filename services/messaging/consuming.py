@@ -1,9 +1,9 @@
-"""Taking messages from the broker: requests, events, and what `consume` is for.
+"""Consumes messages from the broker: requests, events, and those of `consume` entrypoints.
 
-For each message, in this order, in a greenlet of its own: `FrameReader` has read it, whatever it
-holds (`reading`); the `DeliveryCounter` decides whether it is run now (`counting`); it waits until
-there is room for what it holds (`room`); its body is decoded and it is handled. Whatever that
-raises is answered, or logged and the message rejected.
+`FrameReader` reads each message, even a malformed one (`reading`). Then, in a greenlet of its own:
+the `DeliveryCounter` decides whether it is run now (`counting`); it waits until there is memory for
+its decoded body (`room`); its body is decoded; it is handled. An error in any step is sent as the
+reply, or it is logged and the message rejected.
 """
 
 import logging
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class QueueConsumer(messaging.QueueConsumer):
-    """Nameko's, whose connection also carries the replies, and lasts until they are out.
+    """Nameko's queue consumer; its connection also sends the replies, and stays open until then.
 
-    Nameko closes the connection as soon as a shutdown begins. RabbitMQ would then deliver the
-    unacknowledged requests to another instance, and they would run twice.
+    Nameko closes the connection as soon as a shutdown begins. RabbitMQ would then redeliver the
+    unacked requests to another instance, and they would run twice.
     """
 
     sharing_key = messaging.QueueConsumer
@@ -47,8 +47,8 @@ class QueueConsumer(messaging.QueueConsumer):
         self._reads: ReadAhead | None = None  # of the last connection
         self._in_hand: dict[int, Any] = {}
         self._room = Room()
-        self._held: list[Any] = []  # messages that came after a stop began
-        self._first: list[tuple[Any, Any]] = []  # (provider, message), before it consumes
+        self._held: list[Any] = []  # messages that arrived after a stop began
+        self._first: list[tuple[Any, Any]] = []  # (provider, message), taken before it consumes
         self._has_connected = False
 
     def setup(self) -> None:
@@ -62,7 +62,7 @@ class QueueConsumer(messaging.QueueConsumer):
 
     @property
     def connection(self) -> Connection:
-        """Nameko's, with a reader that no message can stop."""
+        """Nameko's connection, with a frame reader that no message can break."""
         connection = super().connection
         connection.transport_options = {
             **connection.transport_options,
@@ -71,13 +71,13 @@ class QueueConsumer(messaging.QueueConsumer):
         return connection
 
     def publisher(self, channel: Any = None) -> Publisher:
-        """Return the publisher; raises OperationalError where it, or `channel`, is lost."""
+        """Return the publisher; raises OperationalError if the connection or channel is lost."""
         if self._publisher is None or (channel is not None and channel.connection is None):
             raise OperationalError(CONNECTION_LOST)
         return self._publisher
 
     def flush(self) -> None:
-        """Return when what was written is sent, or the connection is lost."""
+        """Wait until all written bytes are sent, or the connection is lost."""
         self._writes.flush()
 
     # Connecting
@@ -107,7 +107,7 @@ class QueueConsumer(messaging.QueueConsumer):
         return consumer
 
     def _take_first(self, queue: Any, provider: Any) -> None:
-        """Take the first message of a queue, and see whether the broker marks it afterwards."""
+        """Get the first message of a queue, to find out whether redeliveries are marked."""
         message = self.counter.first_of(queue, provider, accept=self.accept)
         if message is not None:
             self._first.append((provider, message))
@@ -115,14 +115,14 @@ class QueueConsumer(messaging.QueueConsumer):
     def on_consume_ready(
         self, connection: Any, channel: Any, consumers: Any, **kwargs: Any
     ) -> None:
-        """Handle what was taken before: its reply may block the connection, so not earlier."""
+        """Handle the first messages; earlier, their replies could block the connection."""
         first, self._first = self._first, []
         for provider, message in first:
             self.on_message(provider, message)
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def _declare_again(self) -> None:
-        """Bring back what somebody has deleted."""
+        """Declare all queues again, in case somebody has deleted one or its exchange."""
         queues = [provider.queue for provider in self._consumers]
         self._topology.declare(queues + self.optional.queues())
 
@@ -144,7 +144,7 @@ class QueueConsumer(messaging.QueueConsumer):
         self._held.clear()
 
     def _places(self) -> dict[str, int]:
-        """Return how many messages of each queue the broker may have sent at a time."""
+        """Return by queue how many unacked messages the broker may have delivered."""
         places = {provider.queue.name: self.prefetch_count for provider in self._providers}
         return {**places, self.counter.suspects_queue.name: 1}
 
@@ -161,7 +161,7 @@ class QueueConsumer(messaging.QueueConsumer):
         super()._cancel_consumers_if_requested()
 
     def unregister_provider(self, provider: Any) -> None:
-        """End a consumer, at once: kombu would look for that once a second."""
+        """Cancel a consumer at once; without the interrupt it could take a second."""
         self._interrupt()
         super().unregister_provider(provider)
 
@@ -176,16 +176,16 @@ class QueueConsumer(messaging.QueueConsumer):
             self._interrupt()
 
     def _interrupt(self) -> None:
-        """Have the next iteration begin soon."""
+        """Wake the loop that waits for messages, so that its next iteration begins soon."""
         if self._reads is not None:
             self._reads.interrupt()
 
     def hold(self, message: Any) -> None:
-        """Keep a message that came after a stop began until its consumer has ended."""
+        """Keep a message that arrived after a stop began until its consumer is cancelled."""
         self._held.append(message)
 
     def _requeue_held(self) -> None:
-        """Give back what came after a stop began; before its consumer ends it would come again."""
+        """Requeue held messages whose consumer is cancelled: it cannot receive them again."""
         held, self._held = self._held, []
         for message in held:
             if message.provider in self._consumers:
@@ -194,7 +194,7 @@ class QueueConsumer(messaging.QueueConsumer):
                 self.container.spawn_managed_thread(partial(self.requeue_uncounted, message))
 
     def stop(self) -> None:
-        """End when the workers have ended, which the container waits for before it calls this."""
+        """Close the connection; the container calls this when all its workers have ended."""
         self.stopping = True
         self._interrupt()
         super().stop()
@@ -202,17 +202,17 @@ class QueueConsumer(messaging.QueueConsumer):
     # Handling
 
     def provider_of(self, queue: str) -> Any:
-        """Return what takes the messages of a queue, or None."""
+        """Return the provider that consumes a queue, or None."""
         return next((each for each in self._providers if each.queue.name == queue), None)
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
-        """Drop what not even `Message` can read; called by kombu."""
+        """Reject a message that not even `Message` can read; called by kombu."""
         logger.error("a message cannot be read, and is rejected: %s", exc)
         with suppress(AMQPError, OSError):
             message.channel.basic_reject(message.delivery_tag, requeue=False)
 
     def on_message(self, provider: Any, message: Any) -> None:
-        """Take a message. provider: what it is for; None: a suspect, whose copy says that."""
+        """Start handling a message. provider: its handler, or None for a suspect's copy."""
         self._in_hand[id(message)] = message
         message.provider, message.record, message.finished = provider, None, False
         message.source = provider.queue.name if provider else self.counter.suspects_queue.name
@@ -224,11 +224,11 @@ class QueueConsumer(messaging.QueueConsumer):
         try:
             if self.counter.may_run(message):
                 self._run(message)
-        except Exception as error:  # noqa: BLE001 - it is answered, or logged
+        except Exception as error:  # noqa: BLE001 - it is sent as the reply, or logged
             self.refuse(message, error)
 
     def _run(self, message: Any) -> None:
-        """Decode a message and have it handled; what a worker waits for does not wait for room."""
+        """Decode and handle a message; all but replies, which workers need, wait for room."""
         has_waited = not is_for_reply(message.provider) and self._room.enter(message)
         if has_waited and self.is_stopping:
             self.hold(message)
@@ -236,7 +236,7 @@ class QueueConsumer(messaging.QueueConsumer):
             message.provider.handle_message(message.content(), message)
 
     def resume(self, orphan: Any, message: Any) -> None:
-        """Have the worker of `orphan`, which is still at it, go on for its new delivery."""
+        """Let the worker that still runs `orphan` ack and answer its new delivery instead."""
         self._in_hand.pop(id(message), None)
         orphan.channel, orphan.delivery_tag = message.channel, message.delivery_tag
         self._in_hand[id(orphan)] = orphan
@@ -262,14 +262,14 @@ class QueueConsumer(messaging.QueueConsumer):
         self._settle(message, message.ack)
 
     def requeue_message(self, message: Any) -> None:
-        """Give a message back: in order, without counting that, or because its handler failed."""
+        """Requeue a message; the delivery counts unless the message is marked `in_order`."""
         if getattr(message, "in_order", False):
             self.requeue_uncounted(message)
         else:
             self._settle(message, message.requeue)
 
     def requeue_uncounted(self, message: Any) -> None:
-        """Have a message run later, here or elsewhere, without counting this delivery."""
+        """Requeue a message without counting this delivery."""
         is_open = message.channel.connection and not message.acknowledged
         if not is_open or not self.counter.requeue_uncounted(message):
             self._settle(message, message.requeue)
@@ -279,6 +279,6 @@ class QueueConsumer(messaging.QueueConsumer):
         self._in_hand.pop(id(message), None)
         self._room.leave(message)
         if message.channel.connection and not message.acknowledged:
-            with suppress(AMQPError, OSError):  # it is delivered again
+            with suppress(AMQPError, OSError):  # the broker redelivers it
                 settle()
         message.body = message._decoded_cache = None

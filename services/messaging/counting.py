@@ -1,16 +1,16 @@
-"""Counting redeliveries: whether a delivered message is run now.
+"""Counts redeliveries, to decide whether a delivered message is run now.
 
-RabbitMQ delivers a message again when the process that had it has ended, and the message may be the
-cause. So one that was delivered before is not run at once: a copy that counts goes to the end of
-its queue, from the second time on to the service's queue of suspects, of which each instance takes
-one at a time. So a request that kills its process stands alone soon, and what was beside it is not
-suspected with it. After MAX_DELIVERIES it is answered with RequestGivenUp and kept in the queue of
-dead letters.
+RabbitMQ redelivers a message when the process that had it has ended, and the message may be the
+cause. So a redelivered message is not run at once. A copy with the count in a header replaces it:
+the first time at the end of its queue, later in the service's queue of suspects, from which each
+instance takes one message at a time. There a request that kills its process soon runs alone, so
+that the requests that ran beside it are no longer blamed. After MAX_DELIVERIES it is answered with
+RequestGivenUp and kept in the queue of dead letters.
 
-What a living process loses with its connection is not counted where the same process gets it again:
-a worker that is still at it goes on, for the new delivery. What the broker had sent and the process
-had not read is not counted either. What a process gives back in order goes to the end of the queue
-as a copy that does not count.
+These deliveries are not counted: a message that the same process gets again after it has lost the
+connection, for which a worker that still runs it goes on; a message that the process had not read
+when the connection was lost; a message that a process requeues on purpose, as a copy at the end of
+the queue.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_DELIVERIES = 5
-SUSPECT_COUNT = 2  # deliveries in vain from which on a message is a suspect
+SUSPECT_COUNT = 2  # failed deliveries after which a message is a suspect
 MAX_ORPHANS = 1000
 MAX_DEAD_LETTERS = 10_000
 MAX_DEAD_BYTES = 1_000_000_000
 NO_LIMIT = 1_000_000_000
 UNMARKED = (
-    "RabbitMQ no longer marks what it delivers again from %s: a message that ends its process is "
+    "RabbitMQ no longer marks redelivered messages of %s: a message that ends its process is "
     "found more slowly. Stop the service, delete the queue once it is empty, and start the service."
 )
 NOT_PUBLISHED = (OperationalError, UndeliverableMessage, MessageTooLarge, PublicationRefused)
@@ -54,12 +54,12 @@ def suspects_queue(service: str) -> Queue:
 
 
 def dead_queue(service: str) -> Queue:
-    """Return the queue of the messages that a service has given up, the newest of them."""
+    """Return the queue of the messages that a service has given up; it keeps the newest."""
     arguments = {
         "x-queue-type": "quorum",
         "x-max-length": MAX_DEAD_LETTERS,
         "x-max-length-bytes": MAX_DEAD_BYTES,
-        "x-delivery-limit": NO_LIMIT,  # each look at it counts, and RabbitMQ 4 has 20 by default
+        "x-delivery-limit": NO_LIMIT,  # each look at a message counts; RabbitMQ 4's default is 20
     }
     return Queue(f"nameko.dead-{service}", durable=True, queue_arguments=arguments)
 
@@ -72,39 +72,39 @@ class DeliveryCounter:
         self.dead_queue = dead_queue(service)
         self._consumer = consumer
         self._max_deliveries = max_deliveries
-        # Messages whose connection was lost, by what they will look like when they come again.
+        # (fingerprint, message) of messages whose connection was lost, to recognize them again.
         self._orphans: deque[tuple[Any, Any]] = deque(maxlen=MAX_ORPHANS)
-        self._unread: Counter[str] = Counter()  # by queue: messages that were lost unread, at most
-        self._copied: dict[Any, Event] = {}  # by the id of a copy: its original is settled
-        self._unmarked: Counter[str] = Counter()  # by queue: messages whose mark says nothing
+        self._unread: Counter[str] = Counter()  # by queue: at most so many were lost unread
+        self._copied: dict[Any, Event] = {}  # by a copy's id: sent when its original is settled
+        self._unmarked: Counter[str] = Counter()  # by queue: next messages without a reliable mark
 
     @property
     def is_copying(self) -> bool:
-        """Whether a copy is being put in the place of a message."""
+        """Whether a copy is being published that replaces a message."""
         return bool(self._copied)
 
     def lose(self, in_hand: Collection[Any], places: Mapping[str, int]) -> None:
-        """Note that these messages will come again: their connection is lost.
+        """Note that the connection is lost, and that these messages will be redelivered.
 
-        places: by queue, how many messages the broker may have sent. Those that are not in hand
-        may wait unread in the connection, and have ended no process.
+        places: by queue, how many unacked messages the broker may have sent. Those that are not in
+        hand were perhaps not read yet; those have ended no process.
         """
         self._orphans.extend((_fingerprint(each), each) for each in in_hand)
         self._unread = Counter(places) - Counter(each.source for each in in_hand)
 
     def _was_unread(self, message: Any) -> bool:
-        """Tell whether a redelivered message may have been lost unread by this process."""
+        """Return whether a redelivered message may have been lost unread by this process."""
         may_be = self._unread[message.source] > 0
         self._unread[message.source] -= may_be
         return may_be
 
     def first_of(self, queue: Any, provider: Any, accept: Any) -> Any:
-        """Return the first message of a queue; see with it whether the broker marks redeliveries.
+        """Return the first message of a queue; check with it that redeliveries are marked.
 
-        After a restart of RabbitMQ, 3.10 to 4.x, with messages in a classic queue that were not
-        persistent, it marks none there any more (`next_deliver_seq_id` in its
-        rabbit_variable_queue stands still). Then what this new process is given first may have
-        ended the one before it, and counts as redelivered.
+        After a restart with messages that are not persistent in a classic queue, RabbitMQ 3.10 to
+        4.x no longer marks redeliveries of that queue (`next_deliver_seq_id` in its
+        rabbit_variable_queue is not incremented). Then the first messages that this process
+        receives may have ended the process before it, and count as redelivered.
         """
         if not _counts(provider) or (first := queue.get(accept=accept)) is None:
             return None
@@ -119,7 +119,7 @@ class DeliveryCounter:
         return again
 
     def _is_redelivered(self, message: Any) -> bool:
-        """Tell whether a process may have had this message before."""
+        """Return whether a process may have had this message before."""
         if self._unmarked and message.provider is not None:
             queue = message.provider.queue.name
             if self._unmarked[queue] > 0:
@@ -128,13 +128,13 @@ class DeliveryCounter:
         return bool(message.delivery_info["redelivered"])
 
     def may_run(self, message: Any) -> bool:
-        """Tell whether a message is to be handled now; if not, it is settled, held or resumed."""
+        """Return whether to handle a message now; if not, it was settled, held or resumed."""
         redelivered = self._is_redelivered(message)
         stopping = self._consumer.is_stopping
         if message.provider is not None and not (
             stopping or redelivered or HEADER in message.headers
         ):
-            return True  # as nearly all
+            return True  # the usual case
         self._wait_for_original(message)
         self._take_record(message)
         counts = _counts(message.provider)
@@ -153,13 +153,13 @@ class DeliveryCounter:
         return False
 
     def requeue_uncounted(self, message: Any) -> bool:
-        """Put a copy that does not count in the place of a message; tell whether it is there."""
+        """Replace a message by a copy with the same count; return whether that was done."""
         if message.record is None:
             message.record = Record.take(message, message.provider.queue.name)
         return _counts(message.provider) and self._replace(message, message.record.queue)
 
     def _wait_for_original(self, message: Any) -> None:
-        """Wait until what this is a copy of is settled: ended by the copy, it would come again."""
+        """Wait until the original of this copy is acked, so that only one of them can run."""
         if settled := self._copied.get(message.properties.get("message_id")):
             settled.wait()
 
@@ -170,7 +170,7 @@ class DeliveryCounter:
             message.provider = self._consumer.provider_of(record.queue)
 
     def _orphan_of(self, message: Any) -> Any:
-        """Return the message of which this is the next delivery to the same living process."""
+        """Return the earlier delivery of this message to this process, or None; forget it."""
         looks = _fingerprint(message)
         for number, (fingerprint, orphan) in enumerate(self._orphans):
             if fingerprint == looks:
@@ -193,7 +193,7 @@ class DeliveryCounter:
         return True
 
     def _replace(self, message: Any, queue: str) -> bool:
-        """Put a copy of a message into a queue in its place; tell whether the broker has it."""
+        """Publish a copy to a queue and ack the message; return whether that was done."""
         copy, settled = copy_of(message, message.record), Event()
         name = copy.properties["message_id"]
         self._copied[name] = settled
@@ -208,11 +208,11 @@ class DeliveryCounter:
             settled.send()
 
     def _publish(self, message: Any, copy: Any, queue: str) -> bool:
-        """Publish a copy of a message to a queue; tell whether the broker has it for certain."""
+        """Publish a copy of a message to a queue; return whether the broker confirmed it."""
         try:
             self._consumer.publisher(message.channel).send(copy, "", queue, mandatory=True)
         except NOT_PUBLISHED as error:
-            logger.warning("no copy of %s in %s: %r", name_of(message), queue, error)
+            logger.warning("cannot publish a copy of %s to %s: %r", name_of(message), queue, error)
             return False
         return True
 
@@ -237,8 +237,8 @@ class DeliveryCounter:
 
 
 def _counts(provider: Any) -> bool:
-    """Tell whether deliveries are counted: not where the broker does so, or nobody else is."""
-    if provider is None:  # a suspect's, which has gone
+    """Return whether deliveries count: not for exclusive queues, replies, or a broker's limit."""
+    if provider is None:  # of a suspect whose handler no longer exists
         return True
     arguments = provider.queue.queue_arguments or {}
     return not (
@@ -247,7 +247,7 @@ def _counts(provider: Any) -> bool:
 
 
 def is_for_reply(provider: Any) -> bool:
-    """Tell whether its messages are replies, which workers wait for."""
+    """Return whether a provider receives replies, which workers wait for."""
     return hasattr(provider, "get_reply_event")
 
 
@@ -257,7 +257,7 @@ def _fingerprint(message: Any) -> tuple[Any, ...]:
 
 
 def name_of(message: Any) -> str:
-    """Return what a message is called in logs and errors."""
+    """Return the name of a message for logs and errors."""
     name = str(message.delivery_info["routing_key"])
     if correlation_id := message.properties.get("correlation_id"):
         name += f" {correlation_id}"

@@ -1,7 +1,7 @@
-"""How often a message was redelivered, counted in a header of its copies.
+"""Records how often a message was redelivered, in a header of its copies.
 
-The broker says of a message only that it was `redelivered`: because a process died of it, or for
-reasons that are not its own. A copy takes its place at the end of a queue, with what is known.
+The broker only marks a message as `redelivered`; it does not count, and the message may or may not
+be the cause. So the message is replaced by a copy at the end of a queue, which has the record.
 """
 
 import time
@@ -18,9 +18,9 @@ from services.messaging.reading import UNPACKERS
 HEADER = "x-nameko-deliveries"
 KEPT_PROPERTIES = (
     *("content_type", "content_encoding", "correlation_id", "reply_to", "priority", "type"),
-    *("timestamp", "app_id"),  # not `user_id`, which the broker compares with who publishes
+    *("timestamp", "app_id"),  # not `user_id`, which the broker compares with the publisher's
 )
-# Of the broker's own making, or with a meaning to it when it is published or dead-lettered.
+# The broker sets these itself, or acts on them when it routes or dead-letters a message.
 DROPPED_HEADERS = frozenset(
     ("CC", "BCC", "x-death", "x-delivery-count", "x-acquired-count", HEADER)
 )
@@ -28,10 +28,10 @@ DROPPED_HEADERS = frozenset(
 
 @dataclass
 class Record:
-    """What is known of a message's deliveries.
+    """The record of a message's deliveries.
 
-    count: deliveries after which it was not acknowledged; queue: where it was published to; since:
-    when the first copy was made, in ms since 1970.
+    count: deliveries that were not acked; queue: its original queue; since: when the first copy
+    was made, in ms since 1970.
     """
 
     count: int
@@ -43,7 +43,7 @@ class Record:
 
     @classmethod
     def take(cls, message: Any, queue: str) -> "Record":
-        """Return the record of a message from `queue`, and make the message what it was first."""
+        """Return a message's record, and restore the message's original exchange and headers."""
         info, table = message.delivery_info, message.headers.pop(HEADER, None)
         if not isinstance(table, dict):
             table = {}
@@ -70,7 +70,7 @@ def _now() -> int:
 
 
 def copy_of(message: Any, record: Record, **headers: Any) -> Message:
-    """Return a copy of a delivered message, to be published, that carries `record`."""
+    """Return a copy of a delivered message, to be published, with `record` in a header."""
     kept = {
         name: message.properties[name] for name in KEPT_PROPERTIES if name in message.properties
     }
@@ -96,7 +96,7 @@ def _headers(message: Any) -> dict[str, Any]:
 
 
 def _expiration(message: Any, record: Record) -> str | None:
-    """Return how many ms a message may still wait, as far as is known: from its first copy on."""
+    """Return the rest of a message's time to live in ms, counted from its first copy, or None."""
     expiration = message.properties.get("expiration")
     if not isinstance(expiration, str) or not expiration.isdecimal():
         return None

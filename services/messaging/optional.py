@@ -1,4 +1,4 @@
-"""What a service consumes beside its requests, and goes without where the broker refuses it."""
+"""Consumes queues that a service can do without: suspects, and events of cancelled jobs."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ EVENTS_AT_ONCE = 100  # of cancelled jobs
 
 
 class OptionalConsumers:
-    """Take suspects, and, once in a process, the events of cancelled jobs.
+    """Consumes the suspects and, once in a process, the events of cancelled jobs.
 
     owner: the `QueueConsumer` whose connection they use
     """
@@ -23,7 +23,7 @@ class OptionalConsumers:
         self._cancelled: Consumer | None = None
 
     def consume(self, *, suspects: bool) -> None:
-        """Begin on a new connection. suspects: whether it has requests, so also suspects."""
+        """Consume on a new connection. suspects: whether to consume the suspects, too."""
         self._suspects = self._cancelled = None
         if suspects:
             self._topology.use("suspects and dead letters", self._consume_suspects)
@@ -32,24 +32,24 @@ class OptionalConsumers:
 
     @property
     def takes_suspects(self) -> bool:
-        """Whether it takes what is in its service's queue of suspects."""
+        """Whether it consumes its service's queue of suspects."""
         return self._suspects is not None
 
     def queues(self) -> list[Any]:
-        """Return the queues that it needs."""
+        """Return the queues that it consumes or publishes to."""
         queues = list(self._cancelled.queues or []) if self._cancelled is not None else []
         if self.takes_suspects:
             queues += [self._owner.counter.suspects_queue, self._owner.counter.dead_queue]
         return queues
 
     def cancel_suspects(self) -> None:
-        """Take no more suspects."""
+        """Stop consuming the suspects."""
         if self._suspects is not None:
             self._suspects.cancel()
             self._suspects = None
 
     def lose(self) -> None:
-        """Forget the connection; another consumer of this process may take the events."""
+        """Note that the connection is lost; another consumer may take over the events."""
         if cancellations.heard_by is self._owner:
             cancellations.heard_by = None
 
@@ -69,7 +69,7 @@ class OptionalConsumers:
 
     def _consume_cancellations(self, channel: Any) -> None:
         consumer = Consumer(channel, [events_queue()], on_message=cancellations.on_event)
-        consumer.qos(prefetch_count=EVENTS_AT_ONCE)  # a flood leaves room for requests
+        consumer.qos(prefetch_count=EVENTS_AT_ONCE)  # many events must not block requests
         consumer.consume()
         self._cancelled = consumer
         cancellations.heard_by = self._owner

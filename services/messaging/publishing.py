@@ -1,11 +1,11 @@
-"""Publishing over the connection that the requests come by, confirmed by the broker many at a time.
+"""Publishes over the connection on which a service consumes, with many confirms at a time.
 
-Nameko publishes each message through a pool of other connections and waits for its confirm there
-before it takes up anything else.
+Nameko itself publishes each message over another connection from a pool, and blocks that connection
+until the broker has confirmed the message.
 
-Messages go over a channel of their own, so that one that the broker refuses (it closes the channel)
-leaves the requests in hand alone. Those that shared the channel with it go out once more, each
-alone, so that the error meets the one that caused it.
+Here messages have a channel of their own. When the broker refuses a message, it closes the channel;
+the requests, which are on other channels, are not affected. All unconfirmed messages of the closed
+channel are published again, each on a new channel, so that only the refused one fails.
 """
 
 import itertools
@@ -28,18 +28,18 @@ from services.messaging.py_amqp import close_channel, open_channel, publish
 
 MAX_HEADERS = 120_000  # bytes, that fit into a frame of 128 KiB with the other properties
 NOT_FOUND = "404 "
-CONNECTION_LOST = "the connection that the requests come by is lost"
+CONNECTION_LOST = "the connection on which the service consumes is lost"
 BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
 
 
 class SizeLimit:
-    """The largest message that may be published: the configured size, or the broker's own."""
+    """The maximum size of a published message: the configured one, or the broker's if smaller."""
 
     def __init__(self, largest: int) -> None:
         self.bytes = largest
 
     def check(self, size: int) -> None:
-        """Raise MessageTooLarge where a body of `size` bytes is too large."""
+        """Raise MessageTooLarge if a body of `size` bytes is too large."""
         if size > self.bytes:
             raise MessageTooLarge(
                 f"A message of {size} bytes is larger than the {self.bytes} that may be sent. Send "
@@ -47,7 +47,7 @@ class SizeLimit:
             )
 
     def learn(self, size: int, refusal: str) -> None:
-        """Raise what the broker's refusal of a body of `size` bytes means."""
+        """Note the limit of size in the broker's refusal, if any, and raise its error."""
         if found := BROKERS_LIMIT.search(refusal):
             self.bytes = min(self.bytes, int(found[1]))
             self.check(size)
@@ -55,7 +55,7 @@ class SizeLimit:
 
 
 class ConfirmingChannel:
-    """A channel that is opened without waiting, and whose end ends nothing else."""
+    """A channel with confirms, opened without waiting. If it is closed, only its messages fail."""
 
     def __init__(self, connection: Any) -> None:
         self._tags = itertools.count(1)
@@ -69,7 +69,7 @@ class ConfirmingChannel:
         channel.confirm_select(nowait=True)
 
     def send(self, message: Message, exchange: str, routing_key: str, mandatory: bool) -> None:
-        """Return when the broker has the message for certain; see `Publisher.send`."""
+        """Publish a message and wait for the broker's confirm; see `Publisher.send`."""
         try:
             publish(self._channel, message, exchange, routing_key, mandatory=mandatory)
         except FrameSyntaxError as error:
@@ -85,11 +85,11 @@ class ConfirmingChannel:
             raise UndeliverableMessage
 
     def lose(self) -> None:
-        """Say that no more confirms will come."""
+        """Fail all unconfirmed messages: no more confirms will arrive."""
         self._settle(max(self._unconfirmed, default=0), multiple=True, confirmed=False)
 
     def close(self) -> None:
-        """Close without waiting for the broker's consent."""
+        """Close the channel without waiting for the broker's answer."""
         if self.refusal is None:
             close_channel(self._channel)
 
@@ -108,13 +108,13 @@ class ConfirmingChannel:
 
 
 def _name(message: Any) -> str:
-    """Return what tells a mandatory message from others."""
+    """Return the id that identifies a mandatory message if the broker returns it."""
     properties = message.properties
     return str(properties.get("message_id") or properties.get("correlation_id"))
 
 
 def check_headers(headers: dict[str, Any]) -> None:
-    """Raise ValueError or another error where headers would end the connection."""
+    """Raise ValueError, or an error of py-amqp's, for headers that would break the connection."""
     try:
         size = len(dumps("F", [headers]))
     except RecursionError:
@@ -134,7 +134,7 @@ def _is_finite(value: Any) -> bool:
 
 
 class Publisher:
-    """Publishes on the connection that the requests come by."""
+    """Publishes on the connection on which a service consumes."""
 
     def __init__(self, connection: Any, serializer: str, limit: SizeLimit) -> None:
         self._connection = connection
@@ -155,7 +155,7 @@ class Publisher:
         extra_headers: dict[str, Any] | None = None,
         **properties: Any,
     ) -> None:
-        """Return when the broker has the message for certain; raises what `send` does."""
+        """Publish a payload and wait for the broker's confirm; raises the errors of `send`."""
         content_type, content_encoding, body = kombu.serialization.dumps(
             payload, serializer or self._serializer
         )
@@ -173,12 +173,12 @@ class Publisher:
     def send(
         self, message: Message, exchange: str, routing_key: str, mandatory: bool = False
     ) -> None:
-        """Return when the broker has the message for certain.
+        """Publish a message and wait for the broker's confirm.
 
         A `mandatory` message needs a message id or correlation id of its own. Raises
-        OperationalError where its fate is unknown or the broker refuses it for now,
-        UndeliverableMessage where no queue takes what is mandatory, MessageTooLarge and
-        PublicationRefused where the broker will never take it, ValueError and others where it
+        OperationalError if it is unknown whether the broker has the message, or if it refuses it
+        for now; UndeliverableMessage if a mandatory message reaches no queue; MessageTooLarge or
+        PublicationRefused if the broker will never accept it; ValueError or another error if it
         cannot be encoded.
         """
         self._check(message)
@@ -204,7 +204,7 @@ class Publisher:
     def _send_alone(
         self, message: Message, exchange: str, routing_key: str, mandatory: bool
     ) -> None:
-        """Send over a channel of its own what was on one that the broker closed."""
+        """Publish a message on a channel of its own, after the broker closed the shared one."""
         channel = self._open()
         self._alone.add(channel)
         try:
@@ -212,7 +212,7 @@ class Publisher:
         except OperationalError:
             if channel.refusal is None:
                 raise
-            if channel.refusal.startswith(NOT_FOUND):  # a new connection declares it again
+            if channel.refusal.startswith(NOT_FOUND):  # connecting again declares the exchange
                 self._connection.transport.close()
                 raise
             self._limit.learn(len(message.body), channel.refusal)
@@ -226,6 +226,6 @@ class Publisher:
         return ConfirmingChannel(self._connection)
 
     def lose(self) -> None:
-        """Say that no more confirms will come."""
+        """Fail all unconfirmed messages: no more confirms will arrive."""
         for channel in (self._shared, *self._alone):
             channel.lose()

@@ -1,7 +1,7 @@
-"""What py-amqp does not offer: larger reads, gathered writes, channels opened without waiting.
+"""Adds to py-amqp larger reads, combined writes, and channels that are opened without waiting.
 
-With `reading`, this is the only module that relies on py-amqp's inner parts.
-tests/services/messaging/test_reading.py fails where a new version changes them.
+With `reading`, this is the only module that relies on py-amqp's internals.
+tests/services/messaging/test_reading.py fails if a new version changes them.
 """
 
 import logging
@@ -27,10 +27,10 @@ READ_AHEAD = 65536  # bytes
 
 
 class ReadAhead:
-    """Has a connection read as much as has arrived; py-amqp's buffer asks for no byte ahead."""
+    """Makes a connection read all that has arrived; py-amqp reads only the bytes it needs next."""
 
     def __init__(self, connection: Any) -> None:
-        """Take over the reading of a connection."""
+        """Replace the function with which a connection reads."""
         transport = connection.transport
         self._socket = transport.sock
         self._receive = transport._quick_recv
@@ -38,7 +38,7 @@ class ReadAhead:
         transport._quick_recv = self.receive
 
     def receive(self, size: int) -> bytes:
-        """Wait for data; return what there is."""
+        """Wait for data; return what has arrived."""
         self._reader = eventlet.getcurrent()
         try:
             return bytes(self._receive(max(size, READ_AHEAD)))
@@ -46,7 +46,7 @@ class ReadAhead:
             self._reader = None
 
     def interrupt(self) -> None:
-        """Have a wait for messages end soon, as its timeout does; one for an answer goes on."""
+        """End a wait for messages soon, with TimeoutError; a wait for an answer goes on."""
         eventlet.hubs.get_hub().schedule_call_global(0, self._time_out)
 
     def _time_out(self) -> None:
@@ -55,24 +55,24 @@ class ReadAhead:
 
 
 class GatheredWrites:
-    """Sends what the greenlets of one turn of the event loop write in one piece, in their order."""
+    """Sends all that greenlets write in one turn of the event loop as one piece, in order."""
 
     def __init__(self, connection: Any) -> None:
-        """Take over the writing of a connection."""
+        """Replace the function with which a connection writes."""
         self._socket = connection.transport.sock
         self._waiting: list[bytes] = []
-        self._sent: Event | None = None  # of what is being sent
+        self._sent: Event | None = None  # sent when all is written to the socket
         connection.transport._write = self.write
 
     def write(self, data: bytes | memoryview) -> None:
-        """Have these bytes sent soon."""
+        """Let these bytes be sent soon; do not wait for that."""
         self._waiting.append(bytes(data))
         if self._sent is None:
             self._sent = Event()
             eventlet.spawn_n(self._send_all, self._sent)
 
     def flush(self) -> None:
-        """Return when what was written is sent, or the connection is lost."""
+        """Wait until all written bytes are sent, or the connection is lost."""
         if self._sent is not None:
             self._sent.wait()
 
@@ -81,7 +81,7 @@ class GatheredWrites:
             while self._waiting:
                 data, self._waiting = b"".join(self._waiting), []
                 self._send(memoryview(data))
-        except OSError:  # the connection's reader meets it, too
+        except OSError:  # the connection's reader gets it, too, and handles it
             self._waiting.clear()
         finally:
             self._sent = None
@@ -91,14 +91,14 @@ class GatheredWrites:
         while data:
             try:
                 data = data[self._socket.send(data) :]
-            except TimeoutError:  # of a reader, who sets it for the socket
+            except TimeoutError:  # the reader's, which it sets for the whole socket
                 continue
 
 
 def open_channel(connection: Any, on_refusal: Callable[[str], None]) -> Any:
     """Return a new channel without waiting for the broker.
 
-    on_refusal: called with the reason when the broker closes it, which ends nothing else
+    on_refusal: called with the reason when the broker closes the channel; no other is affected
     """
     channel = connection.Channel(connection)
 
@@ -113,14 +113,14 @@ def open_channel(connection: Any, on_refusal: Callable[[str], None]) -> Any:
 
 
 def close_channel(channel: Any) -> None:
-    """Close a channel without waiting for the broker's consent."""
+    """Close a channel without waiting for the broker's answer."""
     if channel.connection:
         channel.is_closing = True
         channel.send_method(spec.Channel.Close, "BsBB", (0, "", 0, 0))
 
 
 def publish(channel: Any, message: Message, exchange: str, key: str, *, mandatory: bool) -> None:
-    """Write a message to the connection.
+    """Publish a message, without waiting for anything.
 
     py-amqp's own `basic_publish` sets the socket's timeout, which other greenlets share.
     """

@@ -1,10 +1,10 @@
-"""Reading what the broker delivers, whatever it holds.
+"""Reads delivered messages, even malformed ones, without breaking the connection.
 
-py-amqp's own reader raises where a property is no UTF-8, a timestamp lies beyond the calendar or a
-table is nested too deep, which ends the connection; the message comes back, and ends the next one.
-`FrameReader` takes its place (`frame_handler` of py-amqp's `Connection`): such a message arrives
-with its `flaw`, as does one that is larger than it may be, whose body is not even kept.
-`Message` takes kombu's place: it unpacks compressed bodies up to the same size.
+py-amqp's own reader raises if a property is not UTF-8, a timestamp is out of range or a table is
+nested too deep. That closes the connection; the message is redelivered and closes the next one.
+`FrameReader` replaces that reader (`frame_handler` of py-amqp's `Connection`): such a message
+arrives with a `flaw`. So does one that is too large; its body is dropped while it is read.
+`Message` replaces kombu's class: it unpacks compressed bodies up to the same size.
 """
 
 import bz2
@@ -27,13 +27,13 @@ from nameko.exceptions import MalformedRequest
 from services.exceptions import RequestTooLarge
 
 MAX_MESSAGE_BYTES = 15_000_000
-MOST_VALUES = 1_000_000  # of the lists and objects in a message: reading more holds up others
-MOST_RATIO = 100  # of a body that is unpacked to what it was packed, beyond the first bytes
+MOST_VALUES = 1_000_000  # in lists and objects of a message: decoding more blocks others
+MOST_RATIO = 100  # of the unpacked size to the packed one, above FREE_BYTES
 FREE_BYTES = 1_000_000
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 WITH_CONTENT = frozenset((spec.Basic.Return, spec.Basic.Deliver, spec.Basic.GetOk))
 HEADER_START = 12  # bytes of class and size before the properties
-# Python has others that are slow or unpack without bound: idna, punycode, zlib.
+# Not Python's others: some are slow or unpack without limit (idna, punycode, zlib).
 ENCODINGS = frozenset(
     ("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "binary", "utf-16")
 )
@@ -66,7 +66,7 @@ class Content(amqp.Message):
         return end
 
     def limit(self, largest: int) -> None:
-        """Keep no body of more than `largest` bytes."""
+        """Drop the body if it has more than `largest` bytes."""
         if self.body_size > largest:
             self.kept = False
             self.flaw = f"it has {self.body_size} bytes, and may have {largest}: send less at once"
@@ -80,9 +80,9 @@ class Content(amqp.Message):
 
 
 class FrameReader:
-    """Puts frames together to methods and messages, as py-amqp's own `frame_handler` does.
+    """Assembles frames into methods and messages, as py-amqp's own `frame_handler` does.
 
-    largest: bytes that a body may have.
+    largest: the maximum size of a body in bytes.
     """
 
     def __init__(self, connection: Any, callback: Callable[..., Any], largest: int) -> None:
@@ -93,7 +93,7 @@ class FrameReader:
         self._expected: dict[int, int] = {}
 
     def __call__(self, frame: tuple[int, int, bytes]) -> bool:
-        """Take a frame; tell whether it completed something."""
+        """Process a frame; return whether it completed a method or message."""
         kind, channel, data = frame
         self._connection.bytes_recv += 1
         if kind == HEARTBEAT:
@@ -138,7 +138,7 @@ class FrameReader:
 
 
 def legible_properties(data: bytes, offset: int) -> tuple[dict[str, Any], str]:
-    """Return those properties of a header that can be read, and which cannot."""
+    """Return the properties of a header that can be read, and a text that names the others."""
     (flags,) = unpack_from(">H", data, offset)
     offset += 2
     found: dict[str, Any] = {}
@@ -156,12 +156,12 @@ def legible_properties(data: bytes, offset: int) -> tuple[dict[str, Any], str]:
 def _property(kind: str, data: bytes, offset: int) -> Any:
     (value,), _ = loads(kind, data, offset)
     if isinstance(value, str):
-        value.encode()  # which raises where there are halves of surrogate pairs
+        value.encode()  # raises UnicodeEncodeError for lone surrogates
     return value
 
 
 def _size(kind: str, data: bytes, offset: int) -> int:
-    """Return how many bytes a property takes."""
+    """Return the size of a property in bytes."""
     if offset >= len(data):
         return 0
     if kind == "s":
@@ -173,7 +173,7 @@ _FIXED = {"o": 1, "L": 8}
 
 
 def legible_delivery(signature: tuple[int, int], data: bytes) -> bytes:
-    """Return the arguments of a delivery with "?" for what is no ASCII in exchange and key."""
+    """Return a delivery's arguments with "?" for each non-ASCII byte in exchange and key."""
     if signature != spec.Basic.Deliver:
         return data
     start = 4 + 1 + data[4] + 8 + 1  # behind the method, consumer tag, delivery tag, redelivered
@@ -187,7 +187,7 @@ def legible_delivery(signature: tuple[int, int], data: bytes) -> bytes:
 
 
 def tolerant_connection(config: dict[str, Any]) -> Connection:
-    """Return a connection of the configured broker that no message can end."""
+    """Return a connection to the configured broker that no message can break."""
     reader = partial(FrameReader, largest=largest_message(config))
     return Connection(
         config[AMQP_URI_CONFIG_KEY],
@@ -205,17 +205,17 @@ def tolerant_channel(connection: Connection, config: dict[str, Any]) -> Any:
 
 
 def read_messages(channel: Any, largest: int) -> None:
-    """Have a channel's messages be `Message`s, whose bodies have at most `largest` bytes."""
+    """Make a channel return messages as `Message`s, with bodies of at most `largest` bytes."""
     channel.message_to_python = partial(Message, channel=channel, largest=largest)
 
 
 def largest_message(config: dict[str, Any]) -> int:
-    """Return the bytes that a message may have."""
+    """Return the maximum size of a message in bytes."""
     return int(config.get("MAX_MESSAGE_BYTES") or MAX_MESSAGE_BYTES)
 
 
 class Message(pyamqp.Message):
-    """A delivered message that can always be made. `flaw`: why it cannot be used, or None."""
+    """A delivered message, even a malformed one. `flaw`: why it cannot be used, or None."""
 
     def __init__(self, content: Content, channel: Any, largest: int) -> None:
         headers = content.properties.get("application_headers") or {}
@@ -235,7 +235,7 @@ class Message(pyamqp.Message):
             self.flaw = f"it cannot be unpacked: {error}"
 
     def content(self) -> Any:
-        """Return what the body holds; raises MalformedRequest, RequestTooLarge, kombu's errors."""
+        """Return the decoded body; raises MalformedRequest, RequestTooLarge or kombu's errors."""
         if self.flaw:
             kind = MalformedRequest if self.kept else RequestTooLarge
             raise kind(f"The message was not handled: {self.flaw}.")
@@ -248,12 +248,12 @@ class Message(pyamqp.Message):
 
 
 def has_many_values(body: bytes | str) -> bool:
-    """Tell whether JSON has more values than may be read; what its texts hold does not count."""
+    """Return whether JSON has more than MOST_VALUES values; text inside its strings is ignored."""
     text = body if isinstance(body, str) else bytes(body).decode("latin-1")
     if _marks(text) <= MOST_VALUES:
         return False
     bare = text.replace("\\\\", "").replace('\\"', "")
-    if bare.count('"') > 4 * MOST_VALUES:  # the quotes of as many names and texts
+    if bare.count('"') > 4 * MOST_VALUES:  # the quotes of so many names and strings
         return True
     return _marks("".join(bare.split('"')[::2])) > MOST_VALUES
 
@@ -263,9 +263,10 @@ def _marks(text: str) -> int:
 
 
 def unpacked(body: bytes | str, compression: Any, largest: int) -> bytes:
-    """Return a body that is compressed as the header `compression` says, up to `largest` bytes.
+    """Return the unpacked body of a message with the header `compression`.
 
-    A small body that would become a large one is refused: it costs its sender nothing.
+    Raises ValueError for an unknown compression, for more than `largest` bytes, and for a small
+    body that becomes a large one, because such a body costs its sender nothing.
     """
     unpacker = UNPACKERS.get(compression) if isinstance(compression, str) else None
     if unpacker is None:

@@ -1,4 +1,4 @@
-"""Replies as bytes: whatever a method returned or raised can be sent."""
+"""Encodes replies, so that anything that a method returns or raises can be sent."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from nameko.exceptions import UnserializableValueError
 logger = logging.getLogger(__name__)
 
 MAX_TEXT = 10_000  # characters of an error's text
-MAX_ITEMS = 20  # of an exception's arguments, and of what they hold
+MAX_ITEMS = 20  # of an exception's arguments, and of each collection in them
 MAX_DEPTH = 5
 MAX_ERROR = 100_000  # characters of a description of an error
 MAX_FRAMES = 10  # of a traceback, the last
@@ -22,7 +22,7 @@ Encoded = tuple[str, str, bytes]  # content type, content encoding, body
 
 
 def serializer_for(content_type: Any, accept: Sequence[str], default: str) -> str:
-    """Return the serializer of a request of that content type, if it is one that we accept."""
+    """Return the serializer for a content type if it is accepted, else the default."""
     name: str = kombu.serialization.registry.type_to_name.get(content_type, default)
     return name if name in accept or content_type in accept else default
 
@@ -51,9 +51,9 @@ def encode(payload: Any, serializer: str) -> Encoded:
 
 
 def describe(error: BaseException, *, with_traceback: bool = False) -> dict[str, Any]:
-    """Return Nameko's description of an exception, made of texts that can be sent, and bounded.
+    """Return Nameko's description of an exception, as plain texts of limited size.
 
-    It also has `instance`, the process as `host:pid`, and `traceback` where that is wanted.
+    It also has `instance`, the process as `host:pid`, and on request `traceback`.
     """
     kind = type(error)
     description = {
@@ -72,7 +72,7 @@ def describe(error: BaseException, *, with_traceback: bool = False) -> dict[str,
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Return texts, and lists and dictionaries of them, in place of any value."""
+    """Return any value as a text, or as a list or dictionary of texts."""
     if depth < MAX_DEPTH:
         if isinstance(value, dict):
             items = list(value.items())[:MAX_ITEMS]
@@ -83,7 +83,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 
 def plain_text(value: Any) -> str:
-    """Return `str(value)`, cut where it is very long, without halves of surrogate pairs."""
+    """Return `str(value)`, cut if it is very long, and without lone surrogates."""
     try:
         text = str(value)
     except Exception:  # noqa: BLE001 - what an exception's own __str__ raises

@@ -1,8 +1,8 @@
-"""How much of the messages in hand is decoded at a time.
+"""Limits the memory that decoded messages take at a time.
 
 A body of a million small lists takes 100 MB as Python values, and the broker delivers one for each
-worker. So where a service has much decoded, the next such message waits, as it came, until one of
-them is settled. All others go on, also between two that have room.
+worker. So while a service has much decoded, the next large message stays encoded until one of the
+others is settled. Small messages never wait.
 """
 
 from typing import Any
@@ -12,16 +12,16 @@ from eventlet.event import Event
 from eventlet.semaphore import Semaphore
 
 MOST_WEIGHT = 200_000_000
-LIGHT_BYTES = 1_000_000  # of a body that never waits
+LIGHT_BYTES = 1_000_000  # smaller bodies never wait
 BYTES_PER_VALUE = 100  # of a value in a list or dictionary, once it is decoded: an estimate
 
 
 class Room:
-    """The room for decoded messages of one service. `enter` and `leave` each message once."""
+    """The room for decoded messages of one service. Call `enter` and `leave` once for each."""
 
     def __init__(self) -> None:
         self._taken = 0
-        self._turnstile = Semaphore(1)  # the first to come is the first to enter
+        self._turnstile = Semaphore(1)  # first come, first served
         self._left: Event | None = None
 
     @property
@@ -30,9 +30,9 @@ class Room:
         return bool(self._turnstile.locked())
 
     def enter(self, message: Any) -> bool:
-        """Return when there is room for a message; tell whether it had to wait.
+        """Wait until there is room for a message; return whether it had to wait.
 
-        One that is alone always has room.
+        A message that is alone always has room.
         """
         weight = weight_of(message.body or b"")
         if not weight:
@@ -45,11 +45,11 @@ class Room:
                 self._left.wait()
             self._taken += weight
         message.weight = weight
-        eventlet.sleep(0)  # others have their turn before it is decoded
+        eventlet.sleep(0)  # let other greenlets run before it is decoded
         return has_waited
 
     def leave(self, message: Any) -> None:
-        """Make room, if the message has taken any."""
+        """Release the room that the message has taken, if any."""
         self._taken -= getattr(message, "weight", 0)
         message.weight = 0
         if self._left is not None:
@@ -58,7 +58,7 @@ class Room:
 
 
 def weight_of(body: str | bytes) -> int:
-    """Return about how many bytes a JSON text takes as Python values; 0 where that is little."""
+    """Estimate the bytes that a JSON text takes as Python values; 0 for a small text."""
     if len(body) < LIGHT_BYTES:
         return 0
     values = body.count(",") if isinstance(body, str) else body.count(b",")

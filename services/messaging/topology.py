@@ -1,8 +1,8 @@
-"""The broker's exchanges, queues and bindings that a service needs: used where they can be, kept.
+"""Keeps the exchanges, queues and bindings that a service needs declared.
 
-When somebody deletes an exchange, RabbitMQ deletes its bindings, too, and tells nobody: the queues
-behind it get nothing any more, and their consumers seem well. So all is declared again from time to
-time.
+When somebody deletes an exchange, RabbitMQ also deletes its bindings, and notifies no client: the
+queues behind it get no more messages, while their consumers look healthy. So everything is declared
+again every DECLARE_SECONDS.
 """
 
 import logging
@@ -19,9 +19,9 @@ DECLARE_SECONDS = 10.0  # between two declarations
 
 
 class Topology:
-    """What one service uses over its open connection.
+    """Declares and uses what one service needs at the broker, over its open connection.
 
-    Its methods wait for the broker: call them where the connection is read.
+    Its methods wait for the broker: call them in the greenlet that reads the connection.
     """
 
     def __init__(self, service: str, largest: int) -> None:
@@ -30,16 +30,16 @@ class Topology:
         self._declare_at = 0.0
 
     def open(self, connection: Any) -> None:
-        """Use a new connection, over which all has been declared."""
+        """Use a new connection, on which everything was just declared."""
         self._connection = connection
         self._declare_at = time.monotonic() + DECLARE_SECONDS
 
     def close(self) -> None:
-        """Use it no longer: it is lost."""
+        """Stop using the connection: it is lost."""
         self._connection = None
 
     def use(self, what: str, use: Callable[[Any], None]) -> None:
-        """Call `use` with a channel of its own; where the broker refuses that, go without."""
+        """Call `use` with a channel of its own; if the broker refuses it, log that and go on."""
         channel = self._connection.channel()
         read_messages(channel, self._largest)
         try:
@@ -51,11 +51,11 @@ class Topology:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to declare all again."""
+        """Whether it is time to declare everything again."""
         return self._connection is not None and time.monotonic() >= self._declare_at
 
     def declare(self, queues: Iterable[Any]) -> None:
-        """Declare queues, their exchanges and bindings; what the broker has named is bound."""
+        """Declare queues, exchanges and bindings; queues that the broker named are only bound."""
         self._declare_at = time.monotonic() + DECLARE_SECONDS
         for queue in queues:
             self.use(f"the queue {queue.name}", partial(_declare, queue))
@@ -63,7 +63,7 @@ class Topology:
 
 def _declare(queue: Any, channel: Any) -> None:
     bound = queue(channel)
-    if queue.name.startswith("amq."):  # nobody may declare such a name
+    if queue.name.startswith("amq."):  # clients may not declare such a name
         bound.exchange.declare()
         bound.queue_bind()
     else:

@@ -1,1 +1,1 @@
-"""How Odoo, PostgreSQL, RabbitMQ and a browser get onto this machine, or are found there."""
+"""Finds Odoo, PostgreSQL, RabbitMQ and a browser on this machine, or downloads them."""

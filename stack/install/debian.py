@@ -1,7 +1,7 @@
-"""Debian packages unpacked into the cache: nothing is installed, no service of the machine starts.
+"""Unpacks Debian packages into the cache, without installing them or starting their services.
 
-The packages come from the mirror that the machine's own apt names; apt's private lists and archives
-live in the cache, so that no right is needed and the machine's apt is left alone.
+The packages come from the mirror in the machine's apt sources. The lists and archives of apt are
+separate ones in the cache, so no root rights are needed and the machine's apt does not change.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ class PackageSet:
 
     @property
     def root(self) -> Path:
-        """The folder that stands for `/` once the set is unpacked."""
+        """The folder that takes the place of `/` for the unpacked packages."""
         return AREA / f"{self.name}-{release()}"
 
     @property
@@ -42,9 +42,9 @@ class PackageSet:
 
 
 def release() -> str:
-    """Name the machine's Debian release, for example `bookworm`.
+    """Return the name of the machine's Debian release, for example `bookworm`.
 
-    Raises StackError on a machine that is not Debian's.
+    Raises StackError on a machine without Debian.
     """
     try:
         system = platform.freedesktop_os_release()
@@ -59,7 +59,7 @@ def release() -> str:
 
 
 def unpack(package_set: PackageSet) -> Path:
-    """Unpack a set of packages, once for all checkouts, and give its root."""
+    """Unpack a set of packages, once for all checkouts; return its root."""
     complete = package_set.root / ".complete"
     with cache_lock(package_set.name):
         if not complete.exists():
@@ -138,7 +138,7 @@ class _Apt:
         )
 
     def closure(self, package_set: PackageSet) -> list[Path]:
-        """Download the packages and all that they need and the machine lacks."""
+        """Download the packages and those of their dependencies that the machine lacks."""
         archives = self.area / package_set.name
         (archives / "partial").mkdir(parents=True, exist_ok=True)
         command = ["-o", f"Dir::Cache::archives={archives}", "--download-only", "install"]

@@ -1,4 +1,4 @@
-"""Where Odoo 19 comes from: the user, the machine, Debian's package, the source archive."""
+"""Finds Odoo 19: in the user's folder, on the machine, as Debian's package, or as an archive."""
 
 import os
 import shutil
@@ -27,9 +27,9 @@ PACKAGE = PackageSet(
         "libjs-underscore",
     ),
 )
-# Odoo starts some of its processes as it was started itself: by a file, not by `python -m odoo`.
+# Odoo starts some of its processes with the file in its own command line: not `python -m odoo`.
 ODOO = Path(sys.executable).with_name("odoo")
-PYTHON = Path(sys.prefix).resolve() / "bin" / "python"  # also where checkouts share it by links
+PYTHON = Path(sys.prefix).resolve() / "bin" / "python"  # resolved: checkouts may share it by links
 LAUNCHER = f"#!{PYTHON}\nfrom odoo.cli.command import main\n\nmain()\n"
 FIND_ODOO = (
     "import odoo, odoo.release as r, os; "
@@ -40,7 +40,7 @@ FIND_ODOO = (
 def find_odoo() -> Path:
     """Return the folder that holds Odoo's `odoo` package and make this environment import it.
 
-    Raises StackError where none of the four places has it.
+    Raises StackError if none of the four places has it.
     """
     root = _named_by_the_user() or _importable() or _packaged_or_archived()
     (Path(sysconfig.get_path("purelib")) / "odoo.pth").write_text(f"{root}\n")
@@ -50,7 +50,7 @@ def find_odoo() -> Path:
 
 
 def addons_paths(root: Path) -> list[Path]:
-    """List the folders of Odoo's own addons below the folder that `find_odoo` gave."""
+    """List the folders of Odoo's own addons below the folder that `find_odoo` returned."""
     return [path for path in (root / "odoo" / "addons", root / "addons") if path.is_dir()]
 
 
@@ -67,7 +67,7 @@ def _named_by_the_user() -> Path | None:
 
 
 def _importable() -> Path | None:
-    """Ask the Python that made this environment, which sees what the machine has installed."""
+    """Return the folder of the Odoo that the machine's own Python can import, or None."""
     base_python = (
         Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     )
@@ -81,7 +81,7 @@ def _packaged_or_archived() -> Path:
     try:
         return unpack(PACKAGE) / "usr" / "lib" / "python3" / "dist-packages"
     except StackError as error:
-        say(f"    Debian's package is not to be had ({error}); the source archive is next")
+        say(f"    Debian's package cannot be used ({error}): trying the source archive")
         return _source_archive()
 
 

@@ -1,4 +1,4 @@
-"""RabbitMQ's and PostgreSQL's programs: the machine's own, else Debian's unpacked in the cache."""
+"""Finds RabbitMQ and PostgreSQL on the machine, or else unpacks Debian's packages of them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ def _newest_postgres(root: Path) -> Path | None:
 
 
 def _relocate_erlang(erlang: Path) -> None:
-    """Do what Erlang's own `Install` does: write where it is into its start script."""
+    """Write Erlang's folder into its start scripts, as its own `Install` does."""
     for script in (erlang / "bin/erl", *erlang.glob("erts-*/bin/erl")):
         text = script.read_text()
         relocated = text.replace("ROOTDIR=/usr/lib/erlang\n", f"ROOTDIR={erlang}\n")

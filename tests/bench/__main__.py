@@ -18,7 +18,7 @@ from tests.vhosts import new_vhost
 
 
 def measure_calls() -> dict[str, float]:
-    """Measure calls on a virtual host that nobody else uses."""
+    """Measure calls on a new virtual host."""
     with new_vhost() as vhost:
         return calls.measure(vhost.amqp_uri)
 
@@ -33,7 +33,7 @@ PARTS = {
 
 
 def main(names: list[str]) -> None:
-    """Run the named parts, or all, and write what they found."""
+    """Run the named parts, or all, and write their figures."""
     figures: dict[str, float] = {}
     for name in names or PARTS:
         with step(name):
@@ -52,7 +52,7 @@ def verdict(name: str, value: float) -> str:
 
 
 def page(figures: dict[str, float]) -> str:
-    """Return the page of docs/ that shows the figures, the machine and how to repeat."""
+    """Return the page for docs/ with the figures and the machine."""
     rows = [
         f"| `{name}` | {aim.what} | {aim.text} | {shown(figures, name, aim)} |"
         for name, aim in AIMS.items()
@@ -92,7 +92,7 @@ def shown(figures: dict[str, float], name: str, aim: Aim) -> str:
 
 
 def machine() -> list[str]:
-    """Tell what was measured on."""
+    """Describe the machine and the versions of the programs."""
     with psycopg2.connect(dbname="postgres") as connection:
         postgres = connection.server_version // 10000
     overview = requests.get(f"{os.environ['RABBITMQ_MANAGEMENT_URI']}/api/overview", timeout=30)

@@ -1,4 +1,4 @@
-"""The smallest Nameko service: what is measured is the way to it and back."""
+"""The smallest Nameko service, so that the benchmarks measure the transport only."""
 
 from typing import Any
 

@@ -1,11 +1,11 @@
-"""What the figures of the benchmark should reach."""
+"""The aims for the figures of the benchmark."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Aim:
-    """A figure should be at most, or at least, so much."""
+    """The highest or lowest value that a figure should have."""
 
     what: str
     most: float | None = None
@@ -13,11 +13,11 @@ class Aim:
 
     @property
     def text(self) -> str:
-        """The aim as a reader wants it."""
+        """The aim as a text for the report."""
         return f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:g}"
 
     def reached(self, value: float) -> bool:
-        """Tell whether a measured value is good enough."""
+        """Return whether a measured value is good enough."""
         if self.most is not None:
             return value <= self.most
         return self.least is not None and value >= self.least

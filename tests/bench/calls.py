@@ -27,7 +27,7 @@ from stack.layout import CHECKOUT
 from tests.bench.raw_server import QUEUE, connection
 from tests.waiting import wait_until
 
-ROUNDS = 10  # each takes every way in turn, so that the machine's noise meets all of them
+ROUNDS = 10  # each takes every way in turn, so that other load on the machine affects all of them
 CALLS = 100  # of each way in a round
 SEED_CALLS = 10
 INSTANCES = 4
@@ -38,7 +38,7 @@ ADD = Request("bench_adder", "add", (99999, 99999))
 
 
 def measure(uri: str) -> dict[str, float]:
-    """Figures by name: times in ms, rates in calls/s, the rest ratios.
+    """Return figures by name: times in ms, rates in calls/s, the rest ratios.
 
     call_vs_raw_amqp, call_vs_kept_proxy, call_vs_seed: medians of one call at a time.
     calls_per_s_16_threads_vs_1: 16 threads of one process, against one thread, 4 instances.
@@ -105,7 +105,7 @@ def _pipelined_rate(client: Client) -> float:
 
 
 def _rate(client: Client, threads: int) -> float:
-    """Calls a second of so many threads together; fails on any error."""
+    """Return the calls per second of so many threads together; raise any error of theirs."""
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -127,7 +127,7 @@ def _rate(client: Client, threads: int) -> float:
 
 
 class RawClient:
-    """One round trip over a direct reply-to queue, by the same AMQP library."""
+    """Makes round trips over a direct reply-to queue, with the same AMQP library."""
 
     def __init__(self, uri: str) -> None:
         self._channel = connection(uri).channel()
@@ -150,7 +150,7 @@ class RawClient:
 
 
 def _seed_call(uri: str) -> object:
-    """The articles' way: a proxy for each call."""
+    """Call as the articles do: with a new proxy for each call."""
     with ClusterRpcProxy(_nameko(uri)) as rpc:
         return rpc.bench_adder.add(99999, 99999)
 
@@ -176,7 +176,7 @@ def _running(*command: str, **environment: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _instances(uri: str, client: Client, number: int) -> Iterator[None]:
-    """So many instances of the service, run as in production, all of them consuming."""
+    """Run so many instances of the service as in production; wait until all consume."""
     command = ("nameko", "run", "--config", "services/config.yaml", "tests.bench.adder_service")
     with contextlib.ExitStack() as stack:
         for _ in range(number):

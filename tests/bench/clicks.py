@@ -1,4 +1,4 @@
-"""How long a click takes, and how many records one run computes, beside the ways of others."""
+"""Measures the time of a click and the records computed per second, also of other ways."""
 
 import os
 import random
@@ -16,7 +16,7 @@ from tests.odoo_process import odoo_command, running_odoo
 
 DATABASE = "nameko_bench"
 ADDONS = Path(__file__).with_name("addons")
-ROUNDS = 200  # each takes every way once, so that the machine's noise meets all of them
+ROUNDS = 200  # each takes every way once, so that other load on the machine affects all of them
 RECORDS = 10_000
 SEED_RECORDS = 300  # the articles' loop would take minutes for as many as ours
 BATCH_ROUNDS = 5
@@ -24,7 +24,7 @@ MODEL = "nameko.compute"
 
 
 def measure() -> dict[str, float]:
-    """Figures by name, for a threaded Odoo and for one with 4 prefork workers (`_prefork`).
+    """Return figures by name, for a threaded Odoo and one with 4 workers (suffix `_prefork`).
 
     click_overhead_vs_kept_proxy: (our button - one that does nothing) / a call of a kept proxy.
     click_speedup_vs_seed: (the articles' button - nothing) / (ours - nothing).
@@ -97,7 +97,7 @@ def _batches(client: WebClient) -> dict[str, float]:
 
 
 def _check(client: WebClient, ids: list[int]) -> None:
-    """Count that every record holds its own sum: a fast wrong answer is none."""
+    """Assert that every record has its own sum."""
     records = client.call(MODEL, "read", ids, ["value", "other", "result"])
     assert all(record["result"] == record["value"] + record["other"] for record in records)
 
@@ -105,8 +105,8 @@ def _check(client: WebClient, ids: list[int]) -> None:
 def time_in_turn(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Return each way's times in ms; the first round warms up and does not count.
 
-    What a way leaves for the broker and the services to do slows the next one down, so the order
-    is another one each round.
+    The order is random in each round, because the broker and the services may still be busy with
+    one way when the next one starts.
     """
     times: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""How fast jobs are: beside queue_job and bare Nameko, with a backlog, and over many of them."""
+"""Measures how fast jobs are, compared with queue_job and bare Nameko, and with a backlog."""
 
 import contextlib
 import select
@@ -25,7 +25,7 @@ from tests.waiting import wait_until
 
 LATENCIES = 100
 FINISHED, PENDING = 1_000_000, 100_000
-FEW = 30_000  # jobs, which last longer than the measurement
+FEW = 30_000  # jobs, enough for the whole measurement
 WINDOW = 100  # calls on their way over the bare proxy
 DRAIN_SECONDS = 5
 LOCKED = 10  # records
@@ -37,7 +37,7 @@ TELL_WHEN_DONE = """
         FOR EACH ROW WHEN (NEW.state = 'done') EXECUTE FUNCTION bench_done()
 """
 ANY_SENT = "SELECT EXISTS (SELECT FROM nameko_job WHERE state = 'sent')"
-# Rows as merged ones are, with six buckets of waiting and six of running times.
+# Rows like merged ones, with six buckets of waiting times and six of running times.
 BUSY_HOUR = """
     INSERT INTO nameko_job_minute (service, minute, state, waited, ran, jobs, is_merged)
     SELECT 'service' || service,
@@ -57,7 +57,7 @@ COLUMNS = (
 
 
 def measure() -> dict[str, float]:
-    """Figures by name; rates are jobs, calls or rows a second, times ms."""
+    """Return figures by name; rates are jobs, calls or rows per second, times are in ms."""
     prepare()
     with open_world() as world:
         figures = _throughput(world) | _latency(world) | _creation(world)
@@ -71,7 +71,7 @@ def measure() -> dict[str, float]:
 
 
 def _throughput(world: World) -> dict[str, float]:
-    """Ours and the bare proxy's in turn, three times."""
+    """Measure the rates of jobs and of a bare proxy in turn, three times."""
     make_records(world, JOBS)
     relay = world.start_relay()
     ours, bare = [], []
@@ -92,7 +92,7 @@ def _throughput(world: World) -> dict[str, float]:
 
 
 def _locks(world: World) -> dict[str, float]:
-    """The rate of jobs whose records are free, with others' locked for a minute, and without."""
+    """Measure the rate of jobs of free records, with and without locks on ten other records."""
     make_records(world, JOBS)
     relay = world.start_relay()
     make_jobs(world, JOBS)
@@ -116,7 +116,7 @@ def _locks(world: World) -> dict[str, float]:
 
 
 def _free_rates(world: World, seconds: float) -> list[float]:
-    """Jobs a second, of all but the first records', round after round for so long."""
+    """Return the jobs per second of all but the first LOCKED records, for rounds of jobs."""
     rates = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
@@ -129,7 +129,7 @@ def _free_rates(world: World, seconds: float) -> list[float]:
 
 
 def _bare_rate(uri: str) -> float:
-    """Calls a second that one kept ClusterRpcProxy makes, many on their way at a time."""
+    """Return the calls per second of one ClusterRpcProxy, WINDOW calls at a time."""
     with ClusterRpcProxy({"AMQP_URI": uri}) as cluster:
         cluster.bench_adder.add(1, 1)
         started = time.perf_counter()
@@ -141,7 +141,7 @@ def _bare_rate(uri: str) -> float:
 
 
 def _latency(world: World) -> dict[str, float]:
-    """One job at a time on an idle system, from its commit until its result is committed."""
+    """Measure one job at a time on an idle system, from its commit to that of its result."""
     relay = world.start_relay()
     world.sql(TELL_WHEN_DONE)
     times = []
@@ -180,7 +180,7 @@ def _call_ms(uri: str) -> float:
 
 
 def _creation(world: World) -> dict[str, float]:
-    """Bulk creation of jobs beside ORM creates of as many simple rows, in turn."""
+    """Measure the creation of jobs in bulk, and of as many simple rows with the ORM, in turn."""
     ours, orm = [], []
     for _ in range(3):
         started = time.perf_counter()
@@ -194,7 +194,7 @@ def _creation(world: World) -> dict[str, float]:
 
 
 def _backlog(world: World) -> dict[str, float]:
-    """The rate with an all but empty table and with a full one, and the relay's memory."""
+    """Measure the rate with an almost empty table and a full one, and the relay's memory."""
     small = _memory_of_a_small_table(world)
     _copy_jobs(world, FEW, "pending")
     relay = world.start_relay()
@@ -232,7 +232,7 @@ def _memory_of_a_small_table(world: World) -> float:
 
 
 def _overview_ms(world: World) -> float:
-    """The time that the overview takes with a busy hour of twenty services, counted by a relay."""
+    """Return the ms that the overview takes to read a busy hour of twenty services."""
     from odoo.addons.nameko_connector.job_store.monitoring.statistics import count_live  # noqa: PLC0415
 
     world.sql(BUSY_HOUR)
@@ -248,9 +248,9 @@ def _overview_ms(world: World) -> float:
 
 
 def _drain_rate(world: World) -> float:
-    """Jobs a second that get done, over some seconds from the first requests on.
+    """Return the jobs done per second, for DRAIN_SECONDS after the first request.
 
-    They are counted twice only: to count a hundred thousand rows takes the relay's processor.
+    It counts only twice, because counting a hundred thousand rows slows the relay down.
     """
     wait_until(lambda: world.sql(ANY_SENT) == [(True,)], seconds=60)
     times, left = [], []
@@ -262,7 +262,7 @@ def _drain_rate(world: World) -> float:
 
 
 def _copy_jobs(world: World, count: int, state: str) -> None:
-    """Add rows like the finished ones that are there."""
+    """Copy the finished jobs until there are `count` more in a state."""
     columns = COLUMNS.replace("uuid,", "", 1)
     values = columns.replace("state,", "%(state)s,").replace("is_ready,", "%(ready)s,")
     values = values.replace("has_result,", "%(state)s = 'done',")

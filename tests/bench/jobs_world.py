@@ -1,4 +1,4 @@
-"""The world in which jobs are measured: a database, a virtual host, and a service that adds."""
+"""The world for benchmarks of jobs: a database, a virtual host, and a service that adds."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ MAX_WORKERS = "100"  # what docs/services.md advises for light methods
 
 
 def prepare() -> None:
-    """Create the database, and have this process use it."""
+    """Create the database, and configure Odoo in this process for it."""
     install()
     config.parse_config(odoo_options())
 
 
 @contextlib.contextmanager
 def open_world() -> Iterator[World]:
-    """An empty database and a virtual host in which the adder runs, as it would in production."""
+    """Yield an empty database and a virtual host, with the adder run as in production."""
     world = World()
     world.open()
     world.empty()
@@ -38,9 +38,9 @@ def open_world() -> Iterator[World]:
 
 
 def make_jobs(world: World, count: int, addend: int = 1, first: int = 0) -> None:
-    """Create so many jobs for as many records that exist, in one transaction; first: of records.
+    """Create a job for each of so many existing records, from `first` on, in one transaction.
 
-    The result of the very first record's is the addend, that of the next one more.
+    The result for the record number n, from 0, is n + addend.
     """
     with world.env(user=2) as env:
         from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""What it costs that people look: jobs beside open forms and lists that follow them."""
+"""Measures how open forms and lists that follow jobs slow the jobs down."""
 
 import json
 import math
@@ -28,11 +28,11 @@ Shown = tuple[int, float, float]  # a record, its result, and when a form showed
 RECORDS = 5_000  # each has a job in each round
 FORMS, LISTS = 200, 20
 VIEWER = "bench_viewer"  # the login, and the password
-CONNECTIONS = 100  # to PostgreSQL, of Odoo's process of websockets: each has one a moment
+CONNECTIONS = 100  # of Odoo's websocket process to PostgreSQL: each view uses one for a moment
 PER_SECOND = 1_000  # jobs that are created in steady rounds
 AT_ONCE = 100  # jobs of one transaction
 ROUND_SECONDS = 25  # twice with views and twice without, steady and at full speed
-LAST_SECONDS = 5  # for the last results to be shown
+LAST_SECONDS = 5  # until the last results are shown
 OPEN_SECONDS = 300  # that opening all views may take
 LISTENING = "SELECT count(*) FROM nameko_live_viewer"
 DONE = """
@@ -42,9 +42,9 @@ DONE = """
 
 
 def measure() -> dict[str, float]:
-    """The rate of jobs with views and without, and how long a form takes to show a result.
+    """Measure the rate of jobs with and without views, and how late a form shows a result.
 
-    At 1,000 jobs a second, and as fast as this machine can.
+    Jobs are created at 1,000 a second, and as fast as the machine can.
     """
     prepare()
     with open_world() as world:
@@ -86,7 +86,7 @@ def _figures(alone: "Rates", watched: "Rates", delays: list[float]) -> dict[str,
 
 
 def make_viewer(world: World) -> None:
-    """Have a user who looks, and who has not asked for the jobs."""
+    """Create a user for the views, who is not the user of the jobs."""
     with world.env() as env:
         if not env["res.users"].search([("login", "=", VIEWER)]):
             groups = env.ref("base.user_admin").group_ids.ids
@@ -97,7 +97,7 @@ def make_viewer(world: World) -> None:
 
 @dataclass
 class Rates:
-    """Jobs a second of rounds: with PER_SECOND created, and with as many as can be."""
+    """Jobs per second of rounds: with PER_SECOND created, and at full speed."""
 
     steady: list[float] = field(default_factory=list)
     fastest: list[float] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Rates:
 
 
 class Rounds:
-    """Rounds of a job for each record; the result tells from which round it is."""
+    """Runs rounds of one job for each record; a result shows the round that it is from."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -117,7 +117,7 @@ class Rounds:
         self.delays: list[float] = []  # s
 
     def rates(self, per_second: float) -> list[float]:
-        """Jobs a second, in rounds of ROUND_SECONDS in all; at most so many are created."""
+        """Return jobs per second by round, for ROUND_SECONDS. per_second: most jobs created."""
         rates = []
         until = time.perf_counter() + ROUND_SECONDS
         while time.perf_counter() < until:
@@ -131,7 +131,7 @@ class Rounds:
         return rates
 
     def note(self, shown: list[Shown]) -> None:
-        """Add how long after each job the form of its record showed its result, or a later one."""
+        """Add the seconds from each job's end until its form showed this or a later result."""
         numbers = dict(self._world.sql("SELECT id, number FROM nameko_job_probe"))
         views: dict[int, list[tuple[float, int]]] = {}
         for record, result, at in shown:
@@ -149,7 +149,7 @@ class Rounds:
 
 @contextmanager
 def views(world: World, odoo: OdooProcess) -> Iterator[list[Shown]]:
-    """Have forms and lists open; fills in which record showed which result when at the end."""
+    """Keep forms and lists open in the block; then fill the list with what the forms showed."""
     records = world.sql("SELECT id FROM nameko_job_probe ORDER BY random() LIMIT %s", FORMS)
     shown: list[Shown] = []
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""OCA's queue_job at its best: four workers, and a job that adds and writes the field itself."""
+"""Measures OCA's queue_job with four workers and a job that adds and writes a field itself."""
 
 import configparser
 import os
@@ -32,7 +32,7 @@ print("STARTED", started)
 
 
 def jobs_per_second(count: int) -> float:
-    """Time so many jobs from their creation in Odoo until all results are in their fields."""
+    """Return jobs per second, from their creation in Odoo until all results are written."""
     _fetch()
     _install()
     with _server():
@@ -43,7 +43,7 @@ def jobs_per_second(count: int) -> float:
 
 
 def _fetch() -> None:
-    """Bring queue_job from the package index, without the `odoo` that nobody offers there."""
+    """Install queue_job from the package index, without `odoo`, which the index does not have."""
     if not FOLDER.exists():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         subprocess.run([*pip, "--target", str(FOLDER), *PACKAGES], check=True)

@@ -1,7 +1,7 @@
-"""What the services achieve on this machine: `measure()`, or `python -m tests.bench.services`.
+"""Measures the speed of the services: `measure()`, or `python -m tests.bench.services`.
 
-It needs AMQP_URI and RABBITMQ_MANAGEMENT_URI of a running broker, on which it makes a virtual host
-of its own.
+It needs AMQP_URI and RABBITMQ_MANAGEMENT_URI of a running broker, on which it creates a virtual
+host.
 """
 
 import json
@@ -27,7 +27,7 @@ BUSY_SECONDS = 25  # two and a half AMQP heartbeats
 
 
 def measure() -> dict[str, float]:
-    """Return every figure by its name; the unit stands in the name."""
+    """Return the figures by name; a name contains the unit."""
     with new_vhost() as vhost:
         return measure_compute(vhost) | measure_mail(vhost) | measure_api(vhost)
 
@@ -59,7 +59,7 @@ def measure_compute(vhost: Vhost) -> dict[str, float]:
 
 @contextmanager
 def counting_primes(vhost: Vhost) -> Iterator[list[int]]:
-    """Have primes counted all the time, by two clients so that no gap is left; give the answers."""
+    """Let two clients count primes during the block, without a pause; yield the results."""
     counted: list[int] = []
     over = threading.Event()
 

@@ -1,11 +1,11 @@
-"""People who look: open forms and lists, as Odoo's web client keeps them up to date.
+"""Simulates open forms and lists, which Odoo's web client keeps up to date.
 
-Each has a websocket of its own, and reads its records again when the bus says that they have
-changed, at most once a second. In life all this runs on other machines than Odoo, so here it takes
-as little of this one's processor as it can: bytes are looked through, not parsed.
+Each has its own websocket, and reads its records again when the bus says that they have changed, at
+most once a second. In production this runs on other machines than Odoo, so here it uses as little
+of the processor as it can: it searches the bytes of the responses and does not parse them.
 
-`python -m tests.bench.viewers FILE` reads from FILE what to open. Terminated, it puts there which
-result each form showed when.
+`python -m tests.bench.viewers FILE` reads from FILE what to open. On SIGTERM it writes to FILE
+which result each form showed at what time.
 """
 
 import http.client
@@ -44,7 +44,7 @@ LIST_LIMITS = {"limit": 80, "count_limit": 10_001}  # as Odoo's web client has t
 
 
 class Viewer:
-    """An open view: the form of a record or, for the record 0, the list of the newest jobs."""
+    """An open view: the form of a record or, if `record` is 0, the list of the newest jobs."""
 
     def __init__(self, client: WebClient, websocket_uri: str, record: int) -> None:
         self.shown: list[tuple[int, float, float]] = []  # record, its result, when
@@ -87,11 +87,11 @@ class Viewer:
         connection.settimeout(None)
         bus = connection.sock
         assert bus
-        self._connection = connection  # which would close the socket
+        self._connection = connection  # keep it, because its deletion would close the socket
         return bus
 
     def _follow(self) -> None:
-        # A message that comes meanwhile waits in the socket.
+        # A message that arrives during the pause waits in the socket.
         next_at = 0.0
         while True:
             if self._concerns(self._next_message()):

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests, with a certificate for the broker and one for a client."""
+"""A certificate authority for tests, which issues certificates for the broker and clients."""
 
 import datetime
 import ipaddress
@@ -22,7 +22,7 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str) -> tuple[Path, Path]:
-        """Certificate and key files for 127.0.0.1."""
+        """Write a certificate and key for 127.0.0.1; return the paths of both files."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._certificate(_named(name), key.public_key(), is_authority=False)
         paths = self._folder / f"{name}.pem", self._folder / f"{name}.key"

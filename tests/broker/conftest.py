@@ -1,4 +1,4 @@
-"""What the tests of `broker/` share: a RabbitMQ of their own, vhosts, services and clients."""
+"""Fixtures for tests of `broker/`: their own RabbitMQ, vhosts, services and clients."""
 
 import shutil
 import sys
@@ -13,7 +13,7 @@ from tests.broker.rabbitmq import RabbitMQ, make_folder
 from tests.processes import Forwarder, forwarded
 from tests.vhosts import Vhost, new_vhost
 
-# As Odoo sees it, without Odoo.
+# `broker` is imported without Odoo and its `odoo.addons`.
 sys.path.insert(0, str(CHECKOUT / "odoo_addons" / "nameko_connector"))
 
 from broker import BrokerConfig, Client
@@ -52,7 +52,7 @@ def start_service(vhost: Vhost) -> Iterator[Callable[[], Service]]:
 
 @pytest.fixture(scope="module")
 def kept_service(vhost: Vhost) -> Iterator[Service]:
-    """One instance for all tests of a module that do it no harm."""
+    """One instance for all tests of a module, which must not stop it."""
     service = Service(vhost)
     yield service
     service.kill()
@@ -60,7 +60,7 @@ def kept_service(vhost: Vhost) -> Iterator[Service]:
 
 @pytest.fixture
 def make_client(vhost: Vhost) -> Iterator[Callable[..., Client]]:
-    """Make clients with settings of one's own; they are closed after the test."""
+    """Create clients with the given settings; they are closed after the test."""
     made: list[Client] = []
 
     def make(uri: str | None = None, **settings: Any) -> Client:

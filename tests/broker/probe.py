@@ -18,7 +18,7 @@ def echo(value: Any) -> Request:
 
 @contextmanager
 def no_longer_than(seconds: float) -> Iterator[None]:
-    """Hold a call to its deadline: a hang fails, the machine's noise does not."""
+    """Fail if the block takes longer."""
     start = time.monotonic()
     yield
     assert time.monotonic() - start < seconds

@@ -1,4 +1,4 @@
-"""A Nameko service for the tests of `broker/`: unmodified Nameko that does what a test asks."""
+"""A plain Nameko service for tests of `broker/`, whose methods do what a test needs."""
 
 import os
 from pathlib import Path
@@ -58,7 +58,7 @@ class ProbeService:
 
     @rpc
     def log_and_echo(self, value: Any) -> Any:
-        """Append the value to the file that the environment names, in one write, then answer."""
+        """Append the value to the file that PROBE_LOG names, in one write, and return it."""
         with Path(os.environ["PROBE_LOG"]).open("a") as log:
             log.write(f"{value}\n")
         return value

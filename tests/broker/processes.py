@@ -20,7 +20,7 @@ class Service(Process):
         wait_until(lambda: self._vhost.consumers(QUEUE) > before, what="the service probe")
 
     def kill_process(self) -> None:
-        """Kill it where the broker cannot be asked, or knows nothing of it."""
+        """Kill the process without asking the broker, which may be down."""
         super().kill()
 
     def kill(self) -> None:

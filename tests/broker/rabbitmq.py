@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own, to be stopped, killed and frozen without harm to anybody else."""
+"""A RabbitMQ for tests only, which they can stop, kill and freeze."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ LOGIN = "guest:guest"
 
 
 class RabbitMQ:
-    """One broker with a plain port, a TLS port that wants a client certificate, and its API."""
+    """A broker with a plain port, a TLS port that needs a client certificate, and its API."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A service `rogue` in a thread of the tests: it answers each request with what a test wants."""
+"""A service `rogue` in a thread of the tests, which answers with the messages of a test."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ Answering = Callable[[bytes], list[Answer]]  # by the request's correlation id
 
 
 def answer(correlation_id: bytes, body: bytes, **properties: bytes) -> Answer:
-    """Return a reply, as Nameko sends it but for what is given."""
+    """Return a reply as Nameko sends it, except for the given properties."""
     sent = {"content_type": JSON, "correlation_id": short(correlation_id), **properties}
     return sent, body
 
@@ -38,7 +38,7 @@ def running_rogue(vhost: Vhost, methods: dict[str, Answering]) -> Iterator[None]
                 try:
                     key = message.reply_to.encode()
                     publisher.publish(EXCHANGE.encode(), key, properties, body)
-                except Refused:  # the caller will wait in vain, and say so
+                except Refused:  # the caller gets no reply, and the test shows it
                     continue
 
         _consume(channel, on_request)

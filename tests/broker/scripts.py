@@ -1,4 +1,4 @@
-"""Programs of their own: what must not happen inside the process of the tests."""
+"""Runs Python scripts in processes of their own, outside the process of the tests."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ sys.path.insert(0, "odoo_addons/nameko_connector")
 
 
 def run_script(source: str, *arguments: str) -> str:
-    """Run Python source with arguments and give what it prints; fails where it fails or hangs."""
+    """Run Python source and return its output; raise an error if it fails or takes over 60 s."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", PREAMBLE + source, *arguments],
         cwd=CHECKOUT,

@@ -1,10 +1,10 @@
-"""Calls without end while services are killed, the broker restarts and connections freeze.
+"""Makes many calls while services are killed, the broker restarts and connections freeze.
 
     python -m tests.broker.soak [CALLS] [FAULT_EVERY_SECONDS]
 
-Counts what must never happen: an answer of another call, an error that is not ours, a caller held
-beyond its timeout, a request that ran although its error says it cannot have, a result whose
-request the service never ran, and anything that stays open at the broker or grows.
+It reports what must never happen: the reply to another call, an error that is no RpcError, a caller
+that waits beyond its timeout, a request that ran although its error says that it cannot have run, a
+result whose request never ran, a connection or queue that is left over, and growing memory.
 """
 
 import contextlib
@@ -30,12 +30,12 @@ from tests.waiting import wait_until
 PROCESSES = 4
 INSTANCES = 2
 MOST_GROWTH = 10_000_000  # bytes that a process may grow by in the second half of its calls
-GRACE = 2.0  # s beyond the timeout that the machine may be busy elsewhere
+GRACE = 2.0  # s that a call may take beyond its timeout, on a busy machine
 
 
 @dataclass
 class Report:
-    """What a soak found; `problems` is empty where all is well."""
+    """The result of a run; `problems` is empty if all is well."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -92,7 +92,7 @@ class Stage:
         self.forwarder.forget_connections()
 
     def revive_services(self) -> None:
-        """A service exits where it cannot send a reply: as a supervisor does, start it again."""
+        """Start services again that have exited because they could not send a reply."""
         for number, service in enumerate(self._services):
             if not service.is_alive():
                 self._services[number] = self._start_service()
@@ -119,9 +119,9 @@ def faults(stage: Stage) -> list[Callable[[], None]]:
 
 
 def soak(rabbitmq: RabbitMQ, calls: int, fault_every: float, *, grace: float = GRACE) -> Report:
-    """Make so many calls from several threads of several processes while the faults go round.
+    """Make so many calls from several threads of several processes amid faults.
 
-    grace: seconds beyond its timeout that a call may take where the machine is busy
+    grace: seconds that a call may take beyond its timeout, on a busy machine
     """
     folder = make_folder()
     stage = Stage(rabbitmq, folder)
@@ -157,7 +157,7 @@ class Caller(Process):
 
 
 def _cause_faults(stage: Stage, callers: list[Caller], every: float, report: Report) -> None:
-    """One fault after the other, `every` seconds of peace between, until all calls are made."""
+    """Cause one fault after the other, with `every` seconds between, until all calls are made."""
     for fault in itertools.cycle(faults(stage)):
         with contextlib.suppress(TimeoutError):
             wait_until(lambda: not any(each.is_alive() for each in callers), seconds=every)
@@ -182,7 +182,7 @@ def _add_up(summaries: list[dict[str, Any]], report: Report, grace: float) -> No
 
 
 def _growth(memory: list[int]) -> int:
-    """Bytes from the middle to the end: an outage or two have been lived through by then."""
+    """Return the growth in bytes from the middle to the end: by then there were some outages."""
     return memory[-1] - memory[len(memory) // 2]
 
 

@@ -1,4 +1,4 @@
-"""A process that calls without end, and counts what its calls came to."""
+"""A process that makes many calls, and counts their results and errors."""
 
 import json
 import os
@@ -16,7 +16,7 @@ TIMEOUT = 3.0  # s for each call
 
 
 def caller(uri: str, calls: int, summary: Path) -> None:
-    """Call from several threads and write what came of it as JSON."""
+    """Call from several threads; write a summary of the results as JSON."""
     sys.path.insert(0, str(CHECKOUT / "odoo_addons" / "nameko_connector"))
     from broker import BrokerConfig, Client  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def caller(uri: str, calls: int, summary: Path) -> None:
 
 
 class Tally:
-    """What the threads of one process saw."""
+    """The results of all threads of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Tally:
         self.longest = 0.0
         self.problems: list[str] = []
         self.answered: list[str] = []
-        self.certain: list[str] = []  # what cannot have run, by its error
+        self.certain: list[str] = []  # calls that cannot have run, by their error
 
     def add(self, token: str, seconds: float, result: Any, error: Exception | None) -> None:
         with self._lock:
@@ -93,7 +93,7 @@ def _call_again_and_again(client: Any, tally: Tally, calls: int, name: str) -> N
             error = caught
         tally.add(token, time.monotonic() - start, result, error)
         if error is not None:
-            time.sleep(0.05)  # nobody clicks faster; an outage shall not use up all the calls
+            time.sleep(0.05)  # so that one outage does not use up all the calls
 
 
 def resident_bytes() -> int:

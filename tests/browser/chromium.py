@@ -19,7 +19,7 @@ FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Return the machine's Chromium, headless."""
+    """Run the machine's Chromium without a window during the block."""
     with sync_playwright() as playwright:
         path = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))

@@ -1,10 +1,10 @@
-"""What a person does in Odoo's web client."""
+"""Actions of a user in Odoo's web client, for tests and screenshots."""
 
 from playwright.sync_api import BrowserContext, Page, expect
 
 from stack.demo import LOGIN, PASSWORD
 
-FIRST_PAGE = 180_000  # ms at most; a new database puts the web client's assets together first
+FIRST_PAGE = 180_000  # ms at most; with a new database, Odoo first builds the web client's assets
 
 
 def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWORD) -> None:
@@ -18,7 +18,7 @@ def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWOR
 def open_odoo(
     context: BrowserContext, address: str, login: str = LOGIN, password: str = PASSWORD
 ) -> Page:
-    """Open the web client on a new page; log in where this browser is not, or not any more."""
+    """Open the web client on a new page; log in if this browser has no session."""
     page = context.new_page()
     page.goto(f"{address}/odoo")
     page.wait_for_selector(".o_main_navbar, input[name=login]", timeout=FIRST_PAGE)
@@ -46,6 +46,6 @@ def expect_result(page: Page, shown: str) -> None:
 
 
 def wait_until_loaded(page: Page) -> None:
-    """Wait until the page has all that it shows, with the chatter."""
+    """Wait until the page and its chatter are loaded."""
     loading = ".o_loading_indicator, .fa-spin, .o-mail-Chatter-topbar button:disabled"
     expect(page.locator(loading)).to_have_count(0)

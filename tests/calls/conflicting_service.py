@@ -1,4 +1,4 @@
-"""A service `compute` that notes each call's idempotency id and spoils its caller's transaction."""
+"""A service `compute` that notes each call's idempotency id and makes its caller's commit fail."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ class ComputeService:
 
 
 def spoil(value: Any) -> None:
-    """Change the caller's records in another transaction, as long as conflicts are wanted."""
+    """Change the caller's records in another transaction, as often as CONFLICTS says."""
     wanted = int(CONFLICTS.read_text())
     if wanted:
         CONFLICTS.write_text(str(wanted - 1))

@@ -1,4 +1,4 @@
-"""Both kinds of Odoo server: threads, and processes (prefork)."""
+"""Fixtures for both kinds of Odoo server: with threads, and with processes (prefork)."""
 
 from collections.abc import Iterator
 
@@ -17,5 +17,5 @@ def prefork(stack: Stack) -> Iterator[OdooProcess]:
 
 @pytest.fixture(params=["threaded", "prefork"])
 def server(request, stack: Stack):
-    """Whatever gives web clients: the stack's threaded Odoo, or the one of processes."""
+    """The stack's threaded Odoo, or the prefork one; both have `web_client`."""
     return stack if request.param == "threaded" else request.getfixturevalue("prefork")

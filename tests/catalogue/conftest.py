@@ -1,4 +1,4 @@
-"""The world of the jobs' tests, in which services beat."""
+"""Fixtures for tests of the catalogue: the world of the jobs' tests, and services that beat."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def world(jobs_world: World) -> World:
 
 @pytest.fixture
 def start_compute(world: World) -> StartService:
-    """Start an instance of the service `compute` that beats so many times a second."""
+    """Start an instance of the service `compute`. interval: seconds between two beats."""
 
     def start(interval: float = 0.2, config: Path = CONFIG) -> Process:
         command = nameko_run("services.compute", config=config)
@@ -38,5 +38,5 @@ def start_compute(world: World) -> StartService:
 
 
 def beats_queue(world: World) -> str:
-    """The queue in which beats wait for the test's database."""
+    """Return the queue in which beats wait for the test's database."""
     return f"nameko_connector.beats-{world.identity}"

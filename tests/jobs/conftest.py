@@ -1,4 +1,4 @@
-"""The world in which jobs are tested, and Odoo in this process to make them."""
+"""Fixtures for tests of jobs: their world, and Odoo in this process to create jobs."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,7 +23,7 @@ def jobs_database(stack: Stack) -> str:
 def world(jobs_database: str, request: pytest.FixtureRequest) -> Iterator[World]:
     """An empty database and a virtual host of the test's own.
 
-    Its relays must keep their connections, unless the test is marked as one that breaks them.
+    Its relays must not lose a connection, unless the test has the mark `breaks_connections`.
     """
     world = World(fork=True)
     world.open()
@@ -44,7 +44,7 @@ def served(world: World) -> World:
 
 @pytest.fixture
 def use_broker(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """Have this process, in which the scheduled action runs, use the world's broker or another."""
+    """Set the broker of this process, which runs the scheduled action; first the world's."""
     from odoo.addons.nameko_connector.tools.configuration import broker_config  # noqa: PLC0415
 
     def use(uri: str) -> None:

@@ -1,4 +1,4 @@
-"""The probe under another name: `nameko run plain_probe_service:PlainProbeService`."""
+"""The service `probe` with another name: `nameko run plain_probe_service:PlainProbeService`."""
 
 from probe_service import ProbeService
 

@@ -1,4 +1,4 @@
-"""An unmodified Nameko service; each run of `add` is noted in the file that PROBE_FILE names."""
+"""A plain Nameko service; its methods log their runs to the file that PROBE_FILE names."""
 
 import os
 from typing import Any
@@ -45,7 +45,7 @@ class ProbeService:
 
     @rpc
     def fail_first(self, value: Any, other: Any) -> Any:
-        """Fail where this value was never seen."""
+        """Fail if this value was never seen before."""
         with open(os.environ["PROBE_FILE"]) as file:
             seen = f"{value}\n" in file.readlines()
         note(f"{value}")
@@ -55,7 +55,7 @@ class ProbeService:
 
     @rpc
     def die(self, value: Any, other: Any) -> None:
-        """End the process, as a segmentation fault or the kernel's killer of processes does."""
+        """End the process, as a segmentation fault or the kernel's out-of-memory killer does."""
         os._exit(9)
 
     @rpc

@@ -1,4 +1,4 @@
-"""The times in which no job was finished although there were some to finish."""
+"""Measures the times in which no job was finished although some were unfinished."""
 
 import threading
 import time
@@ -8,9 +8,9 @@ import psycopg2
 from tests.jobs.world import World
 
 SAMPLE_SECONDS = 0.5
-LEAST_SECONDS = 5.0  # of what counts as such a time
+LEAST_SECONDS = 5.0  # shorter times do not count
 Span = tuple[float, float]  # when it began and when it ended, by the monotonic clock
-# Poison is no progress: what is measured is whether the others go on.
+# Without poison jobs: the question is whether the other jobs go on.
 DONE = """
     SELECT count(*) FILTER (WHERE job.state = 'done'),
            count(*) FILTER (WHERE job.state IN ('pending', 'sent'))

@@ -1,4 +1,4 @@
-"""A service that keeps no rule: it answers twice, never, late by a day's clock, or with garbage."""
+"""A service that breaks the rules: it answers twice, never, with a wrong time, or with garbage."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ HOSTILE = [
 
 class Rogue:
     def __init__(self, uri: Any) -> None:
-        self.connection = kombu.Connection(uri, heartbeat=10)  # it ends with its connection
+        self.connection = kombu.Connection(uri, heartbeat=10)  # it exits with its connection
         self.exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
         self.producer = self.connection.Producer()
         self.garbage = 0
@@ -45,7 +45,7 @@ class Rogue:
     def run(self) -> None:
         queue = kombu.Queue("rpc-rogue", self.exchange, "rogue.*", durable=True)
         with self.connection.Consumer(queue, callbacks=[self.on_request], accept=["json"]):
-            print("ready", flush=True)  # noqa: T201  whoever started it waits for this
+            print("ready", flush=True)  # noqa: T201  the test waits for this line
             while True:
                 with contextlib.suppress(TimeoutError):
                     self.connection.drain_events(timeout=1)
@@ -73,23 +73,23 @@ class Rogue:
         self.answer(message, body, content_type)
 
     def hostile(self, args: Any, message: Any) -> None:
-        """Answer in the form of a reply, with what is hard to keep in a database."""
+        """Send a well-formed reply with values that are hard to store in a database."""
         self.answer(message, random.choice(HOSTILE))  # noqa: S311
 
     def zero(self, args: Any, message: Any) -> None:
         self.answer(message, REPLY)
 
     def nested(self, args: Any, message: Any) -> None:
-        """Answer with a list in a list in a list, as many as the first argument says."""
+        """Answer with nested lists, as deep as the first argument says."""
         body = b'{"result": ' + b"[" * args[0] + b"]" * args[0] + b', "error": null}'
         self.answer(message, body)
 
     def dense(self, args: Any, message: Any) -> None:
-        """Answer with as much as may be sent, full of small lists."""
+        """Answer with almost the maximum size, full of small lists."""
         self.answer(message, b'{"result": [' + b"[]," * 4_900_000 + b'1], "error": null}')
 
     def odd(self, args: Any, message: Any) -> None:
-        """Answer with odd headers and properties, and before that to nobody."""
+        """Send replies with odd headers and unknown correlation ids, then an invalid reply."""
         for correlation_id in ("\0", "nobody", "x" * 250):
             odd = {"headers": {"nameko.call_id_stack": 5, "x": {"y": [None]}}, "priority": 200}
             self.answer(message, REPLY, correlation_id=correlation_id, type="\0", **odd)
@@ -100,7 +100,7 @@ class Rogue:
         self.answer(message, REPLY)
 
     def tomorrow(self, args: Any, message: Any) -> None:
-        """Answer as a machine whose clock is a day ahead."""
+        """Answer with a timestamp far in the future, as a machine with a wrong clock does."""
         self.answer(message, {"result": args[0] + args[1], "error": None}, timestamp=4_102_444_800)
 
     def answer(

@@ -1,4 +1,4 @@
-"""An Odoo process that makes jobs and does not come to its commit."""
+"""An Odoo process that creates jobs and aborts before it commits them."""
 
 import os
 import signal
@@ -15,6 +15,6 @@ if __name__ == "__main__":
     with Registry(sys.argv[1]).cursor() as cr:
         api.Environment(cr, 1, {})["nameko.job.probe"].make(5)
         cr.flush()
-        print("created", flush=True)  # noqa: T201  whoever started it waits for this
+        print("created", flush=True)  # noqa: T201  the test waits for this line
         signal.sigwait({signal.SIGTERM})
         os.abort()

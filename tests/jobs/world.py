@@ -1,4 +1,4 @@
-"""A world of its own for the tests of jobs: a database, a virtual host, services and relays."""
+"""The environment for tests of jobs: their own database, virtual host, services and relays."""
 
 import functools
 import os
@@ -35,7 +35,7 @@ LOST = re.compile("The relay connects again|The catalogue of services waits")
 
 
 def odoo_options(database: str = DATABASE) -> list[str]:
-    """What leads Odoo's commands to the tests' addon and database."""
+    """Return the options of Odoo's commands for the tests' addon and database."""
     import configparser  # noqa: PLC0415
 
     parser = configparser.RawConfigParser()
@@ -45,10 +45,10 @@ def odoo_options(database: str = DATABASE) -> list[str]:
 
 
 class World:
-    """Everything that a test may start, stop and ask."""
+    """The database, virtual host and programs of a test."""
 
     def __init__(self, database: str = DATABASE, fork: bool = False) -> None:
-        """fork: whether relays and services start as forks, which is soon, or as from a shell"""
+        """fork: whether relays and services start as forks, which is faster than from a shell."""
         self.database, self.fork = database, fork
         self.vhost = Vhost()
         self.probe_file = BUILD / f"{self.vhost.name}.ran"
@@ -60,7 +60,7 @@ class World:
         self.vhost.create()
 
     def beside(self, database: str) -> "World":
-        """Return another database with the same broker and services."""
+        """Return a world with another database and the same broker and services."""
         other = World(database, self.fork)
         other.vhost, other.probe_file = self.vhost, self.probe_file
         return other
@@ -80,7 +80,7 @@ class World:
     def start(
         self, name: str, command: Sequence[str | Path], fork: str = "", **environment: str
     ) -> Process:
-        """Start a program of this world's."""
+        """Start a program in the environment of this world."""
         return self._start(name, command, environment, fork=fork)
 
     def _start(
@@ -137,7 +137,7 @@ class World:
 
     @property
     def identity(self) -> str:
-        """What stands in the names of this database's queues."""
+        """The part of the names of queues that identifies this database."""
         query = "SELECT split_part(value, '@', 1) FROM ir_config_parameter WHERE key = %s"
         ((name,),) = self.sql(query, "nameko_connector.database_identity")
         return str(name)
@@ -147,29 +147,29 @@ class World:
         return f"rpc.reply-odoo-{self.identity}"
 
     def counted(self, figure: str, programs: Sequence[Process]) -> list[int]:
-        """How many messages each program's channels have published or acknowledged.
+        """Return how many messages each program's channels have published or acked.
 
-        figure: "publish" or "ack"; RabbitMQ shows it some seconds late
+        figure: "publish" or "ack"; RabbitMQ updates it some seconds late
         """
         counts: Counter[int | None] = Counter()
         for channel in self.vhost.channels():
-            # RabbitMQ says [] of a channel whose connection it does not know yet, or any more.
+            # This is [] for a channel whose connection RabbitMQ does not know yet or any more.
             port = dict(channel.get("connection_details") or {}).get("peer_port")
             counts[port] += channel.get("message_stats", {}).get(figure, 0)
         return [sum(counts[port] for port in program.ports()) for program in programs]
 
     def reconnects(self) -> list[str]:
-        """Lines in which a relay says that it lost a connection and made another one."""
+        """Return the relays' log lines about a connection that was lost and made again."""
         relays = [program for program in self.programs if program.name == "relay"]
         return [line for relay in relays for line in relay.lines if LOST.search(line)]
 
     def ran(self) -> list[str]:
-        """The values that the service has worked on, in order."""
+        """Return the values that the service has worked on, in order."""
         return self.probe_file.read_text().split()
 
     @contextmanager
     def env(self, user: int = 1, **context: Any) -> Iterator[Any]:
-        """An environment of Odoo's in a transaction of its own, committed at the end."""
+        """Yield an environment of Odoo's in a new transaction, committed after the block."""
         from odoo import api  # noqa: PLC0415
         from odoo.modules.registry import Registry  # noqa: PLC0415
 
@@ -196,13 +196,13 @@ class World:
         return self.states()
 
     def hits(self) -> dict[int, int]:
-        """How many records have had how many results."""
+        """Return how many records have received 0, 1, 2... results."""
         return dict(self.sql("SELECT coalesce(hits, 0), count(*) FROM nameko_job_probe GROUP BY 1"))
 
     def make(
         self, count: int, method: str = "add", service: str = "probe", **options: Any
     ) -> list[int]:
-        """Records with a job each, committed; return the ids of the records."""
+        """Create records with a job each, and commit; return the ids of the records."""
         with self.env(user=2) as env:
             records = env["nameko.job.probe"].create([{"number": n} for n in range(count)])
             requests_ = [r._request(service, method, **options) for r in records]
@@ -210,22 +210,22 @@ class World:
             return list(records.ids)
 
     def empty(self) -> None:
-        """Forget all jobs, records, services and settings of an earlier test."""
+        """Delete all jobs, records, services and settings of earlier tests."""
         self.forget_jobs()
         self.sql("DELETE FROM nameko_route; DELETE FROM nameko_service")
         with self.env() as env:
             env["ir.config_parameter"].search([("key", "=like", "nameko_connector.%")]).unlink()
 
     def forget_jobs(self) -> None:
-        """Forget all jobs and their records."""
+        """Delete all jobs and their records."""
         self.sql("TRUNCATE nameko_job, nameko_job_probe, nameko_job_predecessor CASCADE")
 
 
 @functools.cache
 def install() -> None:
-    """Create the tests' database, or bring it up to date, once in this process.
+    """Create the tests' database, or update it if an addon has changed, once in this process.
 
-    It is not done again where nothing has changed since, nor where it has failed: AssertionError.
+    :raises AssertionError: Odoo's installation failed
     """
     if not (INSTALLED.exists() and INSTALLED.read_text() == _state()):
         BUILD.mkdir(parents=True, exist_ok=True)
@@ -235,7 +235,7 @@ def install() -> None:
 
 
 def _state() -> str:
-    """What the database's addons are made of, and which cluster it lives in."""
+    """Return a text that changes if the database needs an update: its cluster and addons."""
     files = digest_of(CHECKOUT / "odoo_addons") + digest_of(ADDONS)
     return f"{os.environ['PGHOST']}/{DATABASE} {files} {_exists()}"
 
@@ -252,4 +252,4 @@ def _install() -> None:
     program = Process("install", [*command, *modules])
     assert program.wait(INSTALL_SECONDS) == 0, program.output[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:
-        cursor.execute("UPDATE ir_cron SET active = false")  # each test says who moves its jobs
+        cursor.execute("UPDATE ir_cron SET active = false")  # each test starts what sends its jobs

@@ -1,4 +1,4 @@
-"""The world without code, and a clean one for each test."""
+"""Fixtures for tests of server actions that call services without code."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def running_nocode(stack: Stack) -> Iterator[NoCode]:
 
 @pytest.fixture
 def nocode(running_nocode: NoCode) -> Iterator[NoCode]:
-    """Partners without references; rules and actions of the test are deleted after it."""
+    """The world with partners without references; delete the test's rules and actions after it."""
     running_nocode.world.sql("UPDATE res_partner SET ref = NULL")
     yield running_nocode
     client = running_nocode.client()

@@ -27,7 +27,7 @@ def type_into(form: Page | Locator, field: str, text: str) -> None:
 
 
 def set_values(form: Page | Locator, values: Mapping[str, str]) -> None:
-    """Return the rows of the parameters their expressions."""
+    """Fill in the expression of each named parameter."""
     rows = form.locator(".o_field_widget[name=nameko_parameter_ids]")
     for name, value in values.items():
         cell = rows.page.locator("td[name=name]").get_by_text(name, exact=True)
@@ -45,7 +45,7 @@ def add_parameter(form: Page | Locator, name: str, value: str) -> None:
 
 
 def leave_row(form: Page | Locator) -> None:
-    """Click beside the table: until then the row takes the focus for itself."""
+    """Leave the row that is being edited, by a click beside the table."""
     form.get_by_text("Each value is a Python expression").click()
     expect(form.locator(".o_selected_row")).to_have_count(0)
 
@@ -73,7 +73,7 @@ def run_from_the_action_menu(page: Page, action: str) -> None:
 
 
 def new_action(page: Page, address: str) -> None:
-    """Begin an action for contacts whose answer's text becomes their reference."""
+    """Open the form of a new action for contacts."""
     page.goto(f"{address}/odoo/nameko-actions/new")
     choose(page, "model_id", "Contact")
 
@@ -84,7 +84,7 @@ def take_the_text_as_reference(form: Page | Locator) -> None:
 
 
 def choose_quote(form: Page | Locator, letter_price: str) -> None:
-    """Choose the method from the catalogue, which fills its names and parameters in."""
+    """Choose the method in the catalogue, which fills in its service, name and parameters."""
     choose(form, "nameko_method_id", "pricing.quote")
     expect(form.locator(".o_field_widget[name=nameko_service]")).to_have_text("pricing")
     set_values(form, {"name": "record.name", "letter_price": letter_price})
@@ -92,7 +92,7 @@ def choose_quote(form: Page | Locator, letter_price: str) -> None:
 
 
 def type_quote(form: Page | Locator, letter_price: str) -> None:
-    """Type what the catalogue would have filled in."""
+    """Type the service, method and parameters that the catalogue would fill in."""
     type_into(form, "nameko_service", "pricing")
     type_into(form, "nameko_method", "quote")
     add_parameter(form, "name", "record.name")
@@ -101,7 +101,7 @@ def type_quote(form: Page | Locator, letter_price: str) -> None:
 
 
 def new_rule(page: Page, address: str) -> Locator:
-    """Begin an automation rule for written contacts; return the form of its action."""
+    """Open a new automation rule for changed contacts; return the form of its action."""
     page.goto(f"{address}/odoo/automations/new")
     type_into(page, "name", "Quote each contact")
     choose(page, "model_id", "Contact")
@@ -119,7 +119,7 @@ def choose_kind(form: Page | Locator) -> None:
 
 
 def new_schedule(page: Page, address: str) -> None:
-    """Begin a scheduled action of this kind for contacts."""
+    """Open a new scheduled action that calls a service, for contacts."""
     page.goto(f"{address}/odoo/crons/new")
     choose(page, "model_id", "Contact")
     choose_kind(page)

@@ -1,4 +1,4 @@
-"""A service that nobody's Odoo has heard of: stock Nameko, known to no addon."""
+"""A plain Nameko service that no addon knows."""
 
 from nameko.rpc import rpc
 

@@ -24,7 +24,7 @@ from tests.nocode.world import MANAGER, NAMES, PASSWORD, NoCode, opened
 
 
 def main(folder: Path) -> None:
-    """Do once what the page tells, and keep what the screens show."""
+    """Follow the steps of the page once, and save the screenshots."""
     with opened() as nocode, chromium() as browser:
         show_the_manager(browser, nocode, folder)
         show_the_administrator(browser, nocode, folder)

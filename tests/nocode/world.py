@@ -21,7 +21,7 @@ GROUPS = ("base.group_user", "base.group_partner_manager", "nameko_connector.gro
 
 @dataclass(frozen=True)
 class NoCode:
-    """What a test talks to."""
+    """The Odoo and the world of a test."""
 
     odoo: OdooProcess
     world: World
@@ -42,7 +42,7 @@ class NoCode:
 
 @contextmanager
 def opened() -> Iterator[NoCode]:
-    """Start everything on a virtual host of its own, and end it with the block."""
+    """Start everything on a new virtual host, and stop it after the block."""
     world = World(DATABASE)
     world.open()
     try:

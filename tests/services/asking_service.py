@@ -1,4 +1,4 @@
-"""A service whose method asks whether its job was cancelled."""
+"""A service whose method checks whether its job was cancelled, and one with a timer."""
 
 import itertools
 import logging

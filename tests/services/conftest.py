@@ -18,14 +18,14 @@ def vhost() -> Iterator[Vhost]:
 
 @pytest.fixture
 def fresh_vhost() -> Iterator[Vhost]:
-    """A vhost of this test alone."""
+    """A vhost for one test."""
     with new_vhost() as vhost:
         yield vhost
 
 
 @pytest.fixture
 def proxy(fresh_vhost: Vhost) -> Iterator[TcpProxy]:
-    """A way to the broker that can be cut."""
+    """A TCP proxy to the broker that can break its connections."""
     proxy = TcpProxy(fresh_vhost.port)
     yield proxy
     proxy.cut()

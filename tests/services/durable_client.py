@@ -1,4 +1,4 @@
-"""Requests and replies on durable queues, as the relay makes them."""
+"""A client that sends requests with a durable reply queue, as the relay does."""
 
 import json
 import uuid
@@ -59,7 +59,7 @@ class DurableClient:
 
 
 def results(replies: list[dict[str, Any]]) -> list[Any]:
-    """Return the results of replies that are no errors."""
+    """Return the results of replies; none may be an error."""
     assert all(reply["error"] is None for reply in replies), replies
     return [reply["result"] for reply in replies]
 

@@ -1,4 +1,4 @@
-"""A service that asks another one without waiting, for as much as it is told."""
+"""A service that sends a request of a given size to another service, without waiting."""
 
 from typing import Any
 

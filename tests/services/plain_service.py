@@ -1,4 +1,4 @@
-"""A service that nobody here wrote: plain Nameko, nothing of this project in it."""
+"""A plain Nameko service, which uses nothing of this project."""
 
 from typing import Any
 

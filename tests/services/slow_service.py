@@ -1,4 +1,4 @@
-"""A service that nobody here wrote: plain Nameko. One method ends when a file appears."""
+"""A plain Nameko service; its method `work` returns when a file appears."""
 
 import time
 from pathlib import Path

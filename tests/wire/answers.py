@@ -1,4 +1,4 @@
-"""The answers to requests of the trial's own."""
+"""Counts the replies to the requests that the trial sends."""
 
 import contextlib
 import threading
@@ -29,12 +29,12 @@ class Answers:
         channel: Any = self._connection.default_channel
         channel.basic_consume(self.key, no_ack=True, callback=self._on_message)
         while not self._stopping:
-            # An answer that carries back what is no UTF-8 raises, when it has been read.
+            # A reply with a property that is not UTF-8 raises an error after it was read.
             with contextlib.suppress(TimeoutError, ValueError):
                 self._connection.drain_events(timeout=0.5)
 
     def _on_message(self, message: kombu.Message) -> None:
-        # Some answers carry back a correlation id that is no text.
+        # In some replies the correlation id is not a text.
         self.by_id[str(message.properties.get("correlation_id"))] += 1
 
     def close(self) -> None:

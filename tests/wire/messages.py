@@ -1,4 +1,4 @@
-"""Hypothesis strategies for messages of every kind, above all real ones with one thing wrong."""
+"""Hypothesis strategies for all kinds of messages, mostly real ones with one thing wrong."""
 
 import gzip
 import json
@@ -31,7 +31,7 @@ ENCODINGS = (
     b"\xff",
 )
 PLACE = "\0 here"
-# Texts of JSON values that are hard to live with.
+# JSON values that are hard to decode or to store.
 HARD = (
     b"NaN", b"Infinity", b"-Infinity", b"1e999", b"-0.0", b"9" * 400, b"9" * 5_000, b'""', b"{}",
     b"[]",
@@ -64,9 +64,9 @@ RAW_JSON = st.sampled_from(HARD) | ANY_JSON
 
 @dataclass(frozen=True)
 class Target:
-    """Where messages go. samples: real bodies for it; correlation_ids: that mean something there.
+    """A target of messages. samples: real bodies; correlation_ids: known ones at the target.
 
-    answers: the routing key of replies, where real messages for it are requests
+    answers: the routing key of replies, if real messages for the target are requests
     """
 
     exchange: str
@@ -78,9 +78,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Wire:
-    """A message as it goes over the wire, its properties encoded.
+    """A message with encoded properties.
 
-    must_be_answered: a request that nobody may leave without a reply, whatever is in its body
+    must_be_answered: whether it is a request that needs a reply, whatever its body is
     """
 
     exchange: bytes
@@ -96,7 +96,7 @@ class Wire:
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Name every place in a JSON value, the whole first."""
+    """Return the path of every place in a JSON value; the path of the whole is first."""
     children: Iterable[tuple[Any, Any]] = ()
     if isinstance(value, list | dict):
         children = enumerate(value) if isinstance(value, list) else value.items()
@@ -105,7 +105,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def mutated_json(draw: st.DrawFn, samples: Sequence[bytes]) -> bytes:
-    """Take a real body and put something else in one place, or leave that place out."""
+    """Take a real body, and replace or delete the value in one place."""
     value = json.loads(draw(st.sampled_from(samples)))
     path = draw(st.sampled_from(places(value)))
     if not path:
@@ -144,7 +144,7 @@ def bodies(samples: Sequence[bytes]) -> st.SearchStrategy[bytes]:
 
 
 def short_texts(*known: bytes) -> st.SearchStrategy[bytes]:
-    """Make short strings, encoded: known ones, any bytes, and the longest."""
+    """Return a strategy for encoded short strings: known ones, any bytes, and the longest."""
     odd = (
         st.binary(max_size=255)
         | st.just(b"x" * 255)
@@ -162,7 +162,7 @@ NAMEKO_HEADERS = st.tuples(
 
 
 def odd_properties(target: Target) -> dict[str, st.SearchStrategy[bytes]]:
-    """A strategy for each property."""
+    """Return a strategy for each property."""
     replies = [target.answers.encode(), b"nobody", b""] if target.answers else [b"nobody", b""]
     return {
         "content_type": short_texts(*CONTENT_TYPES),
@@ -183,7 +183,7 @@ def odd_properties(target: Target) -> dict[str, st.SearchStrategy[bytes]]:
 
 
 def real_properties(target: Target, correlation_id: str) -> dict[str, bytes]:
-    """Return the properties of a message that a client or service of Nameko's sends."""
+    """Return the properties of a message as Nameko's clients and services send it."""
     stack = b"A" + long(b"S" + long(b"odoo.call.1"))
     found = {
         "content_type": short(JSON),
@@ -224,7 +224,7 @@ def messages(draw: st.DrawFn, targets: Sequence[Target]) -> Wire:
 
 
 def keys(target: Target) -> st.SearchStrategy[bytes]:
-    """Its routing key; a service's now and then with another method."""
+    """Return a strategy for the target's routing key; for a service, sometimes another method."""
     key = target.key.encode()
     if target.exchange != "nameko-rpc" or not target.answers:
         return st.just(key)
@@ -239,10 +239,10 @@ def keys(target: Target) -> st.SearchStrategy[bytes]:
 
 
 def is_routable(key: bytes) -> bool:
-    """Tell whether a request with this routing key reaches its service, and its caller can be told.
+    """Return whether a request with this routing key reaches its service and can be answered.
 
-    Nameko binds a queue with `service.*`: RabbitMQ drops what has another dot. A key that cannot be
-    read makes a dead letter.
+    Nameko binds a queue with `service.*`, so RabbitMQ drops a message whose key has another dot. A
+    message whose key is not UTF-8 becomes a dead letter.
     """
     try:
         return key.decode().count(".") == 1

@@ -1,4 +1,4 @@
-"""AMQP 0-9-1 written by hand over a socket: it sends what no client library would encode."""
+"""A small AMQP 0-9-1 publisher, which can send messages that no client library would encode."""
 
 import socket
 import struct
@@ -45,8 +45,8 @@ class RawPublisher:
     ) -> None:
         """Send a message and wait until the broker has it.
 
-        :param properties: by name, each encoded
-        Raises Refused where the broker does not want it.
+        :param properties: the encoded properties, by name
+        :raises Refused: the broker does not accept the message
         """
         publish = struct.pack(">HHH", BASIC, 40, 0) + short(exchange) + short(key) + b"\0"
         flags = sum(1 << PROPERTIES[name] for name in properties)

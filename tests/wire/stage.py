@@ -1,4 +1,4 @@
-"""What the trial is about: a relay, all services, a mail server, and sane work that goes on."""
+"""The programs of the trial (a relay, all services, a mail server), and normal work for them."""
 
 import contextlib
 import itertools
@@ -24,7 +24,7 @@ from tests.wire.answers import Answers
 from tests.wire.messages import Target
 from tests.wire.samples import MAIL, REPLIES, REQUESTS
 
-SACRIFICED = 40  # jobs whose service never answers; the trial answers in its place, with anything
+SACRIFICED = 40  # jobs whose service never answers; the trial sends random replies to them
 SINK = "rpc-sink"
 LIVE_BEATS = 30  # that may wait at a time: the relay writes them every few seconds
 SETTLE_SECONDS = 1.0
@@ -34,11 +34,11 @@ KEPT = (
     "nameko.dead-",
     "nameko.dead.requests",
     SINK,
-)  # where messages stay until a person comes
+)  # where messages stay until a person handles them
 
 
 class Stage:
-    """Everything that must outlive the messages, and the sane work among them."""
+    """The programs that no message may stop, and the normal work that they must still do."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
@@ -72,7 +72,7 @@ class Stage:
         return services
 
     def _client(self) -> Any:
-        """What a user's call in Odoo goes through."""
+        """Return a client as Odoo uses it for a user's calls."""
         from odoo.addons.nameko_connector.broker import BrokerConfig, Client  # noqa: PLC0415
 
         return Client(BrokerConfig(self.world.amqp_uri))
@@ -83,7 +83,7 @@ class Stage:
         return self.client.call(Request(service, method, args), timeout=60)
 
     def _sacrifice(self) -> None:
-        """Send jobs to a queue that nobody consumes, half of them with another behind them."""
+        """Send jobs to a queue that nobody consumes; on half of them another job depends."""
         exchange = kombu.Exchange("nameko-rpc", "topic", durable=True)
         with kombu.Connection(self.world.amqp_uri) as connection:
             kombu.Queue(SINK, exchange, "sink.*", durable=True, channel=connection).declare()
@@ -102,7 +102,7 @@ class Stage:
         wait_until(lambda: self.world.sql(sent) == [(SACRIFICED,)])
 
     def _warm_up(self) -> None:
-        """Have each connection made that is made at the first use."""
+        """Do each kind of work once, so that all connections are open."""
         self.call()
         self.mail()
         self.make_jobs(3)
@@ -170,7 +170,7 @@ class Stage:
         self.problems.append(problem)
 
     def look(self, after: str) -> bool:
-        """Note what has died; tell whether all is well."""
+        """Report what has exited or lost a connection; return whether all is well."""
         problem = self._restart_what_died() or self._lost_connections()
         if problem:
             self.complain(f"{problem} after {after}")
@@ -190,7 +190,7 @@ class Stage:
         return f"{dead[0]} has exited" if dead else ""
 
     def _lost_connections(self) -> str:
-        """Name who has lost connections that it had when it was last found well."""
+        """Describe which programs have lost connections since the last check."""
         lost = {
             program.name: self.connections[program.name] - amqp_ports(program)
             for program in self.programs
@@ -202,13 +202,13 @@ class Stage:
         )
 
     def _kept_connections(self) -> dict[str, set[int]]:
-        """Find the connections of each program that are there for longer than a moment."""
+        """Return the ports of each program's connections that stay open for SETTLE_SECONDS."""
         before = {program.name: amqp_ports(program) for program in self.programs}
         time.sleep(SETTLE_SECONDS)
         return {each.name: before[each.name] & amqp_ports(each) for each in self.programs}
 
     def queues(self) -> dict[str, dict[str, Any]]:
-        """What RabbitMQ says of each queue, some seconds late."""
+        """Return RabbitMQ's data of each queue, which are some seconds old."""
         return self.world.vhost.queues()
 
     def undrained(self) -> dict[str, int]:
@@ -247,7 +247,7 @@ class Stage:
         return found
 
     def _target(self, exchange: str, key: str, queue: str) -> Target:
-        """Return what is sent to a queue; requests to one that is addressed by its name."""
+        """Return the target of a queue, with real messages for it; requests by default."""
         replies = [f"{each}{attempt}" for each in self.sacrificed for attempt in ("", ":1", ":2")]
         for start, samples, ids in (
             ("rpc.reply-odoo-", REPLIES, replies),
@@ -278,7 +278,7 @@ SANE = """
 
 
 def amqp_ports(program: Process) -> set[int]:
-    """The local ports of a program's connections to the broker; none of one that has exited."""
+    """Return the local ports of a program's connections to the broker; none if it has exited."""
     port = parse_url(os.environ["AMQP_URI"])["port"]
     try:
         connections = psutil.Process(program.pid).net_connections()

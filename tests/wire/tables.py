@@ -1,4 +1,4 @@
-"""Hypothesis strategies for AMQP's field values and tables, encoded: every type, odd and deep."""
+"""Hypothesis strategies for encoded AMQP field values and tables of every type and depth."""
 
 import struct
 from typing import Literal
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.wire.raw import long, short
 
 MOST_BYTES = 100_000  # of headers: they must fit into one frame
-# What Nameko, kombu and this project look for in a header.
+# The headers that Nameko, kombu and this project read.
 NAMES = (
     b"nameko.call_id_stack", b"nameko.job", b"nameko.idempotency_id", b"nameko.language",
     b"nameko.user_id", b"nameko.attempt", b"nameko.database", b"nameko.company_id", b"nameko.",
@@ -59,12 +59,12 @@ def array(values: list[bytes]) -> bytes:
 
 
 def table(entries: list[tuple[bytes, bytes]]) -> bytes:
-    """Encode a table; a name may stand in it twice."""
+    """Encode a table; it may have the same name twice."""
     return long(b"".join(short(name[:255]) + value for name, value in entries))
 
 
 def nested(depth: int) -> bytes:
-    """Nest arrays and tables in each other, so many deep."""
+    """Encode arrays and tables that are nested in each other, so many levels deep."""
     value = b"t\1"
     for level in range(depth):
         value = array([value]) if level % 2 else b"F" + table([(b"n", value)])

@@ -1,7 +1,7 @@
 """`python -m tests.wire.trial 20000`: messages of every kind to every queue and exchange.
 
-Whatever comes over the wire ends as an answer, a dead letter or a log line. It ends no process and
-no connection, does not come back without bound, and sane work goes on meanwhile. Needs the stack:
+Each message must end as a reply, a dead letter or a log line. It must not end a process or a
+connection, nor be redelivered without limit, and normal work must go on meanwhile. Needs the stack:
 `python -m stack exec -- python -m tests.wire.trial`.
 """
 
@@ -35,7 +35,7 @@ DRAIN_SECONDS = 240.0
 
 @dataclasses.dataclass
 class Report:
-    """What came of a trial."""
+    """The result of a trial."""
 
     sent: int
     refused_by_the_broker: dict[str, int]
@@ -47,7 +47,7 @@ class Report:
 
 
 class Trial:
-    """Sends messages, does sane work among them, and looks whether all is well."""
+    """Sends messages, does normal work meanwhile, and checks that all is well."""
 
     def __init__(self, stage: Stage, *, stop_at_first: bool = False) -> None:
         self.stage = stage
@@ -76,7 +76,7 @@ class Trial:
                 self.send(message)
 
         while self.sent < count and not (self.stop_at_first and self.stage.problems):
-            send()  # it ends early where it thinks that it has seen everything
+            send()  # Hypothesis stops early when it knows no new messages
 
     def send(self, message: Wire) -> None:
         self.sent += 1
@@ -93,7 +93,7 @@ class Trial:
         self.go_on()
 
     def enlarged(self, message: Wire) -> Wire:
-        """Make some messages some megabytes, and few larger than most brokers take."""
+        """Make some messages larger by 3 MB, and a few by 20 MB, more than most brokers accept."""
         if self.sent % HUGE_EVERY == HUGE_EVERY // 2:
             return dataclasses.replace(message, body=message.body + b" " * 20_000_000)
         if self.sent % LARGE_EVERY == LARGE_EVERY // 2:
@@ -101,7 +101,7 @@ class Trial:
         return message
 
     def go_on(self) -> None:
-        """Do the sane work that is due."""
+        """Do the normal work that is due after this message."""
         stage = self.stage
         for every, work in (
             (CALL_EVERY, stage.call),
@@ -116,7 +116,7 @@ class Trial:
             stage.look("one of these, or one before:\n  " + "\n  ".join(map(str, self.recent)))
 
     def finish(self) -> Report:
-        """Wait until everything has been handled, and judge."""
+        """Wait until everything has been handled; return the report."""
         stage = self.stage
         say(f"{self.sent} messages sent; waiting until all is handled")
         self._await(lambda: stage.done_jobs() == stage.made_jobs(), self._undone_jobs)
@@ -166,7 +166,7 @@ class Trial:
 
 
 def trial(world: World, count: int, seed: int, *, stop_at_first: bool = False) -> Report:
-    """Send so many messages to a world with an empty database, and judge."""
+    """Send so many messages to a world with an empty database; return the report."""
     with tempfile.TemporaryDirectory() as folder, staged(world, Path(folder)) as stage:
         run = Trial(stage, stop_at_first=stop_at_first)
         run.run(stage.targets(), count, seed)
@@ -174,7 +174,7 @@ def trial(world: World, count: int, seed: int, *, stop_at_first: bool = False) -
 
 
 def main() -> int:
-    """Run it by hand; exit with 1 where there were problems."""
+    """Run a trial from the command line; return 1 if there were problems."""
     from odoo.tools import config  # noqa: PLC0415
 
     options = _options()

@@ -1,4 +1,4 @@
-"""One page for all buttons: each test opens an address on it, as a person who goes on does."""
+"""The page that all tests of buttons share; each test opens an address on it."""
 
 from collections.abc import Iterator
 

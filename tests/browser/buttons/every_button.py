@@ -1,4 +1,4 @@
-"""Which buttons and menu items the addon has, and records in states in which to press them."""
+"""Finds the buttons and menu items of the addons, and creates records to press them on."""
 
 import json
 import os
@@ -63,7 +63,7 @@ class Database:
         self.sql("DELETE FROM nameko_job")
         self.sql("DELETE FROM nameko_compute")
         others = ("nameko_batch", "nameko_failure", "nameko_job_minute", "nameko_live_viewer")
-        for table in (*others, "bus_bus"):  # whose messages a new browser would show
+        for table in (*others, "bus_bus"):  # a new browser would show its messages
             self.sql(f"DELETE FROM {table}")  # noqa: S608  the tests' own
         self.sql("DELETE FROM mail_activity WHERE res_model = 'nameko.failure'")
 
@@ -72,7 +72,7 @@ class Database:
         return list(self.client.call("nameko.compute", "create", [values] * count))
 
     def jobs(self, count: int, state: str, *, result: str | None = None) -> list[int]:
-        """Jobs of as many computations: a state that it would take faults to bring about."""
+        """Create computations with a job each, directly in a state; return the jobs' ids."""
         tomorrow = "now() + interval '1 day'" if state == "pending" else "NULL"
         columns = {**COLUMNS, "state": state, "result": result, "has_result": result is not None}
         names = ", ".join(columns)
@@ -90,7 +90,7 @@ class Database:
         return [row_id for (row_id,) in rows]
 
     def batch(self, count: int, state: str) -> int:
-        """A batch of jobs in that state."""
+        """Create a batch of jobs in a state; return its id."""
         rows = self.sql(
             "WITH batch AS ("
             " INSERT INTO nameko_batch (name, state, total, user_id, company_id, create_date)"
@@ -104,7 +104,7 @@ class Database:
         return int(rows[0][0])
 
     def failures(self, count: int) -> int:
-        """A group of failed jobs, as the relay makes it."""
+        """Create failed jobs; return the id of the group that the relay makes of them."""
         jobs = self.jobs(count, "failed")
         self.sql(
             "UPDATE nameko_job SET error_type = 'ValueError', done_at = now() AT TIME ZONE 'UTC',"
@@ -116,7 +116,7 @@ class Database:
         return int(self.sql(query, count)[0][0])
 
     def dead_letters(self, count: int) -> None:
-        """Requests that `compute` has given up, as its processes leave them."""
+        """Replace the dead letters of `compute` by so many requests that it has given up."""
         with Connection(os.environ["AMQP_URI"]) as connection:
             queue = dead_queue("compute")(connection.default_channel)
             queue.declare()
@@ -136,7 +136,7 @@ class Database:
         return dict(self.sql(query))
 
     def server_action(self) -> int:
-        """An action that sends a computation's value to `compute.method`."""
+        """Create an action that sends a computation's value to `compute.method`; return its id."""
         (model,) = self.client.call("ir.model", "search", [["model", "=", "nameko.compute"]])
         rows = [[0, 0, {"name": f"value{n}", "value": "record.value"}] for n in (1, 2)]
         return int(
@@ -157,7 +157,7 @@ class Database:
 
 
 def buttons(database: Database) -> set[Key]:
-    """Find all buttons of the addons' views, and all items that they put into lists' menus."""
+    """Find all buttons of the addons' views, and all their items in the menus of lists."""
     return {*_of_views(database), *_of_menus(database)}
 
 
@@ -170,7 +170,7 @@ def _of_views(database: Database) -> Iterator[Key]:
     )
     for model, kind, arch in views:
         for button in ElementTree.fromstring(arch).iter("button"):  # noqa: S314  our own
-            if "position" not in button.attrib:  # which only says where others go
+            if "position" not in button.attrib:  # which only marks a place in another view
                 name = button.get("name") or button.attrib["special"]
                 yield model, kind, _name_of_action(database, name)
 

@@ -1,10 +1,10 @@
-"""A person at the web client who presses buttons, and what they are shown then."""
+"""A person who presses buttons in the web client and reads what it then shows."""
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.buttons.every_button import MANY, Database
 
-PATIENCE = 60_000  # ms for what 500 records need, on a machine that does other things too
+PATIENCE = 60_000  # ms: so long 500 records may take on a busy machine
 
 
 class Person:

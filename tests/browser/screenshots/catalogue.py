@@ -11,7 +11,7 @@ from tests.browser.odoo_page import log_in, wait_until_loaded
 
 
 def main(folder: Path) -> None:
-    """Open the pages as an administrator would, and keep what the screen shows."""
+    """Open the pages as an administrator would, and save the screenshots."""
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         log_in(page, os.environ["ODOO_URL"])
@@ -30,13 +30,13 @@ def main(folder: Path) -> None:
 
 
 def open_services(page: Page) -> None:
-    """Open the services, and wait until the relay has heard of one."""
+    """Open the services, and wait until `compute` is shown as up."""
     page.goto(f"{os.environ['ODOO_URL']}/odoo/nameko-services")
     page.wait_for_selector(".o_kanban_record:has-text('compute'):has-text('Up')")
 
 
 def open_settings(page: Page, address: str | None = None) -> None:
-    """Open the page of Nameko in the settings, from the addon's menu; address: not the stack's."""
+    """Open Nameko's page in the settings from the addon's menu. address: default, the stack's."""
     page.goto(f"{address or os.environ['ODOO_URL']}/odoo/nameko-services")
     page.click(".o_menu_sections button:has-text('Configuration')")
     page.click(".dropdown-item:has-text('Settings')")

@@ -14,7 +14,7 @@ from tests.browser.odoo_page import (
 
 
 def main(path: str) -> None:
-    """Compute a sum as a person would, and keep what the screen shows."""
+    """Compute a sum as a person would, and save the screenshot."""
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1100, "height": 460})
         log_in(page, os.environ["ODOO_URL"])

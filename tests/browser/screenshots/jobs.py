@@ -37,7 +37,7 @@ class Album:
     def take(
         self, name: str, path: str, shown: str, tab: str = "", wide: ViewportSize = WIDE
     ) -> None:
-        """Take a page in both sizes, once `shown` is there; tab: of a form, by its label."""
+        """Take a page in both sizes, once `shown` is visible. tab: the label of a form's tab."""
         self.wide.set_viewport_size(wide)
         for page, suffix in ((self.wide, ""), (self.phone, "_phone")):
             page.goto(f"{self._address}/odoo/{path}")
@@ -49,13 +49,13 @@ class Album:
         self.wide.set_viewport_size(WIDE)
 
     def keep(self, page: Page, name: str) -> None:
-        """Take what a page shows now, when it has loaded all."""
+        """Wait until the page is loaded, and save its screenshot."""
         wait_until_loaded(page)
         page.screenshot(path=self._folder / f"{name}.png")
 
 
 def main(folder: Path) -> None:
-    """Have jobs run, fail and wait, and keep what the screen shows."""
+    """Create jobs that run, fail and wait, and save the screenshots."""
     address = os.environ["ODOO_URL"]
     client = WebClient(address)
     client.log_in(os.environ["ODOO_DATABASE"], "admin", "admin")
@@ -83,7 +83,7 @@ def main(folder: Path) -> None:
 
 
 def dead_letters(album: Album, database: Database, address: str) -> None:
-    """The dead letters of a service."""
+    """Take the dead letters of a service."""
     database.dead_letters(3)
     album.wide.goto(f"{address}/odoo/nameko-services")
     album.wide.locator(".o_kanban_record:has-text('compute')").first.click()
@@ -93,7 +93,7 @@ def dead_letters(album: Album, database: Database, address: str) -> None:
 
 
 def failing(album: Album, database: Database) -> None:
-    """A group of failures, and what becomes of it when somebody retries it."""
+    """Take a group of failures, before and after it is retried."""
     records = [
         *database.computations(40, name="Seats of both halls", value=120, other=80),
         *database.computations(3, name="Seats a row", operation="div", value=120, other=0),
@@ -108,7 +108,7 @@ def failing(album: Album, database: Database) -> None:
 
 
 def running(album: Album, database: Database) -> None:
-    """Thousands of jobs that run: on the overview, as a batch, as a list."""
+    """Take thousands of running jobs: in the overview, as a batch, in a list."""
     values = {"name": "Primes", "operation": "prime_count", "value": PRIMES}
     records = database.computations(MANY, **values)
     database.client.click("nameko.compute", "action_compute_later", records)
@@ -140,7 +140,7 @@ def job_with_attempts(database: Database) -> int:
 
 
 def linked_jobs(database: Database) -> int:
-    """Return a job that waits for another one, and for which a third one waits beside a fourth."""
+    """Return one of two jobs that depend on a first job, and on which a last job depends."""
     first, *middle, last = ids = database.jobs(4, "pending")
     for job, name in zip(ids, ("Seats in all", "Seats below", "Seats above", "Price"), strict=True):
         database.sql("UPDATE nameko_compute SET name = %s WHERE job_id = %s", name, job)

@@ -1,11 +1,12 @@
 """`make chaos`: tens of thousands of jobs, poison among them, amid faults of every kind.
 
 Relays, services, Odoo's workers, PostgreSQL and the broker are killed, frozen and restarted at
-random; records are locked; the ways to the broker and the database are cut, frozen and swallowed.
-At the end no job is lost or stuck, each record has had its result exactly once, each poison job has
-failed with its reason, and never was there a longer time without progress than the longest fault;
-the time in which the broker or the database could not be reached is left out of it, as faults come
-one after the other. How many requests ran twice is reported: that much `at least once` means.
+random; records are locked; connections to the broker and the database are broken, frozen, or no
+longer forwarded. At the end no job may be lost or stuck, each record must have had its result
+exactly once, each poison job must have failed with its own error, and no time without progress may
+be longer than the longest fault. Times when the broker or the database could not be reached do not
+count, because several such faults can follow each other. It reports how many requests ran twice,
+which `at least once` delivery allows.
 """
 
 # ruff: noqa: S311  what is random here are accidents; what is put into SQL, constants
@@ -27,15 +28,15 @@ from tests.jobs.progress import Progress
 from tests.jobs.world import World, install, odoo_options
 
 BATCH = 1000  # jobs that one click makes
-PAUSE = (1.0, 4.0)  # s between two faults
+PAUSE = (1.0, 4.0)  # s between two faults, at least and at most
 SHORT_DELAYS = {"timeout": 20, "retry_delays": "1", "max_attempts": 1000}
-SLOW_SECONDS = 120.0  # in which the slowest machine has started again what was killed
-LAST_SHARE = 20  # a part of so many is finished without further faults
+SLOW_SECONDS = 120.0  # a slow machine needs at most this to restart what was killed
+LAST_SHARE = 20  # one job in so many is finished without further faults
 FINISH_SECONDS = 1800.0
 
 
 class Chaos:
-    """The jobs, and what happens meanwhile."""
+    """The jobs of a run, its faults, and its measurement of progress."""
 
     def __init__(self, world: World, longest_freeze: float) -> None:
         self.world = world
@@ -43,7 +44,7 @@ class Chaos:
         self.progress = Progress(world)
 
     def click(self) -> None:
-        """Have Odoo make jobs over HTTP; what is refused or dies has been rolled back."""
+        """Create jobs through Odoo over HTTP; a request that fails was rolled back."""
         try:
             client = WebClient(f"http://127.0.0.1:{self.faults.port}")
             client.log_in(self.world.database, "admin", "admin")
@@ -67,14 +68,14 @@ class Chaos:
 
 
 def set_options(world: World) -> None:
-    """Short delays, for jobs that are made over HTTP with the defaults."""
+    """Set short delays as the defaults of jobs, for those that are created over HTTP."""
     with world.env() as env:
         for name, value in SHORT_DELAYS.items():
             env["ir.config_parameter"].set_param(f"nameko_connector.job_{name}", value)
 
 
 def rage(chaos: Chaos, jobs: int) -> None:
-    """Make so many jobs and let most of them finish amid faults."""
+    """Create so many jobs, and let most of them finish amid faults."""
     faults = chaos.faults
     strike_at = time.monotonic() + 5
     while chaos.made() < jobs:
@@ -91,7 +92,7 @@ def rage(chaos: Chaos, jobs: int) -> None:
 
 
 def judge(chaos: Chaos, seconds: float = FINISH_SECONDS) -> list[str]:
-    """Let everything finish, print a summary, and name what is wrong."""
+    """Let all jobs finish, print a summary, and return what is wrong."""
     world, faults = chaos.world, chaos.faults
     finish(chaos, seconds)
     gaps = chaos.progress.close()
@@ -120,7 +121,7 @@ def judge(chaos: Chaos, seconds: float = FINISH_SECONDS) -> list[str]:
 
 
 def finish(chaos: Chaos, seconds: float) -> None:
-    """Mend what is broken until all jobs have ended, or the time is over."""
+    """Restart what is broken until all jobs have ended, or the time is over."""
     deadline = time.monotonic() + seconds
     while chaos.unfinished() and time.monotonic() < deadline:
         chaos.faults.mend()
@@ -143,7 +144,7 @@ def errors(world: World) -> list[tuple[Any, ...]]:
 
 
 def by_runs(ran: Counter[str]) -> dict[int, int]:
-    """How many jobs ran once, twice...: more than once after a fault, as `at least once` allows."""
+    """Return how many jobs ran once, twice and so on; after a fault, more than once is allowed."""
     return dict(sorted(Counter(ran.values()).items()))
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs: dumps, restores, and another cluster beside the stack's."""
+"""Dumps and restores databases, and runs another PostgreSQL cluster beside the stack's."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def environment(found: programs.Programs) -> dict[str, str]:
 
 @contextmanager
 def another_cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """Run a new, empty PostgreSQL cluster; give libpq's variables that lead to it."""
+    """Run a new, empty PostgreSQL cluster; yield libpq's variables to connect to it."""
     found = programs.postgres()
     port = str(reserve())
     _initialize(found, folder)

@@ -1,4 +1,4 @@
-"""What happens to the programs of `make chaos`, and the supervisor's work that mends it."""
+"""The faults that `make chaos` causes in its programs, and the restarts that mend them."""
 
 # ruff: noqa: S311  what is random here are accidents
 import os
@@ -24,7 +24,7 @@ from tests.processes import Forwarder, Process, listens
 from tests.waiting import wait_until
 
 SHORTEST_FREEZE = 30.0  # s
-DELAYS = (3.0, 15.0)  # s in which a way to the broker or the database keeps everything back
+DELAYS = (3.0, 15.0)  # s for which a forwarder to the broker or the database is frozen
 LOCKS = (2.0, 60.0)  # s
 # While one of these lasts, nobody can finish a job.
 CLOSING = ("way", "kill_broker", "restart_broker", "kill_database", "restart_database")
@@ -40,7 +40,7 @@ ANSWER_SECONDS = 120.0  # for a broker or database to answer again
 
 @dataclass
 class Lasting:
-    """A fault that goes on for a while. what: at most one of each at a time."""
+    """A fault that lasts for a while. what: its kind; only one of each kind at a time."""
 
     what: str
     since: float
@@ -49,7 +49,7 @@ class Lasting:
 
 
 class Faults:
-    """Two relays, services in and out of our container, a rogue, and an Odoo with workers."""
+    """The faults, and their targets: relays, services with and without our container, Odoo."""
 
     def __init__(self, world: World, longest_freeze: float) -> None:
         self.world = world
@@ -125,7 +125,7 @@ class Faults:
         self.database_way.kill()
 
     def during(self, span: Span) -> list[str]:
-        """What happened in that time, in order; seconds are counted from its beginning."""
+        """Describe the faults in a span, in order, with seconds counted from its beginning."""
         return [
             f"{begin - span[0]:.0f} to {end - span[0]:.0f} s: {what}"
             for begin, end, what in sorted(self.timeline)
@@ -133,7 +133,7 @@ class Faults:
         ]
 
     def open_seconds(self, span: Span) -> float:
-        """For how long in that time the broker and the database could be reached."""
+        """Return for how many seconds of a span both broker and database could be reached."""
         seconds, now = 0.0, span[0]
         for begin, end, what in sorted(self.timeline):
             if what in CLOSING and end > now and begin < span[1]:
@@ -149,7 +149,7 @@ class Faults:
     # What happens
 
     def strike(self) -> None:
-        """Let something bad happen; the broker and the database die less often."""
+        """Cause a random fault; those of the broker and the database are less likely."""
         weights = {
             self.kill_relay: 6,
             self.kill_service: 4,
@@ -187,7 +187,7 @@ class Faults:
                 random.choice(workers).kill()
 
     def freeze_relay(self) -> None:
-        """Freeze one; the other one works meanwhile."""
+        """Freeze one relay; the other one works meanwhile."""
         self._freeze("relay", random.choice(self.relays))
 
     def freeze_service(self) -> None:
@@ -201,7 +201,7 @@ class Faults:
         self._lasts(what, seconds, lambda: program.signal(signal.SIGCONT))
 
     def lock_records(self) -> None:
-        """Hold records as a long transaction of somebody's does."""
+        """Lock some records for a while, as a long transaction does."""
         with suppress(psycopg2.Error):
             connection = psycopg2.connect(dbname=self.world.database, connect_timeout=5)
             with connection.cursor() as cursor:
@@ -210,7 +210,7 @@ class Faults:
             self._lasts("locks", random.uniform(*LOCKS), connection.close)
 
     def nonsense(self) -> None:
-        """Send messages that are none of ours to the queues that we read."""
+        """Send malformed messages to the queues that the relay and the services consume."""
         with suppress(OSError):
             send_nonsense(self.world)
 
@@ -254,7 +254,7 @@ class Faults:
         self.wait_for_database()
 
     def wait_for_database(self) -> None:
-        """Start it where it is down, and wait until it answers."""
+        """Start the database if it is down, and wait until it accepts connections."""
 
         def answers() -> bool:
             self._control.start("postgres")
@@ -267,7 +267,7 @@ class Faults:
         wait_until(answers, seconds=ANSWER_SECONDS)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database, also when it has just been away."""
+        """Run a query; while the database is down, wait for it and try again."""
         while True:
             try:
                 return self.world.sql(query)

@@ -1,4 +1,4 @@
-"""Messages that are none of ours, for the queues that the relay and our container read."""
+"""Malformed messages, for the queues that the relay and our container consume."""
 
 from tests.jobs.world import World
 from tests.wire.raw import RawPublisher, Refused, long, short
@@ -28,7 +28,7 @@ PROPERTIES: list[tuple[dict[str, bytes], bytes]] = [
 
 
 def send_nonsense(world: World) -> None:
-    """Send each kind to each; raises OSError where the broker is away."""
+    """Send each message to each queue; raises OSError if the broker is down."""
     publisher = RawPublisher(world.amqp_uri)
     for exchange, key in (
         (b"nameko-rpc", b"probe.add"),

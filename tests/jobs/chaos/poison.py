@@ -1,4 +1,4 @@
-"""Jobs that must fail, each with its reason, and do no harm to any other."""
+"""Jobs that must fail, each with a known error, without an effect on any other job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ ONCE = {"max_attempts": 1, "timeout": 3600}
 class Poison:
     """A kind of job that must fail.
 
-    errors: the types of error that it may fail with, any if empty; is_told: its record hears of it,
-    as it does not where the answer came and could not be written
+    errors: the types of error that it may fail with, any if empty; is_told: its record's on_error
+    is called; that is not sure for a reply that arrived but could not be written
     """
 
     name: str
@@ -51,7 +51,7 @@ POISONS = [
 
 
 def problems(world: World) -> list[str]:
-    """Tell which poison jobs did not fail, or not for their reason, or told their record twice."""
+    """Describe the poison jobs that did not fail with their error, or called on_error twice."""
     rows = world.sql(
         "SELECT probe.poison, job.state, job.error_type, coalesce(job.error_message, ''),"
         " probe.failures, count(*)"

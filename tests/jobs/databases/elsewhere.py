@@ -1,4 +1,4 @@
-"""Databases that find themselves in another place, and the answers to what they ask."""
+"""Helpers for tests of databases that were copied, moved or restored."""
 
 import contextlib
 
@@ -18,7 +18,7 @@ ACTIVITIES = """
 
 
 def make_some_sent(world: World) -> None:
-    """Make jobs that are sent or pending, and leave nothing running."""
+    """Create jobs, ten sent and ten pending, and stop the relay and the service."""
     service = world.start_service()
     service.kill()
     relay = world.start_relay("--max-sent=10")
@@ -29,7 +29,7 @@ def make_some_sent(world: World) -> None:
 
 
 def answer(world: World, option: str) -> str:
-    """Say by the command which database it is; return what the command prints."""
+    """Run the relay's command with an option that says what the database is; return its output."""
     command = [*ODOO, "nameko_relay", *odoo_options(world.database), option]
     program = world.start("answer", command)
     assert program.wait(60) == 0, program.output
@@ -37,10 +37,10 @@ def answer(world: World, option: str) -> str:
 
 
 def run_outside(statement: str, *names: str) -> None:
-    """Run a statement in no database of the tests', with names in its braces.
+    """Run a statement in the database `postgres`, with `names` in place of its braces.
 
-    PostgreSQL refuses to drop a database while its autovacuum, which only a superuser may end, is
-    at work there: it is asked again.
+    PostgreSQL refuses to drop a database while autovacuum works there, which only a superuser may
+    stop. So the statement is repeated until it succeeds.
     """
     connection = psycopg2.connect(dbname="postgres")
     connection.autocommit = True
@@ -57,7 +57,7 @@ def run_outside(statement: str, *names: str) -> None:
 
 
 def forget(database: str) -> None:
-    """Close what this process has open in a database, so that it can be copied or dropped."""
+    """Close this process's connections to a database, so that it can be copied or dropped."""
     from odoo.modules.registry import Registry  # noqa: PLC0415
     from odoo.sql_db import close_db  # noqa: PLC0415
 

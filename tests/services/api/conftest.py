@@ -1,4 +1,4 @@
-"""The REST API and all services, shared by the tests of a module."""
+"""Fixtures: the REST API and all services, shared by the tests of a module."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A real process of the REST API, and fixtures for a module of tests."""
+"""Runs the REST API in a process of its own, and sends requests to it."""
 
 import sys
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Api(Process):
 
 
 def reply_queues(vhost: Vhost) -> list[str]:
-    """Return the names of the queues on which the API awaits replies."""
+    """Return the names of the API's reply queues."""
     names = [queue["name"] for queue in vhost.request("GET", f"queues/{vhost.name}")]
     return [name for name in names if name.startswith("rpc.reply-standalone")]
 

@@ -1,7 +1,7 @@
-"""Bodies of every kind for the REST API: `python -m tests.services.api.trial [BODIES]`, or 22,000.
+"""Sends random bodies to the REST API: `python -m tests.services.api.trial [BODIES]`.
 
-No answer may be a 5xx, no process may end, and each number must be right: exact where it is whole,
-else the nearest float.
+By default it sends 22,000. No response may be a 5xx, no process may end, and each result must be
+right: exact if it is a whole number, else the nearest float.
 """
 
 import json
@@ -44,7 +44,7 @@ bodies = as_json | as_json | broken | raw | nested
 
 
 def judge(answer: requests.Response, body: bytes) -> str:
-    """Return what became of a body; raise AssertionError where the answer is wrong."""
+    """Return the status and error of a response; raise AssertionError if it is wrong."""
     content = answer.json()
     if answer.status_code != 200:
         assert answer.status_code in REFUSED, (answer.status_code, content, body)
@@ -58,7 +58,7 @@ def judge(answer: requests.Response, body: bytes) -> str:
 
 
 def send(url: str, count: int) -> Counter[str]:
-    """Send so many bodies and count what became of them."""
+    """Send so many bodies; return how often each status and error was answered."""
     became: Counter[str] = Counter()
     session = requests.Session()
     headers = {"X-API-Key": KEY, "Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""A service of the tests whose methods have their effect once: a line in a file."""
+"""A service for tests of `Idempotent`: its methods add a line to a file, once per request."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from services.idempotency import Idempotent
 
 
 class OnceService:
-    """Each method adds a line for each request, however often that comes."""
+    """Each method adds one line for each request, however often the request is delivered."""
 
     name = "once"
     once = Idempotent()
@@ -26,7 +26,7 @@ class OnceService:
 
     @rpc
     def work_and_die(self, file: Any, text: Any) -> Any:
-        """Die after the effect and before the reply, the first time."""
+        """The first time, exit after the line was added and before the reply."""
         before = lines(file)
         self.once(self._add, file, text)
         if lines(file) > before:

@@ -1,4 +1,4 @@
-"""A mail server that fails as it is told, and what a mail process needs to reach it."""
+"""Fixtures: a mail server that fails on request, and the environment of a mail process."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Mail as its clients and recipients see it, and fixtures of a mail server that fails."""
+"""Sends mails and lists dead letters over RPC, and reads the mails that the server received."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ TO = "name@example.com"
 
 
 def send(environment: dict[str, str], *contents: str, to: str = TO) -> list[str]:
-    """Ask for a mail of each of the contents; return their ids."""
+    """Request a mail for each of the contents; return the ids of the mails."""
     with cluster(environment["AMQP_URI"]) as rpc:
         return [rpc.mail.send(to, "subject", text)[0] for text in contents]
 

@@ -1,4 +1,4 @@
-"""A real SMTP server whose moods a test decides."""
+"""A real SMTP server whose answers a test decides."""
 
 import asyncio
 import email
@@ -16,7 +16,7 @@ from stack.ports import reserve
 
 
 class Session(SMTP):
-    """A session that its server can find and hang up on."""
+    """An SMTP session that registers its transport, so that the server can close it."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -30,8 +30,8 @@ class Session(SMTP):
 class SmtpServer(Controller):
     """Listens on a fixed port of 127.0.0.1 while it is started; remembers what it accepted.
 
-    `data_answers` and `recipient_answers` are given before it is itself again ("250 OK");
-    the answer "hang" takes the data and says nothing until the client has gone.
+    It first gives the answers in `data_answers` and `recipient_answers`, then "250 OK". With the
+    answer "hang" it takes the data and never replies.
     """
 
     def __init__(self, **session_options: Any) -> None:
@@ -87,7 +87,7 @@ class SmtpServer(Controller):
         super().start()
 
     def stop(self, no_assert: bool = True) -> None:
-        """Stop listening and hang up on everybody, as a server that shuts down does."""
+        """Stop listening and close all connections, as a server at its shutdown does."""
         if not self.is_up:
             return
         self.is_up = False

@@ -1,4 +1,4 @@
-"""A service that dies, the first time, when its answer is out and its other work is not done."""
+"""A service that, the first time, dies between its reply and its work for `AfterReply`."""
 
 import os
 import signal

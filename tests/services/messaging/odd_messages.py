@@ -1,4 +1,4 @@
-"""Messages of every kind that AMQP can carry, as hypothesis makes them, and how to send them."""
+"""Hypothesis strategies for all kinds of AMQP messages, and a client that sends them."""
 
 import json
 import zlib
@@ -76,7 +76,7 @@ MESSAGES = st.tuples(BODIES, PROPERTIES)
 
 
 class RawClient:
-    """Publishes any bytes as properties, headers and keys, and reads replies."""
+    """Publishes messages with any bytes in properties, headers and keys, and reads replies."""
 
     def __init__(self, amqp_uri: str) -> None:
         address = urlsplit(amqp_uri)
@@ -118,7 +118,7 @@ class RawClient:
         )
 
     def reply(self, correlation_id: str, timeout: float = 60) -> Any:
-        """Return the reply with that correlation id, None where it has none that can be read."""
+        """Wait for the reply with this correlation id and return it."""
         while True:
             for number, (found, reply) in enumerate(self.replies):
                 if found == correlation_id:

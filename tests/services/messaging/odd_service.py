@@ -1,4 +1,4 @@
-"""A service that nobody here wrote: plain Nameko. It raises and returns what no caller expects."""
+"""A plain Nameko service whose methods raise and return values that are hard to send."""
 
 import itertools
 import os

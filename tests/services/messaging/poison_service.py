@@ -1,4 +1,4 @@
-"""A service that nobody here wrote: plain Nameko. One of its methods ends its process."""
+"""A plain Nameko service; some of its messages end its process."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from nameko.events import event_handler
 from nameko.messaging import consume
 from nameko.rpc import rpc
 
-MENDED = "mended"  # a file that somebody makes when nothing ends the process any more
+MENDED = "mended"  # if this file exists, deadly events and tasks no longer end the process
 
 
 def note(folder: Any, name: Any) -> None:
@@ -24,7 +24,7 @@ class PoisonService:
     @rpc
     def die(self, folder: Any) -> None:
         note(folder, "deaths")
-        eventlet.sleep(0.1)  # while others are in hand
+        eventlet.sleep(0.1)  # while other requests run
         os._exit(1)
 
     @rpc

@@ -1,4 +1,4 @@
-"""Other ways to press the same button."""
+"""Buttons with which the benchmark compares the button of the addon."""
 
 import os
 
@@ -11,10 +11,10 @@ class NamekoCompute(models.Model):
     _inherit = "nameko.compute"
 
     def action_nothing(self):
-        """Cost what any button costs."""
+        """Do nothing, to measure the time of any button."""
 
     def action_seed(self):
-        """Do as the articles do: a proxy for every record."""
+        """Compute as the articles do: with a new proxy for each record."""
         for record in self:
             with ClusterRpcProxy({"AMQP_URI": os.environ["AMQP_URI"]}) as rpc:
                 record.result = rpc.compute.method(record.value, record.other)

@@ -1,4 +1,4 @@
-"""A record that counts what is done to it."""
+"""A model for tests of jobs, whose records count their results and errors."""
 
 import os
 import signal
@@ -77,7 +77,7 @@ class NamekoJobProbe(models.Model):
         self.hits += 1
 
     def _on_deadly(self, result):
-        """End the process that writes the result, as a lack of memory would."""
+        """Exit the process that writes the result, as the kernel's out-of-memory killer does."""
         if self.is_refusing:
             os._exit(9)
         self.hits += 1
@@ -94,7 +94,7 @@ class NamekoJobProbe(models.Model):
         self.hits += 1
 
     def _on_poll(self, result):
-        """Ask again, under the same key, until it was asked five times."""
+        """Create the same job again, with the same identity key, until it ran five times."""
         self.hits += 1
         if self.hits < 5:
             request = self._request("probe", "add", on_result="_on_poll", identity_key="poll")
