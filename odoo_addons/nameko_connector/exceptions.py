@@ -1,6 +1,6 @@
-"""What a user or an addon's developer gets when a call brings no result.
+"""The errors of calls and jobs, for users and for developers of addons.
 
-Each is a `UserError`, so that the user reads what happened and what to do, and no traceback.
+Each is a `UserError`, so that the user reads what happened and what to do, instead of a traceback.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,18 @@ from .tools.texts import clean
 
 
 class NamekoError(UserError):
-    """A call brought no result.
+    """A call or a job has no result.
 
-    `error` is what the broker's client raised, None where the configuration or the answer is at
-    fault: a `RemoteError` keeps the type and message of the exception in the service.
+    `error` is the error of the client in `broker/`, or None if there is none, for example if the
+    configuration is wrong. A `RemoteError` has the type and message of the service's exception.
     """
 
     # Odoo's web client picks the dialog by this: the same as for any other UserError.
     context: ClassVar[dict[str, str]] = {"exception_class": "odoo.exceptions.UserError"}
-    _has_run = False  # where `error` does not say
+    _has_run = False  # may_have_run without `error`
 
     def __init__(self, message: str, error: errors.RpcError | None = None) -> None:
-        super().__init__(clean(message))  # it may be written into a field, and quotes a reply
+        super().__init__(clean(message))  # it may be stored in a field, and may quote a reply
         self.error = error
 
     @property
@@ -39,23 +39,23 @@ class NotConfigured(NamekoError):
 
 
 class NotSendable(NamekoError):
-    """An argument has no form that could be sent: nothing was."""
+    """An argument cannot be encoded: nothing was sent."""
 
 
 class MessageTooLarge(NotSendable):
-    """The request is larger than may be sent: nothing was."""
+    """The request is too large: nothing was sent."""
 
 
 class BrokerUnreachable(NamekoError):
-    """The broker does not take connections, or refuses this one: the request was not sent."""
+    """The broker cannot be reached, or refuses the login or the request."""
 
 
 class UnknownService(NamekoError):
-    """No service of that name has a queue on this broker, and so none takes the request."""
+    """The service has no queue on this broker: the request was not delivered."""
 
 
 class ServiceNotAllowed(NamekoError):
-    """The settings do not allow that this service is called: nothing was sent."""
+    """The settings do not allow calls of this service: nothing was sent."""
 
 
 class UnknownMethod(NamekoError):
@@ -63,11 +63,11 @@ class UnknownMethod(NamekoError):
 
 
 class WrongArguments(NamekoError):
-    """The method takes other arguments."""
+    """The method does not take these arguments."""
 
 
 class RemoteError(NamekoError):
-    """The method raised; `error.exc_type` and `error.remote_message` say what."""
+    """The method raised an exception; see `error.exc_type` and `error.remote_message`."""
 
 
 class CallTimeout(NamekoError):
@@ -79,31 +79,31 @@ class UncertainOutcome(NamekoError):
 
 
 class UnusableResult(NamekoError):
-    """The answer does not fit the field that should take it."""
+    """The answer does not fit the result field."""
 
     _has_run = True
 
 
 class UnusableExpression(NamekoError):
-    """An expression of a server action gives no value that could be sent."""
+    """An expression of a server action has no value that can be sent."""
 
 
 class ResultNotWritten(NamekoError):
-    """The service answered, but Odoo does not take the result: nothing was written."""
+    """The service answered, but Odoo could not write the result: nothing was written."""
 
     _has_run = True
 
 
 class InvalidCall(NamekoError):
-    """A call was asked for with values that cannot be: a mistake in the code that asks."""
+    """A call has invalid arguments or options: a mistake in the calling code."""
 
 
 class InvalidJob(InvalidCall):
-    """A job was asked for with options that cannot be: a mistake in the code that asks."""
+    """A job has invalid options: a mistake in the calling code."""
 
 
 class JobCancelled(NamekoError):
-    """Somebody cancelled the job; what the service may have done is not known."""
+    """The job was cancelled; the service may have executed it."""
 
     _has_run = True
 
@@ -113,7 +113,7 @@ class PredecessorFailed(NamekoError):
 
 
 class SendingRefused(NamekoError):
-    """Nothing may leave this database, until somebody has decided something about it."""
+    """The database may not send anything until an administrator decides about it."""
 
 
 class DatabaseNeutralized(SendingRefused):
@@ -121,11 +121,11 @@ class DatabaseNeutralized(SendingRefused):
 
 
 class DatabaseNotConfirmed(SendingRefused):
-    """The database is not where it was, and nobody has said whether it was moved or copied."""
+    """The database was moved or copied, and no administrator has said which."""
 
 
 def user_error(error: errors.RpcError, env: Environment) -> NamekoError:
-    """Say in the user's language what a client's error means and what to do.
+    """Return a client's error as a NamekoError in the user's language.
 
     :param env: of the user
     """

@@ -1,4 +1,4 @@
-"""What Odoo calls when the addon is uninstalled."""
+"""The uninstall hook of the addon."""
 
 import logging
 
@@ -13,10 +13,10 @@ MAIL_MODELS = ("mail.message", "mail.followers", "mail.activity")
 
 
 def uninstall_hook(env: api.Environment) -> None:
-    """Leave nothing behind that Odoo does not delete itself.
+    """Delete what Odoo does not delete itself: queues, system parameters, messages, activities.
 
-    The queues go once the uninstallation is committed. Relays are to be stopped before: a relay
-    declares its queues again.
+    The queues are deleted after the commit. Stop the relays first: a running relay declares its
+    queues again.
     """
     names = _queues(env)
     if names:
@@ -26,11 +26,11 @@ def uninstall_hook(env: api.Environment) -> None:
     for model in MAIL_MODELS:
         name = "res_model" if "res_model" in env[model]._fields else "model"
         env[model].sudo().search([(name, "=like", "nameko.%")]).unlink()
-    env["nameko.database"]._activities().unlink()  # of no record
+    env["nameko.database"]._activities().unlink()  # which belong to no record
 
 
 def _queues(env: api.Environment) -> list[str]:
-    """Return the queues of this database; of a copy none, for they are the original's."""
+    """Return the queues of this database; none for a copy, as they belong to the original."""
     from .broker.jobs.queues import queues  # noqa: PLC0415  loads amqp
 
     database = env["nameko.database"]

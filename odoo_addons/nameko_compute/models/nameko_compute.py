@@ -1,4 +1,4 @@
-"""Computations: the example of a model whose buttons have a service do the work."""
+"""The model `nameko.compute`: an example of buttons that call a Nameko service."""
 
 import math
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from odoo.tools import split_every
 
 PAIRS_A_REQUEST = 1000
 
-# What came of each record: its result, or the error that it met.
+# By record: its result, or the error that occurred.
 Outcomes = dict[models.Model, float | NamekoError]
 
 
@@ -67,12 +67,12 @@ class NamekoCompute(models.Model):
         self.state = "draft"
 
     def action_suma(self) -> dict[str, Any] | None:
-        """Have the service `compute` add the operands of the sums, and write its answers.
+        """Call the service `compute` to add the operands of the sums, and write the results.
 
-        On one record an error is raised and nothing is written; of many, each keeps its own.
+        For one record, raise the error and write nothing. For several, write errors to the records.
 
-        :raises odoo.exceptions.UserError: none of them is a sum
-        :raises exceptions.NamekoError: what happened, and what to do
+        :raises odoo.exceptions.UserError: none of the records is a sum that can be computed now
+        :raises exceptions.NamekoError: the call failed; the message says why and what to do
         """
         self._check_pressed()
         todo, skipped = self._ready_now(sums_only=True)
@@ -82,7 +82,7 @@ class NamekoCompute(models.Model):
         return todo._have_many_computed(mailed=False, skipped=skipped)
 
     def action_compute(self) -> dict[str, Any] | None:
-        """Have the service `compute` carry out the selected operations, as `action_suma` does."""
+        """Call the service `compute` for any operation; write the results as `action_suma` does."""
         self._check_pressed()
         todo, skipped = self._ready_now(sums_only=False)
         if len(self) == 1:
@@ -92,7 +92,7 @@ class NamekoCompute(models.Model):
         return todo._have_many_computed(mailed=True, skipped=skipped)
 
     def _check_pressed(self) -> None:
-        """See, before a service is asked, that each is saved and may be written."""
+        """Raise unless the records are saved, writable and not being computed already."""
         self.check_access("write")
         if not are_saved(self):
             raise UserError(self.env._("Save the record first."))
@@ -104,9 +104,9 @@ class NamekoCompute(models.Model):
             )
 
     def _ready_now(self, *, sums_only: bool) -> tuple["NamekoCompute", list[str]]:
-        """Return those that can be computed now, and of the others how many and why not.
+        """Return the records that can be computed now, and messages that say why others cannot.
 
-        :raises odoo.exceptions.UserError: there is none
+        :raises odoo.exceptions.UserError: none of the records can be computed now
         """
         todo, reasons = self, []
         for refused, reason in self._not_now(sums_only=sums_only):
@@ -132,7 +132,7 @@ class NamekoCompute(models.Model):
         self.sudo().write({**self._fresh_values(), **self._done_values(), **result})
 
     def _have_many_computed(self, *, mailed: bool, skipped: list[str]) -> dict[str, Any]:
-        """Compute in batches, and mail record by record where that is wanted."""
+        """Compute in batches; if a record's result is mailed, send its own request."""
         to_mail = self.filtered("is_mailed") if mailed else self.browse()
         outcomes = {**(self - to_mail)._batch_outcomes(), **to_mail._single_outcomes()}
         self._raise_if_nothing_ran(outcomes)
@@ -141,7 +141,7 @@ class NamekoCompute(models.Model):
         return self._many_done(outcomes, skipped)
 
     def _batch_outcomes(self) -> Outcomes:
-        """Compute many pairs a request; where one of them fails, each record on its own."""
+        """Compute many pairs per request; if one fails, send a request for each of its records."""
         batches = list(self._batches())
         requests = [
             Request("compute", "map", (batch[0].operation, [r._operands() for r in batch]))
@@ -187,7 +187,7 @@ class NamekoCompute(models.Model):
             return error
 
     def _to_number(self, answer: Any) -> float:
-        """Take an answer only where the field holds the very same number."""
+        """Return the answer as a float; raise UnusableResult if that changes its value."""
         if not _is_exact_float(answer):
             shown = shorten(answer)
             raise UnusableResult(
@@ -196,7 +196,7 @@ class NamekoCompute(models.Model):
         return float(answer)
 
     def _raise_if_nothing_ran(self, outcomes: Outcomes) -> None:
-        """Where the broker or the service is away, say so once and write nothing."""
+        """Raise the first error if every record failed because of the broker or the service."""
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, NamekoError)]
         if errors and len(errors) == len(outcomes) and type(errors[0]) not in OF_ONE_RECORD:
             raise errors[0]
@@ -222,7 +222,7 @@ class NamekoCompute(models.Model):
         }
 
     def _many_done(self, outcomes: Outcomes, skipped: list[str]) -> dict[str, Any]:
-        """Tell how it went, and have the view show the results."""
+        """Return a notification that counts results and errors, and reloads the view."""
         failed = sum(isinstance(outcome, NamekoError) for outcome in outcomes.values())
         done = len(outcomes) - failed
         message = self.env._("%(done)s computed, %(failed)s failed", done=done, failed=failed)
@@ -238,12 +238,12 @@ class NamekoCompute(models.Model):
         return (self.env.user.email or None) if self.is_mailed else None
 
 
-# Errors that say nothing about the other records of a run.
+# Errors that concern one record: the others can still succeed.
 OF_ONE_RECORD = (RemoteError, UnusableResult)
 
 
 def _wire_number(value: float) -> int | float:
-    """Send a whole number as an integer, so that the service computes exactly."""
+    """Return a whole number as an integer, so that the service computes exactly."""
     return int(value) if value.is_integer() else value
 
 

@@ -1,4 +1,4 @@
-"""Computations whose results come later, as jobs."""
+"""The model `nameko.compute`: computations that jobs perform in the background."""
 
 import logging
 from typing import Any
@@ -46,7 +46,7 @@ class NamekoCompute(models.Model):
     @api.depends("job_id.progress")
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_progress(self) -> None:
-        """Take it from the jobs that the user may read."""
+        """Return a job's progress only to users who may read the job."""
         readable = self.job_id._filtered_access("read")
         for record in self:
             record.progress = record.job_id.progress if record.job_id in readable else 0
@@ -56,7 +56,7 @@ class NamekoCompute(models.Model):
         return {**super()._fresh_values(), "job_id": False}
 
     def action_compute_later(self) -> dict[str, Any] | None:
-        """Queue the computations; their results are written when the service has answered."""
+        """Enqueue a job for each computation; its result is written when the service answers."""
         self._check_pressed()
         todo = self - self._queued()
         jobs = todo.env["nameko.rpc"].delay_many(
@@ -68,9 +68,9 @@ class NamekoCompute(models.Model):
         return None if len(self) == 1 else self._many_queued(len(todo), len(self - todo))
 
     def _queued(self) -> "NamekoCompute":
-        """Return those whose jobs are not finished.
+        """Return the computations whose jobs are not finished.
 
-        A job may have ended without a word to its record, as its user may not read it any more.
+        A job may finish without updating its record, if its user may no longer read the record.
         """
         return self.filtered(
             lambda record: record.state == "queued" and record.sudo().job_id.state in LIVE
@@ -83,7 +83,7 @@ class NamekoCompute(models.Model):
         return notification("\n".join(lines), "warning" if skipped else "success", reload=True)
 
     def _not_now(self, *, sums_only: bool) -> list[tuple["NamekoCompute", str]]:
-        """Refuse what a job computes already, and what takes too long to wait for."""
+        """Refuse records that a job already computes, and operations that take too long."""
         queued = self._queued()
         too_long = self.filtered(lambda record: record.operation in LATER_ONLY)
         return [
@@ -118,14 +118,14 @@ class NamekoCompute(models.Model):
             self._write_outcomes({self: error})
 
     def _is_awaited(self) -> bool:
-        """Tell whether the job that is ending is the one whose answer is the result.
+        """Return whether this computation still waits for the job that calls back.
 
-        It is not any more where the operands have changed, or another result has come, since.
+        It does not if its operands have changed, or another result was written, in the meantime.
         """
         return bool(self.job_id) and self.sudo().job_id.uuid == self.env.context["nameko_job"]
 
     def _abandon_result(self) -> None:
-        """Cancel the jobs that compute with the operands of before."""
+        """Cancel the jobs that were enqueued with the old operands."""
         jobs = self.job_id.filtered(lambda job: job.state in LIVE)
         if jobs:
             self.job_id = False
@@ -133,7 +133,7 @@ class NamekoCompute(models.Model):
 
     @api.model
     def _cron_queue_drafts(self) -> None:
-        """Queue each draft as a job of the user who created it; mark as failed what cannot be."""
+        """Enqueue each draft as a job of its creator; mark drafts as failed if that fails."""
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         drafts = self.search([("state", "=", "draft")], limit=PENDING_AT_ONCE, order="id")

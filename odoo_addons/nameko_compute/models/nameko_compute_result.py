@@ -1,4 +1,4 @@
-"""Computations: a result is written by the code alone, and belongs to the operands it is of."""
+"""The model `nameko.compute`: only code writes a result; changing an operand removes it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ class NamekoCompute(models.Model):
 
     @api.model
     def _fresh_values(self) -> dict[str, Any]:
-        """Return what a computation without a result has in the fields that the code writes."""
+        """Return the values of a computation without a result, for the fields only code writes."""
         return {
             "state": "draft",
             "result": 0,
@@ -25,9 +25,9 @@ class NamekoCompute(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "NamekoCompute":
-        """Begin without a result, whatever defaults the context or the user has.
+        """Create computations without a result, whatever defaults the context or the user has.
 
-        :raises odoo.exceptions.AccessError: the values say otherwise
+        :raises odoo.exceptions.AccessError: the values set a field that only code writes
         """
         if not self.env.su:
             fresh = self._fresh_values()
@@ -36,9 +36,9 @@ class NamekoCompute(models.Model):
         return super().create(vals_list)
 
     def write(self, vals: dict[str, Any]) -> bool:
-        """Drop the results of other operands than those that are written.
+        """Write the values; remove the results of records whose operands change.
 
-        :raises odoo.exceptions.AccessError: for what the code alone writes
+        :raises odoo.exceptions.AccessError: the values set a field that only code writes
         """
         fresh = self._fresh_values()
         if not self.env.su:
@@ -49,7 +49,7 @@ class NamekoCompute(models.Model):
             changed.sudo()._abandon_result()
         result = super().write(vals)
         if "company_id" in vals:
-            self.check_access("write")  # nobody moves a record to a company that is not theirs
+            self.check_access("write")  # the user must have access to the new company
         if changed:
             changed.sudo().write({name: fresh[name] for name in fresh if name not in vals})
         return result
@@ -74,9 +74,9 @@ class NamekoCompute(models.Model):
         return bool(field.convert_to_cache(value, self, validate=False) != self[name])
 
     def _abandon_result(self) -> None:
-        """Do, with all rights, what is to be done before these records' operands change."""
+        """Prepare for a change of operands; called with superuser rights. Extended by jobs."""
 
 
 def _set(vals: Mapping[str, Any], fresh: Mapping[str, Any]) -> Iterable[str]:
-    """Return the names of the values that differ from those of a fresh record."""
+    """Return the names of values that differ from those of a record without a result."""
     return (name for name in fresh if (vals.get(name) or fresh[name]) != fresh[name])

@@ -1,5 +1,6 @@
-"""What a server action needs to call a method and to use the answer; nothing here is a model.
+"""Functions for server actions that call a Nameko method and use its answer. No models.
 
-`expression` evaluates what the designer typed, on views of the records; `signature` tells whether a
-method takes such arguments; `results` finds the wanted part of an answer, as a field's value.
+`expression` evaluates what the designer typed, on read-only views of the records; `signature`
+checks arguments against a method's parameters; `results` converts part of an answer to a field's
+value.
 """

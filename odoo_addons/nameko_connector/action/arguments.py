@@ -1,4 +1,4 @@
-"""The arguments of a call: the expressions of a server action, evaluated for one record."""
+"""Compute the arguments of a call from the expressions of a server action, for each record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from .outcomes import Outcomes, named
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions are evaluated for: a record, the names they use, what all may cost."""
+    """The context of expressions: a record, the names they may use, and their shared budget."""
 
     target: models.BaseModel
     names: Mapping[str, Any]
@@ -31,7 +31,7 @@ def scope_of(action: models.BaseModel, target: models.BaseModel) -> Scope:
 
 
 def requests(action: models.BaseModel, targets: list[models.BaseModel]) -> Outcomes:
-    """Return the request of each target, or the error of an expression."""
+    """Return for each target its request, or the error of the expression that failed."""
     return {target: _request_or_error(action, scope_of(action, target)) for target in targets}
 
 
@@ -57,7 +57,7 @@ def _request(action: models.BaseModel, scope: Scope) -> Request:
 
 
 def _argument(row: models.BaseModel, scope: Scope) -> Any:
-    """Return the value of a parameter, which can be sent."""
+    """Return the value of a parameter; raise UnusableExpression if it cannot be sent."""
     from ..broker.amqp.errors import NotSendable  # noqa: PLC0415  as the next
     from ..broker.jobs.body import encode_body  # noqa: PLC0415  loads kombu
 
@@ -73,8 +73,8 @@ def _argument(row: models.BaseModel, scope: Scope) -> Any:
 def evaluated(action: models.BaseModel, expression: str, scope: Scope, name: str) -> Any:
     """Return the value of an action's expression.
 
-    :param name: of what it is for, as the user knows it
-    :raises UnusableExpression: it has none
+    :param name: the name of the parameter or field, for error messages
+    :raises UnusableExpression: the expression has no value
     :raises odoo.exceptions.AccessError: it reads what the user or the designer may not read
     """
     try:
@@ -86,14 +86,14 @@ def evaluated(action: models.BaseModel, expression: str, scope: Scope, name: str
         raise beyond(action, error) from error
     except AccessError:
         raise
-    except UserError as error:  # of a computed field
+    except UserError as error:  # raised by a computed field
         raise unusable(action, expression, name, scope.target, str(error)) from error
 
 
 def unusable(
     action: models.BaseModel, expression: str, name: str, target: models.BaseModel, reason: str
 ) -> UnusableExpression:
-    """Return the error of an expression that has no value that can be sent."""
+    """Return the error for an expression without a value that can be sent."""
     return UnusableExpression(
         action.env._(
             "“%(action)s” sent nothing for %(record)s, because its expression for “%(name)s”, "
@@ -108,7 +108,7 @@ def unusable(
 
 
 def beyond(action: models.BaseModel, error: AccessError) -> AccessError:
-    """Return the error of an action that would do more than its designer may."""
+    """Return the error for an action that would exceed the rights of its designer."""
     return AccessError(
         action.env._(
             "“%(action)s” may do no more than %(designer)s, who designed it. An administrator "

@@ -1,4 +1,4 @@
-"""What came of a server action on each record, and how the user learns of it."""
+"""The result or error of a server action for each record, and how it is shown to the user."""
 
 import json
 import logging
@@ -13,16 +13,16 @@ from ..tools.client_actions import notification
 _logger = logging.getLogger(__name__)
 ERRORS_SHOWN = 3
 
-# By target: a value, or the error that it met. A target is a record, or the empty recordset for a
-# call without one.
+# By target: a value or an error. A target is a record, or the empty recordset for a call without a
+# record.
 Outcomes = dict[models.BaseModel, Any]
 
 
 def told(action: models.BaseModel, outcomes: Outcomes) -> dict[str, Any] | bool:
-    """Handle the errors as the action wants it, and return what the user sees.
+    """Handle the errors as the action is configured, and return what the user sees.
 
-    :return: a notification, or False where the records themselves show what happened
-    :raises exceptions.NamekoError: all have failed, and the user is to be told
+    :return: a notification, or False if the record itself shows what happened
+    :raises exceptions.NamekoError: all targets failed, and the action is configured to raise
     """
     errors = {t: each for t, each in outcomes.items() if isinstance(each, Exception)}
     for target, error in errors.items():
@@ -59,23 +59,23 @@ def _notification(action: models.BaseModel, outcomes: Outcomes, errors: Outcomes
 
 
 def _first_lines(texts: Iterable[str]) -> str:
-    """Return the first few different ones."""
+    """Return the first few different texts, one per line."""
     return "\n".join(list(dict.fromkeys(texts))[: 1 + ERRORS_SHOWN])
 
 
 def post(target: models.BaseModel, text: str) -> None:
-    """Post an internal note, as the user; a call without a record has no chatter."""
+    """Post an internal note as the current user, if there is a record."""
     if target:
         target.message_post(body=_storable(text), subtype_xmlid="mail.mt_note")
 
 
 def _storable(text: str) -> str:
-    """Drop what PostgreSQL's texts cannot hold."""
+    """Remove characters that PostgreSQL cannot store."""
     return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def shown(value: Any) -> str:
-    """Show arguments or an answer as the JSON that travels, as far as it is JSON."""
+    """Return arguments or an answer as indented JSON; values that JSON cannot hold, as texts."""
     try:
         return json.dumps(value, indent=2, ensure_ascii=False, default=str)
     except (ValueError, TypeError):  # an integer of thousands of digits
@@ -83,5 +83,5 @@ def shown(value: Any) -> str:
 
 
 def named(target: models.BaseModel) -> str:
-    """Return the name of a record, or what it would be."""
+    """Return the display name of a record or, if it has none, the name of its model."""
     return (target.display_name if target else "") or str(target._description)

@@ -1,6 +1,7 @@
-"""What a service answered: the part of it that is wanted, as the value of a field.
+"""Convert the wanted part of a service's answer to the value of a field.
 
-A part is named as `quote.total` or `lines.0.price`. A field gets only what it really holds.
+A path such as `quote.total` or `lines.0.price` names the part. A value that the field cannot hold
+is refused.
 """
 
 import math
@@ -20,22 +21,22 @@ PATH = re.compile(r"[^.\s]+(\.[^.\s]+)*")
 NUMBERS = ("integer", "float", "monetary")
 TEXTS = ("char", "text", "html", "selection")
 DATES = ("date", "datetime")
-FIELD_TYPES = (*NUMBERS, *TEXTS, *DATES, "boolean")  # those that a person may choose
+FIELD_TYPES = (*NUMBERS, *TEXTS, *DATES, "boolean")  # the types that a designer may choose
 
 
 class NotThere(Exception):
-    """The answer has no such part; the message says where it ends."""
+    """The answer has no such part; the message says which step of the path is missing."""
 
 
 def is_path(path: str) -> bool:
-    """Tell whether it is names and numbers with dots between them."""
+    """Return whether it consists of names and numbers with dots between them."""
     return PATH.fullmatch(path) is not None
 
 
 def part_of(answer: Any, path: str) -> Any:
-    """Follow keys of dictionaries and numbers of lists; all of the answer for an empty path.
+    """Return the part at a path of dictionary keys and list indexes; for "", the whole answer.
 
-    :raises NotThere: the answer has another form
+    :raises NotThere: the answer has no such part
     """
     part = answer
     for step in path.split(".") if path else ():
@@ -58,7 +59,7 @@ def _kind(part: Any) -> str:
 
 
 def field_value(field: Field, value: Any) -> Any:
-    """Return the value to write for a result; raises UnusableResult where it does not fit."""
+    """Return the value to write for a result; raise UnusableResult if it does not fit."""
     if value is None:
         return False
     if field.type in NUMBERS:
@@ -73,7 +74,7 @@ def field_value(field: Field, value: Any) -> Any:
 
 
 def _is_text(value: Any) -> bool:
-    """Tell whether PostgreSQL can hold it as a text."""
+    """Return whether it is a text that PostgreSQL can store."""
     try:
         return b"\0" not in value.encode()
     except (AttributeError, UnicodeEncodeError):
@@ -93,7 +94,7 @@ def _number(field: Field, value: Any) -> int | float:
 
 
 def _date(field: Field, value: Any) -> date:
-    """Take a date, or a text in ISO 8601; a time without zone is UTC, as Odoo's are."""
+    """Convert a date or an ISO 8601 text; a time without a zone is UTC, as in Odoo."""
     moment = value if isinstance(value, date) else _parsed(field, value)
     if field.type == "date":
         return _day(field, moment, value)
@@ -110,7 +111,7 @@ def _parsed(field: Field, value: Any) -> datetime:
 
 
 def _day(field: Field, moment: date, value: Any) -> date:
-    """Refuse to drop a time."""
+    """Return the date; raise UnusableResult if there is a time other than midnight."""
     if not isinstance(moment, datetime):
         return moment
     if moment.time() != datetime.min.time():

@@ -1,4 +1,4 @@
-"""Whether a method takes some arguments, by Python's rules and in no version's words."""
+"""Check whether a method accepts given arguments, by Python's rules, without error texts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ BY_NAME = ("POSITIONAL_OR_KEYWORD", "KEYWORD_ONLY")
 
 
 class Signature:
-    """The parameters of a method, and what a call would pass to it.
+    """The parameters of a method, and the arguments that a call would pass to it.
 
-    parameters: {"name", "kind", perhaps "default"} each, in their order; positional: how many
-    arguments are passed by position; by_name: the names of the others
+    parameters: a {"name", "kind"} for each, in order, with "default" if it has one; positional: how
+    many arguments are passed by position; by_name: the names of the others
     """
 
     def __init__(
@@ -29,26 +29,26 @@ class Signature:
         self._takes_any_name = "VAR_KEYWORD" in kinds
 
     def has_room(self) -> bool:
-        """Tell whether there are places for all arguments without a name."""
+        """Return whether the method accepts this many positional arguments."""
         return self._takes_more or self.positional <= len(self.places)
 
     def is_positional_only(self, name: str) -> bool:
-        """Tell whether a parameter cannot be passed by this name, because it has a place only."""
+        """Return whether this name cannot be used because its parameter is positional-only."""
         if self._kind(name) != "POSITIONAL_ONLY":
             return False
         is_filled = name in self._in_place or "default" in self._parameters[name]
         return not (self._takes_any_name and is_filled)
 
     def is_given_twice(self, name: str) -> bool:
-        """Tell whether a parameter that is passed by name is passed by position, too."""
+        """Return whether a parameter that is passed by name is also passed by position."""
         return self._kind(name) == "POSITIONAL_OR_KEYWORD" and name in self._in_place
 
     def is_unknown(self, name: str) -> bool:
-        """Tell whether nothing takes an argument of this name."""
+        """Return whether the method has no parameter for an argument of this name."""
         return not (self._takes_any_name or self._kind(name) in BY_NAME)
 
     def missing(self) -> Iterator[str]:
-        """Name the parameters without default that get nothing."""
+        """Yield the names of required parameters for which there is no argument."""
         for name, each in self._parameters.items():
             by_name = self._by_name if each["kind"] in BY_NAME else ()
             needed = each["kind"] in (*BY_POSITION, *BY_NAME) and "default" not in each

@@ -1,11 +1,11 @@
-"""Calls of Nameko services over RabbitMQ. Knows nothing of Odoo.
+"""A client for Nameko services over RabbitMQ. It does not depend on Odoo.
 
 >>> client = client_for(BrokerConfig(uri="amqp://guest:guest@localhost:5672/"))
 >>> client.call(Request("compute", "method", (99999, 99999)), timeout=5)   # doctest: +SKIP
 199998
 
-Works in threads, prefork workers and under gevent. Importing it loads neither Nameko nor eventlet,
-kombu or amqp: the first call does.
+It works in threads, in prefork workers and under gevent. Importing it does not load Nameko,
+eventlet, kombu or amqp: the first call does.
 """
 
 from .rpc.client import Client, client_for

@@ -1,4 +1,4 @@
-"""`ODOO_RC=odoo.conf odoo nameko_relay -d DB`: loaded by Odoo without the addon's package."""
+"""The command `odoo nameko_relay -d DB`. Odoo loads this module without the addon's package."""
 
 import logging
 import optparse
@@ -51,16 +51,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 
 class NamekoRelay(Command):
-    """Move Nameko jobs: pending ones to the broker, results back to their records.
+    """Move Nameko jobs: publish pending ones to the broker, write results to their records.
 
     Runs until SIGTERM or Ctrl-C; any number of relays may serve one database. With --moved, --copy
-    or --ask it only says which database this is, and exits.
+    or --ask it only records which database this is, and exits.
     """
 
     name = "nameko_relay"
 
     def run(self, args: list[str]) -> None:
-        """Parse the command line, then relay or check."""
+        """Parse the command line, and do what its options ask for."""
         options = self._parse(args)
         names = config["db_name"]
         if len(names) != 1:
@@ -86,7 +86,7 @@ class NamekoRelay(Command):
 
 
 def check(alive_file: Path) -> int:
-    """Tell as an exit code whether a relay is alive and may work; say why it may not."""
+    """Return the exit code: 0 if a relay is alive, else 1; if it may not work, print why."""
     try:
         if refusal := alive_file.read_text():
             sys.exit(refusal)  # with 1
@@ -96,7 +96,7 @@ def check(alive_file: Path) -> int:
 
 
 def answer(database: str, method: str) -> None:
-    """Answer the question which database this is."""
+    """Record whether this database is the original or a copy, by calling `method`."""
     server.load_server_wide_modules()
     registry = Registry(database)
     if "nameko.job" not in registry:
@@ -112,7 +112,7 @@ def answer(database: str, method: str) -> None:
 
 
 def relay(database: str, alive_file: Path, options: optparse.Values) -> None:
-    """Serve until asked to stop."""
+    """Run a relay until it is asked to stop."""
     server.load_server_wide_modules()
     from odoo.addons.nameko_connector.relay.relay import Relay, Settings  # noqa: PLC0415
     from odoo.addons.nameko_connector.tools.configuration import broker_config  # noqa: PLC0415

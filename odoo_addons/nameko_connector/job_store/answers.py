@@ -1,4 +1,4 @@
-"""The rows of jobs that are answered: locked, finished, or put back as they were."""
+"""Lock the rows of jobs that have an answer, finish them, or restore them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..tools.texts import clean
 from .rows import COLUMNS, NOW, PUT_BACK, Cursor, Finish, Row
 from .waiting import notify_finished
 
-LEASE_SECONDS = 600  # for which a job does not expire whose answer waits in a relay, or is parked
+LEASE_SECONDS = 600  # a job does not expire for so long if its answer is in a relay or parked
 
 
 def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], set[str]]:
-    """Lock the jobs that nobody else has locked; return them, and which are locked."""
+    """Lock the jobs that are not locked; return their rows, and the uuids of locked jobs."""
     wanted = list(filter(is_uuid, uuids))
     cr.execute(
         f"SELECT {COLUMNS} FROM nameko_job job"  # noqa: S608  constants
@@ -50,9 +50,9 @@ WRITE_FINISHED = """
 
 
 def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
-    """Write how these jobs ended; have those looked at that wait for them.
+    """Finish these jobs; notify the relays of those for which other jobs wait.
 
-    A result proves an attempt, also one that counted as not sent since the broker fell silent.
+    A job with a result has at least one attempt, even if the broker did not confirm the request.
     """
     if not finished:
         return
@@ -64,9 +64,9 @@ def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
 
 
 def put_back(cr: Cursor, rows: Collection[Row]) -> None:
-    """Make jobs what they were before this transaction finished them: they are answered later.
+    """Restore the rows that this transaction finished; their answers are written later.
 
-    Their answers wait in Odoo or in the broker, so they do not expire for a while.
+    As their answers have arrived, the deadlines are extended by LEASE_SECONDS.
     """
     if not rows:
         return
@@ -92,7 +92,7 @@ def put_back(cr: Cursor, rows: Collection[Row]) -> None:
 
 
 def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
-    """Keep a result in a failed job, and say so."""
+    """Store the result in a failed job, and add a note to its error message."""
     cr.execute(
         "UPDATE nameko_job SET result = %s, has_result = true,"
         " error_message = concat_ws(E'\\n', error_message, %s) WHERE id = %s",
@@ -102,10 +102,10 @@ def keep_result(cr: Cursor, row: Row, text: str, note: str) -> None:
 
 
 def lease(cr: Cursor, uuids: Collection[str]) -> set[str]:
-    """Let jobs whose answers wait in a relay's hands not expire for a while.
+    """Extend the deadlines of sent jobs whose answers are in a relay, to LEASE_SECONDS from now.
 
-    Their own time may be longer: a relay that ends or freezes leaves the answer to another one.
-    Return those that need no lease any more: all but the ones that somebody has locked.
+    If the relay ends or freezes, the broker redelivers the answer to another relay in that time.
+    Return the uuids that need no further attempt: all except those of locked jobs.
     """
     wanted = list(filter(is_uuid, uuids))
     cr.execute(
@@ -126,9 +126,9 @@ def lease(cr: Cursor, uuids: Collection[str]) -> set[str]:
 
 
 def mark_first_try(cr: Cursor, uuids: Collection[str]) -> set[str]:
-    """Note that the answers of these jobs are written once more; return those noted before.
+    """Count an attempt to write the answers of these jobs; return those that had one before.
 
-    A process that dies of it leaves the note behind.
+    If writing crashes the process, the count stays.
     """
     wanted = list(filter(is_uuid, uuids))
     query = "SELECT uuid FROM nameko_job WHERE uuid = ANY(%s) AND write_tries > 0"
@@ -139,7 +139,7 @@ def mark_first_try(cr: Cursor, uuids: Collection[str]) -> set[str]:
 
 
 def mark_try(cr: Cursor, uuid: str) -> int:
-    """Note that a job's answer is written on its own; return how often that was noted."""
+    """Count an attempt to write a job's answer; return the number of attempts; 0 if locked."""
     _add_try(cr, [uuid])
     return (cr.fetchone() or (0,))[0]
 

@@ -1,4 +1,4 @@
-"""Jobs that were cancelled after they were sent: the services stop working for them when told."""
+"""Record which cancelled jobs the relay must still announce to the services."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ MOST_TOLD = 500  # jobs at a time
 
 
 def note_cancelled(cr: Cursor, job_ids: Collection[int]) -> None:
-    """Have the services told that these jobs, which they may work on, were cancelled."""
+    """Mark these cancelled jobs, so that a relay publishes the events."""
     if job_ids:
         cr.execute("UPDATE nameko_job SET cancel_untold = true WHERE id = ANY(%s)", [list(job_ids)])
 
 
 def has_cancelled(cr: Cursor) -> bool:
-    """Tell whether services are to hear of cancelled jobs."""
+    """Return whether there are cancelled jobs to announce."""
     cr.execute("SELECT EXISTS (SELECT FROM nameko_job WHERE cancel_untold)")
     return bool(cr.fetchone()[0])
 
 
 def take_cancelled(cr: Cursor) -> list[str]:
-    """Return some jobs of which services are to be told in this transaction."""
+    """Return the uuids of some jobs to announce; remove their marks in this transaction."""
     cr.execute(
         """
         UPDATE nameko_job SET cancel_untold = false

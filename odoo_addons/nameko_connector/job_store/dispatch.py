@@ -1,7 +1,7 @@
-"""Jobs on their way out: which are due, and what became of those that were published.
+"""Claim the jobs that are ready, and record the outcome of publishing them.
 
-For transactions of level READ COMMITTED: with REPEATABLE READ, two relays would abort each other's
-work.
+Use READ COMMITTED transactions: with REPEATABLE READ, two relays would abort each other's
+transactions.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .rows import NOW, READY, SENDINGS, Cursor
 
 MOST_WOKEN = 5_000  # jobs at a time
 LONGEST_TIMEOUT = 2**31  # s
-GRACE = 5  # s after its timeout in which a reply that was under way may come
-FALLBACK_DELAY = 60  # s, in place of what is no number of seconds
-# The delay before the next attempt: the last one counts for all further attempts.
+GRACE = 5  # s after the timeout, for a reply that is still on its way
+FALLBACK_DELAY = 60  # s, in place of an invalid number
+# The delay before the next attempt, in s: the last one applies to all further attempts.
 NEXT_DELAY = f"""
     (SELECT CASE WHEN delay IS NULL THEN 0
                  WHEN delay ~ '^\\s*[0-9]{{1,12}}(\\.[0-9]{{1,12}})?\\s*$'
@@ -30,26 +30,26 @@ NEXT_DELAY = f"""
                  least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))
              ] AS delay) AS delays)
 """  # noqa: S608  constants
-# The results of the jobs that a job waited for, as JSON, in order; NULL where it waited for none.
+# The results of a job's predecessors, as JSON, in order; NULL if it has none.
 RESULTS_BEFORE = """
     (SELECT array_agg(earlier.result ORDER BY link.sequence)
        FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
       WHERE link.job_id = job.id)
 """
-# How large they are together, in bytes.
+# The total size of these results, in bytes.
 SIZE_BEFORE = """
     (SELECT sum(octet_length(earlier.result) + 2)
        FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
       WHERE link.job_id = job.id AND job.results_as <> 'nothing')
 """
-HELD_SECONDS = 60  # for which a job that is about to be failed is not claimed again
+HELD_SECONDS = 60  # for which a job that cannot be sent is not claimed again
 AFTER_DELAY = f"{NOW} + make_interval(secs => coalesce({NEXT_DELAY}, 0))"
 
 
 class Capacity(NamedTuple):
-    """How many jobs may be sent to a service, and what is known of it.
+    """How many more jobs may be sent to a service, and the state of the service.
 
-    is_noted: as one that has had a queue; is_away: it has none now; is_heard: it has beaten.
+    is_noted: it has had a queue; is_away: it has none now; is_heard: it has sent heartbeats.
     """
 
     most: int
@@ -62,8 +62,8 @@ class Capacity(NamedTuple):
 class Claimed:
     """A job locked by this transaction, to be published.
 
-    size: of its message's body, in bytes, nearly; arguments, results_before: None where that is
-    more than may be sent.
+    size: the approximate size of the message body, in bytes; arguments, results_before: None if
+    that is too large.
     """
 
     id: int
@@ -82,15 +82,15 @@ class Claimed:
 
 
 def set_read_committed(cr: Cursor) -> None:
-    """Set the level of a transaction that has just begun.
+    """Set READ COMMITTED in a transaction that has just begun, and turn synchronous commit off.
 
-    It need not wait for the disk: what a crash undoes leaves jobs pending, to be sent again.
+    If a crash loses the commit, the jobs are still pending and are sent again.
     """
     cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off")
 
 
 def capacities(cr: Cursor, most: int) -> dict[str, Capacity]:
-    """Return each service with ready jobs the number of jobs that may be sent to it now."""
+    """Return, for each service with ready jobs, its capacity if more may be sent now."""
     cr.execute(
         f"""
         WITH RECURSIVE ready(service) AS (
@@ -140,10 +140,10 @@ CLAIM = f"""
 
 
 def claim(cr: Cursor, service: str, most: int, most_bytes: int, most_size: int) -> list[Claimed]:
-    """Lock ready jobs of a service, the most urgent and oldest first.
+    """Lock ready jobs of a service, by priority and age, and return them.
 
-    :param most_bytes: after which no further job is returned
-    :param most_size: that may be sent of one job, in bytes
+    :param most_bytes: the total size after which no further job is returned
+    :param most_size: the largest message body of one job, in bytes
     """
     cr.execute(
         CLAIM,
@@ -155,7 +155,7 @@ def claim(cr: Cursor, service: str, most: int, most_bytes: int, most_size: int) 
 
 
 def mark_sent(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Note that these are published."""
+    """Mark these jobs as sent."""
     _update_rows(
         cr,
         job_ids,
@@ -170,18 +170,18 @@ def mark_sent(cr: Cursor, job_ids: Sequence[int]) -> None:
 
 
 def mark_unroutable(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Note that no queue took these: their time to answer is over."""
+    """Note that no queue took these jobs: their deadline is now."""
     _update_rows(cr, job_ids, f"error_type = 'UnknownService', deadline = {NOW}")
 
 
 def mark_refused(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Note that the broker did not take these: that was no attempt."""
+    """Note that the broker refused these jobs: retry them later; this is not an attempt."""
     _update_rows(cr, job_ids, "attempts = attempts - 1, sent_at = NULL")
     retry_later(cr, job_ids)
 
 
 def mark_unsent(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Note that the broker does not have these, or may not: that was no attempt."""
+    """Reset these jobs, which the broker may not have, to ready; this is not an attempt."""
     _update_rows(
         cr,
         job_ids,
@@ -191,19 +191,19 @@ def mark_unsent(cr: Cursor, job_ids: Sequence[int]) -> None:
 
 
 def hold(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Leave these alone for a while: somebody is about to fail them."""
+    """Do not claim these jobs for HELD_SECONDS: another thread is about to fail them."""
     eta = f"{NOW} + interval '1 second' * {HELD_SECONDS}"
     values = f"state = 'pending', is_ready = false, deadline = NULL, eta = {eta}"
     _update_rows(cr, job_ids, values)
 
 
 def retry_later(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Have these sent again after their delay."""
+    """Schedule the next attempt of these jobs after their retry delay."""
     _update_rows(cr, job_ids, f"state = 'pending', is_ready = false, eta = {AFTER_DELAY}")
 
 
 def _update_rows(cr: Cursor, job_ids: Sequence[int], assignments: str) -> None:
-    """Change these rows by SQL; `assignments` are constants of this file."""
+    """Update these rows; `assignments` is SQL from constants of this file."""
     if job_ids:
         cr.execute(
             f"UPDATE nameko_job SET {assignments} WHERE id = ANY(%s)",  # noqa: S608
@@ -212,7 +212,7 @@ def _update_rows(cr: Cursor, job_ids: Sequence[int], assignments: str) -> None:
 
 
 def wake_due(cr: Cursor) -> int:
-    """Make some of the jobs ready whose time has come; return how many."""
+    """Make some of the jobs ready whose `eta` has passed; return how many."""
     cr.execute(
         f"""
         UPDATE nameko_job SET is_ready = true
@@ -227,7 +227,7 @@ def wake_due(cr: Cursor) -> int:
 
 
 def note_progress(cr: Cursor, shares: dict[str, float]) -> list[tuple[str, int]]:
-    """Write the progress of running jobs, from 0 to 1 by uuid; return these and their records."""
+    """Write the progress of sent jobs, from 0 to 1 by uuid; return the jobs and their records."""
     values = SQL(", ").join(SQL("(%s, %s)", uuid, 100 * share) for uuid, share in shares.items())
     cr.execute(
         SQL(
@@ -246,7 +246,7 @@ def note_progress(cr: Cursor, shares: dict[str, float]) -> list[tuple[str, int]]
 
 
 def reschedule(cr: Cursor, job_ids: Sequence[int], priority: int, eta: datetime | None) -> None:
-    """Give those of these that are pending another priority and time; None is at once."""
+    """Set the priority and the start time of pending jobs; None means at once."""
     cr.execute(
         f"""
         UPDATE nameko_job

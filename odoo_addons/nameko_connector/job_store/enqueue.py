@@ -1,4 +1,4 @@
-"""New jobs: inserted in the transaction of who asks for them."""
+"""Insert new jobs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (
 
 
 def insert_jobs(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Insert the rows, but for taken identity keys; return the ids by uuid."""
+    """Insert the rows, except those whose identity key is in use; return the ids by uuid."""
     columns = SQL(", ").join(map(SQL.identifier, COLUMNS))
     cr.execute(
         SQL(
@@ -42,7 +42,7 @@ def insert_jobs(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def jobs_with_key(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Find the jobs that have the identity keys of these rows: their ids by the rows' uuids."""
+    """Return the ids of the jobs that use the identity keys of these rows, by the rows' uuids."""
     cr.execute(
         "SELECT identity_key, id FROM nameko_job"
         " WHERE state IN ('pending', 'sent') AND identity_key = ANY(%s)",
@@ -53,7 +53,7 @@ def jobs_with_key(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def link_predecessors(cr: Cursor, links: Sequence[dict[str, int]]) -> None:
-    """Note which jobs wait for which: `job_id`, `predecessor_id`, and the order in `sequence`."""
+    """Insert which jobs wait for which: `job_id`, `predecessor_id`, and the order in `sequence`."""
     if not links:
         return
     cr.execute(

@@ -1,4 +1,4 @@
-"""What ends a job, and what becomes of it: values that the models and the relay share."""
+"""The events that end a job and their outcomes: values that the models and the relay share."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Union
@@ -14,15 +14,15 @@ Event = Union["Reply", "ArrivedReply", Lost]
 
 @dataclass(frozen=True)
 class GivenUp:
-    """Why an answer is not written: its callback ends processes, or takes too long."""
+    """Why an answer is not written: its callback crashes the process ("deadly"), or is too slow."""
 
     why: Literal["deadly", "slow"]
-    number: float  # of processes, or seconds
+    number: float  # of crashes, or of seconds
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a job that is not finished gets: the result in `reply`, or an `error`."""
+    """The answer to an unfinished job: the result in `reply`, or an `error`."""
 
     row: Row
     reply: Any = None
@@ -30,17 +30,17 @@ class Answer:
 
     @property
     def callback(self) -> str | None:
-        """The method of the record that is called."""
+        """The method of the record to call."""
         return self.row.on_error if self.error else self.row.on_result
 
     @property
     def field(self) -> str | None:
-        """The field of the record that is written."""
+        """The field of the record to write."""
         return None if self.error else self.row.result_field
 
     @property
     def key(self) -> Key | None:
-        """What runs when it is written, apart from our own statement; None if nothing does."""
+        """The model, and the callback or field for the answer; None if there is neither."""
         name = self.field or self.callback
         return (self.row.res_model or "", name) if name else None
 
@@ -56,31 +56,31 @@ class Answer:
 
 @dataclass
 class Applied:
-    """What became of replies, by uuid; what is in none of these was written, or dropped."""
+    """The outcome of replies, by uuid; a reply in none of these was written or dropped."""
 
-    unknown: set[str] = field(default_factory=set)  # name no job
+    unknown: set[str] = field(default_factory=set)  # no such job
     busy: set[str] = field(default_factory=set)  # the job or its record is locked
-    again: set[str] = field(default_factory=set)  # not begun, or met another transaction
+    again: set[str] = field(default_factory=set)  # not begun, or in a conflict
     later: dict[str, Key | None] = field(default_factory=dict)  # not admitted to this transaction
 
 
 class Postponed(Exception):
-    """An answer was not begun: it is left to another transaction."""
+    """An answer was not begun: another transaction writes it."""
 
 
 class Pace:
-    """Which answers are written in one transaction, and how long it may take: here, all."""
+    """Decides which answers share a transaction, and how long it may take. Here: no limits."""
 
     def admits(self, row: Row, key: Key | None) -> bool:
-        """Tell whether an answer that runs `key` may be written in this transaction."""
+        """Return whether an answer that runs `key` may be written in this transaction."""
         return True
 
     def begins(self, uuid: str, key: Key | None, count: int) -> None:
-        """Hear that answers of a kind are about to be written, that of this job the first."""
+        """Called before `count` answers with this `key` are written; `uuid` is the first job."""
 
     def ends(self) -> None:
-        """Hear that they were written, or failed."""
+        """Called after they were written, or failed."""
 
     def is_over(self) -> bool:
-        """Tell whether the rest is left to another transaction."""
+        """Return whether the remaining answers must go to another transaction."""
         return False

@@ -1,4 +1,4 @@
-"""Jobs whose time to answer is over."""
+"""Retry or fail the jobs whose deadline has passed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BATCH = 500  # jobs at a time
 
 
 def due_moment(cr: Cursor) -> datetime | None:
-    """Return the time, if there is a job whose time to answer is over."""
+    """Return the current time of the database if a job's deadline has passed, else None."""
     cr.execute(  # pylint: disable=sql-injection
         f"SELECT {NOW}, EXISTS (SELECT FROM nameko_job"  # noqa: S608  constants
         f" WHERE state = 'sent' AND deadline <= {NOW})"
@@ -23,14 +23,14 @@ def due_moment(cr: Cursor) -> datetime | None:
 
 
 def retry_unknown(cr: Cursor) -> int:
-    """Send jobs again that found no service: no answer can wait for them."""
+    """Retry jobs that no queue took: they cannot have an answer."""
     return _retry_due(cr, f"deadline <= {NOW} AND error_type = 'UnknownService'", {})
 
 
 def retry_due(cr: Cursor, moment: datetime, answered: Collection[str]) -> int:
-    """Send jobs again whose time to answer was over at this moment; return how many.
+    """Retry jobs whose deadline had passed at this moment; return how many.
 
-    :param answered: uuids of those whose answers are in a relay's hands
+    :param answered: uuids of jobs to skip, because this relay has their answers
     """
     values = {"moment": moment, "answered": list(answered)}
     return _retry_due(cr, "deadline <= %(moment)s AND uuid <> ALL(%(answered)s)", values)
@@ -50,9 +50,9 @@ def _retry_due(cr: Cursor, condition: str, values: dict[str, object]) -> int:
 
 
 def lost(cr: Cursor, moment: datetime, answered: Collection[str]) -> list[Lost]:
-    """Return jobs that failed because their last time to answer was over at this moment.
+    """Return jobs without further attempts whose deadline had passed at this moment.
 
-    :param answered: uuids of those whose answers, or which themselves, are in a relay's hands
+    :param answered: uuids of jobs to skip, because this relay has their answers or is failing them
     """
     cr.execute(
         f"SELECT uuid, {SENDINGS} FROM nameko_job"  # noqa: S608  constants

@@ -1,4 +1,4 @@
-"""The records that results are written into: locked before, so that no job waits for another."""
+"""Lock the records into which results are written, without waiting for locks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from odoo import api
 def locked_records(
     env: api.Environment, targets: Collection[tuple[str, int]]
 ) -> set[tuple[str, int]]:
-    """Lock the records that nobody else has locked; return the others that exist."""
+    """Lock the records that are not locked yet; return those that others have locked."""
     by_model: dict[str, list[int]] = {}
     for model, res_id in targets:
         by_model.setdefault(model, []).append(res_id)

@@ -1,4 +1,4 @@
-"""The relays that work in a database, and how they hear that there is something to do."""
+"""Notify the relays of a database, count them, and end frozen ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from .cancelled import has_cancelled
 from .rows import Cursor
 
 CHANNEL = "nameko_job"  # NOTIFY: there is something to do
-RELAY_NAME = "nameko_relay-"  # and an id: what a relay calls its sessions
-FROZEN_SECONDS = 30  # without a sign of life, after which a relay counts as frozen
+RELAY_NAME = "nameko_relay-"  # and an id: the application_name of a relay's sessions
+FROZEN_SECONDS = 30  # without a statement, after which a relay counts as frozen
 RELAYS = """
     SELECT activity.application_name, activity.state_change
       FROM pg_locks lock JOIN pg_stat_activity activity ON activity.pid = lock.pid
@@ -19,12 +19,12 @@ RELAYS = """
 
 
 def notify(cr: Cursor) -> None:
-    """Wake the relays when this transaction is committed."""
+    """Wake the relays after this transaction is committed."""
     cr.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
 def running_relays(cr: Cursor, seconds: float) -> int:
-    """Return how many relays have shown within so many seconds that they work."""
+    """Return how many relays have executed a statement within so many seconds."""
     cr.execute(
         f"SELECT count(*) FROM ({RELAYS}) relay"  # noqa: S608  constants
         " WHERE coalesce(state_change > now() - interval '1 second' * %s, true)",
@@ -34,9 +34,9 @@ def running_relays(cr: Cursor, seconds: float) -> int:
 
 
 def end_frozen_relays(cr: Cursor) -> int:
-    """End the sessions of relays that show nothing any more; return how many.
+    """Terminate the sessions of frozen relays; return how many.
 
-    What they have locked becomes free; should one go on, it connects again.
+    This releases their locks. If a relay recovers, it connects again.
     """
     cr.execute(
         f"""
@@ -53,7 +53,7 @@ def end_frozen_relays(cr: Cursor) -> int:
 
 
 def has_live_jobs(cr: Cursor) -> bool:
-    """Tell whether there is anything to do, now or later."""
+    """Return whether there are unfinished jobs, or cancelled ones to announce."""
     cr.execute(
         "SELECT EXISTS (SELECT 1 FROM nameko_job WHERE state = 'pending')"
         " OR EXISTS (SELECT 1 FROM nameko_job WHERE state = 'sent')"

@@ -1,4 +1,4 @@
-"""Jobs that nobody asks for any more, and those of a database that was moved or copied."""
+"""Delete old jobs, and adapt jobs after a database was moved or copied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .rows import NOW, Cursor
 def delete_finished(cr: Cursor, days: float, most: int) -> int:
     """Delete some jobs that finished more than so many days ago; return how many.
 
-    A job for which others wait stays.
+    Jobs for which unfinished jobs wait are not deleted.
     """
     cr.execute(
         """
@@ -28,7 +28,7 @@ def delete_finished(cr: Cursor, days: float, most: int) -> int:
 
 
 def shorten_deadlines(cr: Cursor, seconds: float) -> None:
-    """Have jobs sent again soon whose replies are gone; that costs them no attempt."""
+    """Make sent jobs late within so many seconds, and allow each of them another attempt."""
     cr.execute(
         f"""
         UPDATE nameko_job
@@ -41,7 +41,7 @@ def shorten_deadlines(cr: Cursor, seconds: float) -> None:
 
 
 def cancel_live(cr: Cursor) -> int:
-    """Cancel all unfinished jobs of a copy; return how many. Its original sends them."""
+    """Cancel all unfinished jobs of a copy, as its original sends them; return how many."""
     cr.execute(
         """
         UPDATE nameko_job

@@ -1,4 +1,4 @@
-"""Services that have had a queue on the broker, and those of them whose queue is gone."""
+"""Record which services have had a queue on the broker, and whose queue is gone."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Collection
 from .dispatch import LONGEST_TIMEOUT
 from .rows import NOW, READY, Cursor, Lost
 
-LOOK_SECONDS = 5  # between two requests to a service that is away
-FRESH_SECONDS = 10  # for which it counts as known that it is away
+LOOK_SECONDS = 5  # between two attempts to send to a service without a queue
+FRESH_SECONDS = 10  # after such an attempt is due, for which its result still counts
 MOST_LOST = 500  # jobs at a time
 
 
 def note_there(cr: Cursor, services: Collection[str]) -> None:
-    """Note that the queues of these have taken requests."""
+    """Note that these services have a queue."""
     if services:
         cr.execute(
             """
@@ -25,7 +25,7 @@ def note_there(cr: Cursor, services: Collection[str]) -> None:
 
 
 def note_away(cr: Cursor, services: Collection[str]) -> None:
-    """Note that these have no queue now."""
+    """Note that these services have no queue now."""
     if services:
         cr.execute(
             f"""
@@ -40,9 +40,9 @@ def note_away(cr: Cursor, services: Collection[str]) -> None:
 
 
 def waited_too_long(cr: Cursor) -> list[Lost]:
-    """Return jobs for whose service nothing has come for as long as they may take.
+    """Return jobs whose service has had no queue for the whole timeout of the job.
 
-    The time counts from when the service was missed, or the job was ready, whichever is later.
+    The time counts from when the queue was missing or the job was ready, whichever is later.
     """
     cr.execute(
         f"""

@@ -1,4 +1,4 @@
-"""The rows of jobs: what the other modules need of one, and of a cursor, and how one ends."""
+"""The columns of a job's row that the other modules need, and the values that finish a job."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PUT_BACK = (
     "id", "state", "is_ready", "is_waiting", "eta", "deadline", "progress", "attempts",
     "error_type", "error_message",
 )  # fmt: skip
-# Another attempt ends the same way: no "*" asks for it.
+# Errors that another attempt does not avoid: "*" does not include them.
 FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})
-Key = tuple[str, str]  # a model and the method or field of it that takes results
+Key = tuple[str, str]  # a model, and its method or field that receives results
 
 
 class Cursor(Protocol):
@@ -31,7 +31,7 @@ class Cursor(Protocol):
         """Rows that the last statement changed."""
 
     def execute(self, query: Any, params: Any = None, log_exceptions: bool = True) -> Any:
-        """Run a statement; one that fails is logged, with its parameters, unless told not to."""
+        """Execute a statement; log it with its parameters if it fails and log_exceptions is set."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -42,7 +42,7 @@ class Cursor(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """What is needed of a job to finish it, or to put it back."""
+    """The columns of a job that are needed to finish or restore it."""
 
     id: int
     uuid: str
@@ -74,11 +74,11 @@ class Row:
 
     @property
     def attempt(self) -> int:
-        """Which attempt was sent last, of all that there ever were."""
+        """The number of the last request, over all retries of the job."""
         return self.attempts if self.sendings is None else self.sendings
 
     def retries(self, error_type: str) -> bool:
-        """Tell whether it is tried again after this exception of the service's."""
+        """Return whether the job is retried after this exception of the service."""
         wanted = (self.retry_on or "").split(",")
         is_wanted = error_type in wanted or ("*" in wanted and error_type not in FINAL)
         return self.attempts < self.max_attempts and is_wanted
@@ -86,10 +86,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Lost:
-    """What ends a job that no reply will.
+    """An event that fails a job without a reply.
 
-    Its time is over, its service was away for as long, a job that it waits for failed, or it cannot
-    be sent because of `error`.
+    Its deadline has passed, its service had no queue, a predecessor failed, or it cannot be sent
+    because of `error`.
     """
 
     uuid: str
@@ -106,7 +106,7 @@ MOST_KIND, MOST_MESSAGE = 200, 20_000  # characters
 
 @dataclass(frozen=True)
 class Finish:
-    """How a job ends: with its `result` as JSON, an `error`, or both where it was not written."""
+    """How a job ends: with `result` as JSON, with `error`, or both if writing failed."""
 
     row: Row
     result: str | None = None
@@ -125,9 +125,9 @@ class Finish:
 
 
 def describe(error: Exception) -> tuple[str, str]:
-    """Return an error's type and message as a job keeps them: of a remote one, the service's.
+    """Return the type and message of an error as a job stores them; for a remote error, its own.
 
-    A form shows them: a service's megabytes are cut.
+    Long texts are cut, as a form shows them.
     """
     kind = type(error).__name__
     if isinstance(error, RemoteError) and error.error is not None:
@@ -137,9 +137,9 @@ def describe(error: Exception) -> tuple[str, str]:
 
 
 def created_after(cr: Cursor, job_id: int) -> tuple[int, set[tuple[str, int]]]:
-    """Return the newest job's id, and the unfinished ones after this one with their records.
+    """Return the newest job's id, and the unfinished jobs after `job_id` with their records.
 
-    As models and ids; the newest thousand at most.
+    Jobs and records are pairs of model and id; of the jobs, the newest thousand at most.
     """
     cr.execute("SELECT coalesce(max(id), 0) FROM nameko_job")
     ((newest,),) = cr.fetchall()

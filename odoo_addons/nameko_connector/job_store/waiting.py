@@ -1,6 +1,6 @@
-"""Jobs that wait for others.
+"""Release or fail the jobs that wait for other jobs.
 
-What the relay asks for here is bounded in number and passes over rows that others have locked.
+The relay's queries process a limited number of rows, and skip locked rows.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .relays import CHANNEL
 from .rows import NOW, SENDINGS, Cursor, Lost
 
 BATCH = 500  # jobs at a time
-WINDOW = 2_000  # waiting jobs looked at in one step
+WINDOW = 2_000  # waiting jobs checked in one step
 MOST_NAMED = 500  # ids in one notification, which holds 8,000 bytes
 FINISHED = "finished"
 IS_WAITING = """
@@ -27,13 +27,13 @@ HAS_FAILED_PREDECESSOR = """
 
 
 def notify_finished(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Have the relays look, after this commit, at the jobs that wait for these."""
+    """Notify the relays, after the commit, to check the jobs that wait for these."""
     named = ",".join(map(str, job_ids)) if len(job_ids) <= MOST_NAMED else ""
     cr.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{FINISHED}:{named}"])
 
 
 def waiting_for(cr: Cursor, job_ids: Collection[int]) -> list[int]:
-    """Return ids of jobs that wait for these, some at most."""
+    """Return the ids of jobs that wait for these, at most WINDOW."""
     cr.execute(
         "SELECT DISTINCT job.id FROM nameko_job_predecessor link"
         " JOIN nameko_job job ON job.id = link.job_id"
@@ -45,7 +45,7 @@ def waiting_for(cr: Cursor, job_ids: Collection[int]) -> list[int]:
 
 
 def waiting_after(cr: Cursor, job_id: int) -> list[int]:
-    """Return the next ids of jobs that wait for others, some at most."""
+    """Return the next ids, after `job_id`, of jobs that wait for others, at most WINDOW."""
     cr.execute(
         "SELECT id FROM nameko_job WHERE state = 'pending' AND is_waiting AND id > %s"
         " ORDER BY id LIMIT %s",
@@ -55,7 +55,7 @@ def waiting_after(cr: Cursor, job_id: int) -> list[int]:
 
 
 def release_waiting(cr: Cursor, job_ids: Collection[int]) -> int:
-    """Make those of these jobs ready that wait for nothing any more; return how many."""
+    """Make those of these jobs ready whose predecessors are all done; return how many."""
     cr.execute(
         f"""
         UPDATE nameko_job
@@ -72,9 +72,9 @@ def release_waiting(cr: Cursor, job_ids: Collection[int]) -> int:
 
 
 def after_failed(cr: Cursor, job_ids: Collection[int]) -> list[Lost]:
-    """Return those of these jobs that wait for one that failed, and some that wait for them.
+    """Return those of these jobs that have a failed predecessor, and jobs that wait for them.
 
-    A long row of jobs is taken in several steps, the first first.
+    At most BATCH are returned; a long chain takes several calls, from its beginning.
     """
     cr.execute(
         f"""
@@ -95,10 +95,10 @@ def after_failed(cr: Cursor, job_ids: Collection[int]) -> list[Lost]:
 
 
 def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
-    """Make failed and cancelled jobs pending again, but for those whose identity key is taken.
+    """Set failed and cancelled jobs to pending, except those whose identity key is in use.
 
     :return: their ids
-    :raises psycopg2.errors.UniqueViolation: another job with the same key has been made meanwhile
+    :raises psycopg2.errors.UniqueViolation: a job with the same key was created at the same time
     """
     cr.execute(
         f"""
@@ -127,7 +127,7 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
 
 
 def _set_ready_or_waiting(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Mark pending jobs that have neither mark: what others hold back waits."""
+    """Mark pending jobs as waiting if a predecessor is not done, else as ready."""
     cr.execute(
         f"""
         UPDATE nameko_job job

@@ -1,4 +1,4 @@
-"""System parameters of this addon take no values with which jobs could not run."""
+"""Refuse invalid values of this addon's system parameters."""
 
 from odoo import api, models
 from odoo.exceptions import ValidationError

@@ -1,4 +1,4 @@
-"""The page of Nameko among the settings."""
+"""The settings page of Nameko."""
 
 import math
 import re
@@ -27,7 +27,7 @@ from ..tools.parameters import (
 from .calls.nameko_rpc_allowed import allowed_services, service_names
 
 MOST_DAYS = 36_500
-MOST_TRIED = 100  # services that the test of the connection looks at
+MOST_TRIED = 100  # services that the connection test checks
 SERVICE_NAME = re.compile(r"[^\s.,#*]{1,200}")
 
 
@@ -146,7 +146,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.onchange("nameko_allowed_services")
     def _onchange_nameko_allowed_services(self) -> dict[str, Any] | None:
-        """Warn of names that nobody has heard of: a typing error keeps a service from all."""
+        """Warn of unknown names, as a typing error would make a service unavailable."""
         names = service_names(self.nameko_allowed_services or "")
         unknown = names.difference(
             service_names(allowed_services(self.env)), self._nameko_known_services(names)
@@ -170,20 +170,20 @@ class ResConfigSettings(models.TransientModel):
         return {*listed.mapped("name"), *sent_to.mapped("service")}
 
     def action_nameko_moved(self) -> dict[str, Any]:
-        """Answer that this database is the original, moved here."""
+        """Confirm that this database is the original, moved here."""
         self._check_nameko_answers()
         counts = self.env["nameko.database"].sudo()._answer_moved()
         return self._nameko_answered(counts, self.env._("This is the original: its jobs go on."))
 
     def action_nameko_copy(self) -> dict[str, Any]:
-        """Answer that this database is a copy."""
+        """Confirm that this database is a copy."""
         self._check_nameko_answers()
         counts = self.env["nameko.database"].sudo()._answer_copy()
         text = self.env._("This is a copy: the jobs of its original were cancelled here.")
         return self._nameko_answered(counts, text)
 
     def _nameko_answered(self, counts: bool, text: str) -> dict[str, Any]:
-        """Say what follows; counts: whether the answer does, as the first one."""
+        """Return a notification; counts: whether this answer was the first and took effect."""
         if counts:
             return notification(text, "success", reload=True)
         text = self.env._("Somebody else has already answered. Nothing was changed.")
@@ -195,7 +195,7 @@ class ResConfigSettings(models.TransientModel):
             raise AccessError(text)
 
     def action_nameko_test_connection(self) -> dict[str, Any]:
-        """Say in words whether calls would find their services, and if not, why."""
+        """Test the connection; return a notification that says whether calls would work."""
         if not self.env.is_system():
             raise AccessError(self.env._("Only administrators may test the connection."))
         verdict = self._test_nameko_connection()
@@ -218,7 +218,7 @@ class ResConfigSettings(models.TransientModel):
 
     @api.model
     def _nameko_services(self) -> list[str]:
-        """The services that are allowed or, if all are, known."""
+        """Return the allowed services or, if all are allowed, those in the catalogue."""
         listed = self.env["nameko.service"].sudo().search([], limit=MOST_TRIED).mapped("name")
         return sorted(service_names(allowed_services(self.env)) or listed)
 

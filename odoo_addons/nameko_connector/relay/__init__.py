@@ -1,1 +1,1 @@
-"""The relay, a process: it sends jobs to RabbitMQ, and writes their results."""
+"""The relay: a process that publishes jobs to RabbitMQ and writes their results."""

@@ -1,13 +1,13 @@
-"""The relay keeps the catalogue of services in a thread of its own, beside its work.
+"""Update the catalogue of services in a separate thread of the relay.
 
 The thread has its own session in PostgreSQL and its own connection to the broker. It repeats this:
 
-1. **Listen**: take the beats that have arrived. What is no beat is counted and dropped.
-2. **Write** every 5 s what the beats say that is new, for 2 s at most, and who is missed.
-3. **Ask** RabbitMQ's management API once a minute, where there is one, what waits in the queues of
-   services, and for services that do not beat.
+1. **Listen**: consume the beats that have arrived. Invalid messages are counted and dropped.
+2. **Write**, every 5 s, what is new in the beats, and which instances have missed beats.
+3. **Ask** RabbitMQ's management API once a minute, if configured, how many requests wait in the
+   queues of services, and for services that send no beats.
 
-Whatever fails is logged and tried again: a beat that was not kept comes again. A locked row, a slow
+Errors are logged, and the step is repeated: instances send the next beat soon. A locked row, a slow
 statement or a flood of beats delays the catalogue and nothing else.
 """
 
@@ -34,20 +34,20 @@ from .identity import identity_of
 
 _logger = logging.getLogger(__name__)
 TURN_SECONDS = 0.5  # between two looks at the broker
-STOP_SECONDS = 5.0  # that the relay waits for the thread when it stops
+STOP_SECONDS = 5.0  # that a stopping relay waits for the thread
 WRITE_SECONDS = 5.0  # between two writes of beats
-ASK_SECONDS = 60.0  # between two questions to RabbitMQ's management API
+ASK_SECONDS = 60.0  # between two requests to RabbitMQ's management API
 AGAIN_SECONDS = 30.0  # until the next attempt to listen
 TELL_SECONDS = 600.0  # between two log lines on messages that are no beats
 MOST_WAITING = 1_000  # beats
 MOST_WAITING_BYTES = 16_000_000
-QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run has taken all
-LISTEN_SECONDS = 3.0  # of a scheduled run, however many beat
+QUIET_SECONDS = 0.5  # without a beat, after which a scheduled run stops listening
+LISTEN_SECONDS = 3.0  # the longest time that a scheduled run listens
 
 
 @contextlib.contextmanager
 def keeping_catalogue(database: str, broker: BrokerConfig, identity: str) -> Iterator[None]:
-    """Keep the catalogue in a thread of its own while the block runs."""
+    """Update the catalogue in a separate thread while the block runs."""
     over = threading.Event()
     thread = threading.Thread(target=_keep, args=(database, broker, identity, over), daemon=True)
     thread.start()
@@ -83,7 +83,7 @@ class Catalogue:
         self._waiting: list[Beat] = []  # to be written
 
     def turn(self) -> None:
-        """Take what has arrived, and write it where it is time; raise nothing."""
+        """Consume the beats that have arrived, and write them when due; log errors."""
         try:
             self._turn()
         except Exception as error:
@@ -95,7 +95,7 @@ class Catalogue:
         now = time.monotonic()
         if self._listener is None and now >= self._listen_at:
             self._listen_at = now + AGAIN_SECONDS
-            self._write_at = now + WRITE_SECONDS  # beats that wait are read first
+            self._write_at = now + WRITE_SECONDS  # first consume the beats in the queue
             self._listener = BeatsListener(self._broker, self._identity)
         if self._listener is not None:
             self.take(self._listener)
@@ -108,20 +108,20 @@ class Catalogue:
             self.ask_for_queues()
 
     def ask_for_queues(self) -> None:
-        """Write what waits in the queues of services, whether they beat or not."""
+        """Write the state of all services' queues, from RabbitMQ's management API."""
         if not self._management:
             return
         try:
             queues = service_queues(self._management, self._broker.virtual_host)
             dead = dead_letter_counts(self._management, self._broker.virtual_host)
         except ManagementError as error:
-            _logger.info("RabbitMQ's management API was asked in vain: %s", error)
+            _logger.info("RabbitMQ's management API sent no usable answer: %s", error)
             return
         with self._database.jobs(read_committed=True) as jobs:
             jobs.env["nameko.service"].keep_queues(queues, dead)
 
     def take(self, listener: BeatsListener) -> None:
-        """Take what has arrived from the broker."""
+        """Take the beats that have arrived; keep the newest ones in memory."""
         listener.drain()
         listener.check()
         waiting = newest([*self._waiting, *listener.take()])
@@ -129,7 +129,7 @@ class Catalogue:
         self._tell_of_others(listener)
 
     def write_beats(self) -> None:
-        """Write what was taken."""
+        """Write the beats that were taken."""
         if self._keep(self._waiting):
             self._waiting = []
 
@@ -141,7 +141,7 @@ class Catalogue:
             listener.unreadable = 0
 
     def _keep(self, beats: list[Beat]) -> bool:
-        """Tell whether they need not be written any more."""
+        """Write the beats; return whether that is done, so that they need not be written again."""
         try:
             with self._database.jobs(read_committed=True) as jobs:
                 return bool(jobs.env["nameko.instance"].keep(beats))
@@ -153,14 +153,14 @@ class Catalogue:
             return True
 
     def close(self) -> None:
-        """Stop listening; beats wait in the broker for a while."""
+        """Stop listening; new beats wait in the queue until they expire."""
         if self._listener is not None:
             self._listener.close()
         self._listener = None
 
 
 def keep_once(database_name: str) -> None:
-    """Write the beats that wait in the broker, and list the services that do not beat."""
+    """Write the beats in the queue and the state of all services' queues, once."""
     database = Database(database_name)
     try:
         with contextlib.closing(database):
@@ -184,7 +184,7 @@ def _take_waiting(catalogue: Catalogue, listener: BeatsListener) -> None:
 
 
 def within(beats: list[Beat], most_bytes: int) -> list[Beat]:
-    """Return the newest beats, as many as came in so many bytes."""
+    """Return the newest beats whose messages had at most `most_bytes` in total."""
     sizes = accumulate(beat.size for beat in reversed(beats))
     count = sum(1 for _ in takewhile(lambda size: size <= most_bytes, sizes))
     return beats[len(beats) - count :]

@@ -1,4 +1,4 @@
-"""What a relay does by the clock: each step on its own, so that none of them stops the others."""
+"""The periodic steps of a relay. An error in one step does not stop the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_PROGRESS = 1_000  # jobs whose progress is written at a time
 
 @dataclass
 class Step:
-    """Something done every so many seconds; after an error, less and less often."""
+    """An action that runs every so many seconds; after errors, at growing intervals."""
 
     name: str
     action: Callable[[], None]
@@ -42,9 +42,9 @@ class Step:
     pause: float = 0.0
 
     def run(self, now: float) -> None:
-        """Do it if it is time.
+        """Run the action if it is due; log its errors.
 
-        :raises Exception: the database or the broker is lost
+        :raises Exception: the connection to the database or the broker is lost
         """
         if now < self.next_at:
             return
@@ -68,11 +68,11 @@ class Waiting:
     def __init__(self, database: Database, replies: Replies) -> None:
         self._database, self._replies = database, replies
         self._finished: set[int] = set()
-        self._after = 0  # where the look at all goes on
+        self._after = 0  # the id after which the check of all jobs continues
         self._all_at = 0.0
 
     def hear(self, payloads: set[str]) -> None:
-        """Take the notifications of jobs that have finished."""
+        """Note the finished jobs from PostgreSQL's notifications."""
         for payload in payloads:
             kind, _, ids = payload.partition(":")
             if kind == FINISHED:
@@ -82,11 +82,11 @@ class Waiting:
 
     @property
     def is_due(self) -> bool:
-        """Whether jobs have finished for which others may wait."""
+        """Whether a notification named finished jobs, for which others may wait."""
         return bool(self._finished)
 
     def turn(self) -> None:
-        """Look at those that wait for what has finished, and at some of all."""
+        """Check the jobs that wait for finished ones, and from time to time all waiting jobs."""
         finished, self._finished = self._finished, set()
         with self._database.rows() as cr:
             waiting = set(store.waiting_for(cr, finished)) if finished else set()
@@ -104,7 +104,7 @@ class Waiting:
 
 
 class Clock:
-    """The steps of a relay, or of a scheduled run, in their order."""
+    """The steps of a relay or of a scheduled run, in order."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Clock:
         ]
 
     def turn(self) -> None:
-        """Run the steps whose time has come."""
+        """Run the steps that are due."""
         now = time.monotonic()
         if self.waiting.is_due and not self._waiting_step.pause:
             self._waiting_step.next_at = now
@@ -144,7 +144,7 @@ class Clock:
             step.run(now)
 
     def tell(self) -> None:
-        """Send the news to open views, if it is time."""
+        """Notify open views of changes, if due."""
         self._live_step.run(time.monotonic())
 
     def _lease(self) -> None:
@@ -172,7 +172,7 @@ class Clock:
             relays.end_frozen_relays(cr)
 
     def _note_progress(self) -> None:
-        """Write how far jobs are; what meets a lock is left to the next event."""
+        """Write the progress of jobs; if a row is locked, the next event updates it."""
         shares = dict(list(self._consumer.take_progress().items())[-MOST_PROGRESS:])
         if shares:
             with self._database.jobs(read_committed=True) as jobs:

@@ -1,8 +1,8 @@
-"""The relay's side of PostgreSQL: transactions, and a session that hears when jobs are made.
+"""The relay's sessions in PostgreSQL: for transactions, and for LISTEN.
 
-A process that is frozen, or on a machine that is lost, keeps its sessions, and what they have
-locked. So each session of a relay has timeouts, by which PostgreSQL ends it, and a name by which
-another relay finds it.
+If a process freezes or its machine is lost, its sessions keep their locks. So each session of
+a relay has timeouts, after which PostgreSQL ends it, and an application_name by which another relay
+can find and end it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ..job_store.relays import CHANNEL, RELAY_NAME
 from ..tools import locks
 from .watchdog import keep_alive
 
-SIGNALING_SECONDS = 1.0  # between two looks whether modules or caches have changed
-LISTENER_CHECK_SECONDS = 5.0  # by which others see that this process is not frozen
-STATEMENT_SECONDS = 10  # that the main loop waits for one statement
+SIGNALING_SECONDS = 1.0  # between two checks for changed modules or caches
+LISTENER_CHECK_SECONDS = 5.0  # between two statements that show that this process is alive
+STATEMENT_SECONDS = 10  # that one statement of the main loop may take
 DATABASE_LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 NAME = f"{RELAY_NAME}{uuid.uuid4().hex[:12]}"
 SESSION = {
@@ -45,15 +45,15 @@ SESSION = {
 
 
 def is_lost(error: BaseException) -> bool:
-    """Tell whether the connection to the database is gone, and not only this transaction."""
+    """Return whether the connection to the database is lost, not only the transaction."""
     of_statement = (*CONFLICTS, psycopg2.errors.QueryCanceled)
     return isinstance(error, DATABASE_LOST) and not isinstance(error, of_statement)
 
 
 class Database:
-    """One Odoo database, whose registry follows the changes that other processes make.
+    """An Odoo database, whose registry is reloaded when other processes change modules.
 
-    For one thread. statement_seconds: that a statement may take, 0 for any time.
+    Single-threaded. statement_seconds: the longest time of a statement; 0 for no limit.
     """
 
     def __init__(self, name: str, statement_seconds: float = STATEMENT_SECONDS) -> None:
@@ -69,7 +69,7 @@ class Database:
     def jobs(
         self, *, read_committed: bool = False, lock_timeout: str = ""
     ) -> Iterator[models.BaseModel]:
-        """Return the jobs in a transaction, which is committed unless an error leaves it."""
+        """Yield the model `nameko.job` in a transaction; commit it, or roll back on an error."""
         try:
             cr = self._cursor()
             jobs = api.Environment(cr, SUPERUSER_ID, {})["nameko.job"]
@@ -85,12 +85,12 @@ class Database:
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
-        """Return a cursor for `job_store`, in a transaction of level READ COMMITTED."""
+        """Yield a cursor for `job_store`, in a READ COMMITTED transaction."""
         with self.jobs(read_committed=True) as jobs:
             yield jobs.env.cr
 
     def _cursor(self) -> Any:
-        """The one cursor, kept: to open one takes as long as a small transaction."""
+        """Return the open cursor: opening a new one takes as long as a small transaction."""
         if time.monotonic() > self._checked_at + SIGNALING_SECONDS:
             self._follow_signals()
         return self._opened()
@@ -106,7 +106,7 @@ class Database:
         return self._cr
 
     def close(self) -> None:
-        """Roll back and give the connection back; the next transaction takes another one."""
+        """Roll back and close the cursor; the next transaction opens a new one."""
         cr, self._cr = self._cr, None
         if cr is not None:
             with contextlib.suppress(*DATABASE_LOST):
@@ -123,14 +123,14 @@ class Database:
 
 
 def end_session(database: str, pid: int) -> None:
-    """Have PostgreSQL end a session of this database, whatever it does."""
+    """Terminate a session of this database."""
     _, info = connection_info_for(database)
     with contextlib.closing(psycopg2.connect(**info)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
 class Listener:
-    """A session that hears of new jobs (LISTEN) and shows others that a relay runs."""
+    """A session that listens for notifications and shows that a relay runs, by a shared lock."""
 
     def __init__(self, database: str) -> None:
         _, info = connection_info_for(database)
@@ -148,11 +148,11 @@ class Listener:
         self._checked_at = time.monotonic()
 
     def fileno(self) -> int:
-        """The socket, for `select`."""
+        """Return the socket's file descriptor, for `select`."""
         return int(self._connection.fileno())
 
     def heard(self) -> set[str]:
-        """Take what has been heard; show from time to time that this process is not frozen."""
+        """Return the payloads of new notifications; show that this process is alive."""
         if time.monotonic() > self._checked_at + LISTENER_CHECK_SECONDS:
             self._execute("SELECT 1")
         self._connection.poll()

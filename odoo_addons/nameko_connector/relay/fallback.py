@@ -1,4 +1,4 @@
-"""The relay's work inside an Odoo process, for a bounded time."""
+"""Do a relay's work in a scheduled action of Odoo, for a limited time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from .writing.threads import TooManyStuck, Writers
 
 _logger = logging.getLogger(__name__)
 MAX_SENT = 1000
-STOP_SECONDS = 2.0  # for callbacks that still run
-QUIET_SECONDS = 2.0  # without a reply, after which the rest is left to the next run
+STOP_SECONDS = 2.0  # to wait for callbacks that still run
+QUIET_SECONDS = 2.0  # without a reply, after which the run ends
 
 
 def move_for(database_name: str, seconds: float) -> None:
-    """Send what is ready and write what is answered, until nothing more comes or time is up."""
+    """Send ready jobs and write replies, until nothing more comes or the seconds have passed."""
     until = time.monotonic() + seconds
     database = Database(database_name)
     with contextlib.closing(database):
@@ -76,7 +76,7 @@ class Run:
     clock: Clock
 
     def until(self, until: float, writers: Writers) -> None:
-        """Work until nothing has come for a while, or until this time."""
+        """Work until QUIET_SECONDS pass without a reply, or until this monotonic time."""
         quiet_at = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < min(until, quiet_at):
             self.publisher.drain()

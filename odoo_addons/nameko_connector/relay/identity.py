@@ -1,4 +1,4 @@
-"""The identity of a database, for what moves its jobs or keeps its catalogue."""
+"""Read the identity of a database, which names its queues."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 def identity_of(database: Database) -> str:
     """Return the name under which a database receives replies.
 
-    Where a person must say first which database it is, administrators are asked.
+    If an administrator must say first which database it is, ask the administrators.
 
     :raises SendingRefused: nothing may leave the database
     """

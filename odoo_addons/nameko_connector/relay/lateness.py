@@ -1,12 +1,11 @@
-"""When a job is late: only after all replies were read that had come before its time was over.
+"""Retry or fail late jobs, but only after all replies that came before their deadlines were read.
 
-1. A job is due: note the database's time, and how many replies wait in the broker.
-2. When as many have been received since, or none waits any more, all that had come by then are in
-   somebody's hands: in ours, and then their jobs are left out; or in another relay's.
-3. Where others take replies, too, wait until they have written what they had, or have told the
-   database that they have it. One that is frozen does not: then its consumer is still counted by
-   the broker, but it shows no sign of life, and nobody is late until the broker has taken its
-   replies back.
+1. When a job's deadline has passed, note the time and the number of replies in the broker's queue.
+2. When as many replies have been received since then, or none waits any more, all replies of that
+   time have been delivered: to this relay, which skips their jobs, or to another relay.
+3. If other relays run, wait until they have written their replies or extended the jobs' deadlines.
+   A frozen relay does neither: the broker counts its consumer, but its session is silent. Then no
+   job is late until the broker has requeued the frozen relay's replies.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ from ..job_store import late, relays
 from .database import Database
 from .replies import Replies
 
-PEERS_SECONDS = 15.0  # in which other relays write or lease what they have
-ALIVE_SECONDS = 10.0  # within which a relay that works shows it
-LOOK_SECONDS = 2.0  # between two looks at a queue in which replies wait
+PEERS_SECONDS = 15.0  # in which other relays write their replies or extend the deadlines
+ALIVE_SECONDS = 10.0  # within which a working relay executes a statement
+LOOK_SECONDS = 2.0  # between two checks of the reply queue
 
 
 @dataclass
 class Look:
-    """What there was to read when a job was due."""
+    """The state of the reply queue when a job's deadline had passed."""
 
     moment: datetime
-    received: int  # replies, by when all that waited then are received
+    received: int  # the count of received replies that includes all that waited then
     consumers: int
     at: float  # time.monotonic
     next_at: float = 0.0
@@ -38,18 +37,18 @@ class Look:
 
 
 class Lateness:
-    """Sends jobs again, or fails them, whose time to answer is over."""
+    """Retries or fails the jobs whose deadlines have passed."""
 
     def __init__(
         self, database: Database, consumer: Consumer, replies: Replies, own: int = 1
     ) -> None:
-        """Own: 1 for a process that counts among the relays that run, 0 for one that does not."""
+        """:param own: 1 for a relay; 0 for a scheduled run, which is not counted as a relay"""
         self._database, self._consumer, self._replies = database, consumer, replies
         self._others = 1 - own
         self._look: Look | None = None
 
     def turn(self) -> None:
-        """Do what can be done now."""
+        """Retry or fail late jobs, as far as that is safe now."""
         with self._database.rows() as cr:
             late.retry_unknown(cr)
             moment = late.due_moment(cr)
@@ -68,7 +67,7 @@ class Lateness:
         return Look(moment, received, consumers, time.monotonic())
 
     def _is_read(self, look: Look, running: int) -> bool:
-        """Tell whether all replies are read, or in known hands, that had come by then."""
+        """Return whether all replies of that time were received here or handled by other relays."""
         now = time.monotonic()
         look.passed = look.passed or self._consumer.received >= look.received
         if look.passed and look.consumers == 1:
@@ -79,12 +78,12 @@ class Lateness:
         waiting, consumers = self._consumer.look()
         look.passed = look.passed or not waiting
         if consumers != look.consumers or consumers > running:
-            self._look = None  # somebody came or went, or is frozen: from the beginning
+            self._look = None  # another relay started, stopped or froze: begin again
             return False
         return look.passed and (consumers == 1 or now > look.at + PEERS_SECONDS)
 
     def _expire(self, moment: datetime) -> bool:
-        """Take some of the late; tell whether these were all."""
+        """Retry or fail some late jobs; return whether none were left."""
         answered = self._replies.answered()
         with self._database.rows() as cr:
             retried = late.retry_due(cr, moment, answered)

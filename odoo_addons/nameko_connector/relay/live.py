@@ -1,4 +1,4 @@
-"""The news for open views: to each, at most once a second, that what it shows has changed."""
+"""Notify open views, each at most once a second, that the data they show has changed."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from ..job_store.waiting import FINISHED
 from ..models.monitoring.nameko_live import Changed, collected
 from .database import Database
 
-TURN_SECONDS = 0.1  # between two looks for what has changed
-SECONDS = 1.0  # between two messages to a channel, and two looks for who listens
-BROWSERS_AT_ONCE = 20  # that get a message in one turn, or all that listen to one channel
-FORGET_SECONDS = 10.0  # between two looks for old messages
-UNCOMMITTED = 500  # ids: a transaction may be committed after others with higher ones
+TURN_SECONDS = 0.1  # between two checks for changes
+SECONDS = 1.0  # between two messages to a channel, and two reads of the listeners
+BROWSERS_AT_ONCE = 20  # per turn; more only if one channel has more
+FORGET_SECONDS = 10.0  # between two deletions of old messages
+UNCOMMITTED = 500  # ids: a transaction may commit after others with higher ids
 
 
 class Live:
-    """Sends what this process has changed, and which jobs others have made."""
+    """Notifies views of changes by this process, and of new jobs from other processes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._listened: dict[str, int] = {}  # the channels, with their browsers, at the last look
+        self._listened: dict[str, int] = {}  # channels with their number of browsers, as read last
         self._look_at = 0.0
         self._changed: set[Changed] = set()  # since the last look
         self._has_missed = False  # all views have to reload
         self._has_new = True  # there may be jobs that were made while no relay ran
         self._newest = 0  # id of a job
-        self._waiting: dict[str, None] = {}  # channels with news, first those that wait longest
+        self._waiting: dict[str, None] = {}  # channels to notify, the longest waiting first
         self._sent_at: dict[str, float] = {}  # when channels had their last message
         self._forget_at = 0.0
 
     def hear(self, payloads: Iterable[str]) -> None:
-        """Take the notifications of transactions that have made jobs."""
+        """Note from PostgreSQL's notifications that there are new jobs."""
         self._has_new |= any(not payload.startswith(FINISHED) for payload in payloads)
 
     def catch_up(self) -> None:
-        """Have all views reload: they may have missed changes, as when another relay was killed."""
+        """Make all views reload: they may have missed changes, for example of a killed relay."""
         self._has_missed = True
 
     def turn(self) -> None:
-        """Send the news to the channels that have not had any for a second."""
+        """Notify channels with changes that had no message in the last second."""
         changed = collected(self._database.name)
         self._changed |= changed
         now = time.monotonic()
@@ -63,7 +63,7 @@ class Live:
             raise
 
     def finish(self) -> None:
-        """Send all news now: nobody does it later."""
+        """Send all messages now, as this process ends its work."""
         self._look_at = 0.0
         self.turn()
         while self._waiting:
@@ -72,7 +72,7 @@ class Live:
 
     @property
     def seconds_left(self) -> float:
-        """How long it may wait until its next turn."""
+        """The seconds until the next turn."""
         waiting = (self._sent_at.get(channel, 0.0) + SECONDS for channel in self._waiting)
         return max(TURN_SECONDS, min(waiting, default=float("inf")) - time.monotonic())
 
@@ -84,9 +84,9 @@ class Live:
             self._waiting.setdefault(channel)
 
     def _look(self, env: Any, now: float) -> None:
-        """See who listens, and which jobs are new.
+        """Read the channels with listeners, and the new jobs.
 
-        Who has begun to listen since the last look gets what has changed since.
+        New listeners get a message for changes since the last read.
         """
         before = self._listened
         self._listened = env["nameko.live.viewer"]._listened()
@@ -109,18 +109,18 @@ class Live:
             env["nameko.live"]._forget_old()
 
     def _created(self, cr: Any) -> set[Changed]:
-        """Return the newest jobs that have not ended, and the records that they are for."""
+        """Return the new unfinished jobs and their records."""
         self._newest, changed = created_after(cr, self._newest - UNCOMMITTED)
         return changed
 
     def _due(self, now: float) -> list[str]:
-        """Return the channels that have news and may be sent to."""
+        """Return the channels to notify that had no message in the last second."""
         return [
             channel for channel in self._waiting if now >= self._sent_at.get(channel, 0.0) + SECONDS
         ]
 
     def _send(self, env: Any, now: float) -> None:
-        """Send to those that have waited longest: each message takes its browser's websocket."""
+        """Notify the channels that have waited longest, up to BROWSERS_AT_ONCE browsers."""
         channels, browsers = [], 0
         for channel in self._due(now):
             if browsers >= BROWSERS_AT_ONCE:

@@ -1,4 +1,4 @@
-"""Publishing the jobs that are ready, a batch at a time, and which jobs were cancelled."""
+"""Publish the ready jobs in batches, and the events of cancelled jobs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DISPATCH_BYTES = 4_000_000  # of a batch; one job may be larger
 
 
 class Mover:
-    """Sends what is ready."""
+    """Publishes ready jobs."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class Mover:
         self._consumer = consumer
         self._replies = replies
         self._max_sent = max_sent
-        self._last = ""  # the service that had its turn last
+        self._last = ""  # the service of the last claim
 
     def dispatch(self) -> bool:
-        """Publish a batch; tell whether there may be more to publish now.
+        """Publish a batch; return whether there may be more to publish now.
 
-        :raises Exception: a connection is lost; what the broker had confirmed is noted as sent
+        :raises Exception: a connection is lost; confirmed jobs are marked as sent
         """
         with self._database.jobs(read_committed=True) as jobs:
             cr = jobs.env.cr
@@ -58,7 +58,7 @@ class Mover:
         return more
 
     def _claim(self, cr: Cursor, capacities: Mapping[str, Capacity]) -> tuple[list[Claimed], bool]:
-        """Lock the jobs of a batch; tell whether there may be more of them."""
+        """Lock the jobs of a batch; return them, and whether there may be more."""
         share = max(1, DISPATCH_BATCH // max(1, len(capacities)))
         share_bytes = max(1, DISPATCH_BYTES // max(1, len(capacities)))
         batch: list[Claimed] = []
@@ -78,10 +78,10 @@ class Mover:
     def _publish(
         self, cr: Cursor, batch: Sequence[Claimed], capacities: Mapping[str, Capacity]
     ) -> tuple[list[Lost], Exception | None]:
-        """Publish jobs that this transaction has locked, and note what became of them.
+        """Publish jobs that this transaction has locked, and write the outcome.
 
-        Dying between the two leaves them pending: they are published again. Return those that
-        cannot be sent, and what broke the connection.
+        If the process dies before the commit, they are pending and are published again. Return
+        those that cannot be sent, and the error that broke the connection, or None.
         """
         requests, unsendable = self._requests(batch)
         ids = {job.uuid: job.id for job in batch}
@@ -107,7 +107,7 @@ class Mover:
     ) -> None:
         """Note which services have taken requests, and which have no queue.
 
-        Jobs of a service that has had one wait for it; the others have had an attempt.
+        Jobs of a service that has had a queue stay pending; for others, this was an attempt.
         """
         unknown = sent.unroutable | sent.unconfirmed | sent.unsendable.keys()
         there = {request.service for request in requests if request.uuid not in unknown}
@@ -126,7 +126,7 @@ class Mover:
     def _requests(
         self, batch: Sequence[Claimed]
     ) -> tuple[list[Attempt], dict[str, errors.RpcError]]:
-        """Build the requests of jobs; of the others, say by uuid why they cannot be sent."""
+        """Build the requests of jobs; return the errors of the others by uuid."""
         requests: list[Attempt] = []
         unsendable: dict[str, errors.RpcError] = {}
         for job in batch:
@@ -134,7 +134,7 @@ class Mover:
                 requests.append(self._request(job))
             except errors.RpcError as error:
                 unsendable[job.uuid] = error
-            except Exception as error:  # whatever it is, it is this job's alone
+            except Exception as error:  # it concerns only this job
                 _logger.warning("The request of job %s cannot be built", job.uuid, exc_info=True)
                 text = f"The request cannot be built: {type(error).__name__}: {error}"
                 unsendable[job.uuid] = errors.NotSendable(text)
@@ -171,16 +171,16 @@ class Mover:
 
 
 class Cancelled:
-    """Publishes that jobs were cancelled which had been sent."""
+    """Publishes events for jobs that were cancelled after they were sent."""
 
     def __init__(self, database: Database, publisher: Publisher) -> None:
         self._database = database
         self._publisher = publisher
 
     def turn(self) -> None:
-        """Publish some events; what the broker does not take is published later.
+        """Publish some events; after an error, they are published again later.
 
-        :raises Exception: the broker or the database is lost, or refuses it
+        :raises Exception: a connection is lost, or the broker refuses the events
         """
         if self._publisher.blocked:
             return

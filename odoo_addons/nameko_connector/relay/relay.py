@@ -1,35 +1,36 @@
-"""The relay's process: moves the jobs of one database between PostgreSQL and the broker.
+"""The main loop of the relay: it moves the jobs of one database between PostgreSQL and the broker.
 
-It connects to both, and repeats this, without ever waiting for long (`Rounds.turn`):
+It connects to both, and repeats these steps, without a long wait (`Rounds.turn`):
 
-1. **Hear** what PostgreSQL notifies: new jobs, finished jobs. The session shows others that this
-   process works; one that is frozen for 30 s is taken for gone, and its sessions are ended.
+1. **Hear** PostgreSQL's notifications of new and finished jobs. This session also shows that the
+   process is alive: if it is silent for 30 s, other relays end this process's sessions.
 2. **Drain** the broker: confirms, replies, progress.
-3. **Replies** go to the writers, threads with sessions of their own (`writing`). Each
-   reply comes back as written (acknowledged), dead (it names no job: a dead letter) or busy (what
-   it needs is locked: parked in the broker for 5 s). Nothing is acknowledged before its commit.
-4. **The clock** runs, once a second, each step in a guard of its own (`clock`): leases for the
-   answers that wait here, jobs whose time has come, jobs that are late (`lateness`), events
-   for cancelled jobs, services whose queue is gone (`nameko_route`), frozen relays, progress, jobs
-   that wait for others, what open views are to reload (`live`).
+3. **Replies** go to the writers, threads with their own sessions (`writing`). Each reply comes
+   back as written (it is acknowledged), dead (it belongs to no job: it is dead-lettered) or busy
+   (a row is locked: it is parked in the broker for 5 s). No reply is acknowledged before its
+   commit.
+4. **The clock** runs periodic steps, most of them once a second (`clock`): extend the deadlines of
+   jobs whose answers are here, wake jobs at their start time, retry late jobs (`lateness`),
+   announce cancelled jobs, fail jobs whose service's queue is gone (`nameko_route`), end frozen
+   relays, write progress, release jobs that wait for others, notify open views (`live`).
 5. **Dispatch** claims ready jobs, publishes them and marks them sent, in one transaction (`mover`).
-6. Where there is nothing to do, it **waits** for any of these, a second at most.
+6. If there is nothing to do, it **waits** for any of these, a second at most.
 
-The catalogue of services is kept in a thread beside this loop (`catalogue`).
+A separate thread updates the catalogue of services (`catalogue`).
 
 What happens when a step fails:
 
-- A connection is lost: all are closed, and it connects again for ever, with growing pauses. Replies
-  that were not acknowledged come again, and are dropped where they were written.
-- The database is neutralized, or was restored, copied or moved: it logs that once and waits until
-  somebody has decided (`models/jobs/nameko_database`).
-- A row, record or callback is at fault: its job fails, is parked or has a transaction of its own;
-  the others go on (`models/jobs/nameko_job_answers`).
-- A callback is slow or does not return: `writing` says what becomes of it.
-- A callback ends this process: its reply comes again; such a one is tried alone, after that was
-  noted in its row, and its job fails after five tries.
-- A step of the clock fails: it is logged and tried again, less and less often.
-- So many callbacks do not return that threads run out: the process exits with 1.
+- A connection is lost: it closes all connections and reconnects, with growing pauses, without
+  a limit. The broker redelivers unacknowledged replies; those already written are dropped.
+- The database is neutralized, or was restored, copied or moved: it logs this once and waits until
+  an administrator has decided (`models/jobs/nameko_database`).
+- A row, record or callback causes an error: its job fails, its reply is parked, or it is written
+  in its own transaction; the others continue (`models/jobs/nameko_job_answers`).
+- A callback is slow or does not return: see `writing`.
+- A callback crashes this process: the broker redelivers the reply. It is written alone, each try
+  is counted in its row, and its job fails after five tries.
+- A step of the clock fails: it is logged and retried, at growing intervals.
+- Too many callbacks do not return: the process exits with 1.
 """
 
 from __future__ import annotations
@@ -63,19 +64,19 @@ from .replies import Replies
 from .writing.threads import CALLBACK_SECONDS, Writers
 
 _logger = logging.getLogger(__name__)
-IDLE_SECONDS = 1.0  # between two looks at the clock
+IDLE_SECONDS = 1.0  # between two runs of the clock
 LONGEST_PAUSE = 30.0  # s between two attempts to connect
 DRAIN_SECONDS = 20.0
-REFUSED_SECONDS = 3.0  # between two looks whether somebody has said that it may send
-STOP_SECONDS = 5.0  # after that, for callbacks that still run
+REFUSED_SECONDS = 3.0  # between two checks whether the database may send
+STOP_SECONDS = 5.0  # to wait for callbacks that still run
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a relay is told.
+    """The settings of a relay.
 
-    alive_file: touched every second while it works, else it holds why it may not work;
-    callback_seconds: that a callback may take.
+    alive_file: updated every second; empty, or the reason why the relay may not work;
+    callback_seconds: the longest time of a callback.
     """
 
     database: str
@@ -115,7 +116,7 @@ class Relay:
         self._stopping = True
 
     def _wait_for_somebody(self, refusal: str) -> None:
-        """Say once why nothing may be sent, also to `--check`, and look again soon."""
+        """Log once why nothing may be sent, write it for `--check`, and wait."""
         if refusal != self._refusal:
             _logger.warning("The relay waits: %s", refusal)
         self._refusal = refusal
@@ -144,7 +145,7 @@ class Relay:
 
 
 class Connected(NamedTuple):
-    """What a relay works with while its connections hold."""
+    """The connections of a relay, and the objects that use them."""
 
     listener: Listener
     publisher: Publisher
@@ -161,19 +162,19 @@ class Rounds:
         self._connected = connected
         self._writers = writers
         self._alive_file = alive_file
-        self._dispatch = True  # whatever happened while no relay ran
+        self._dispatch = True  # jobs may have been made while no relay ran
         connected.clock.live.catch_up()
         self._tick_at = 0.0
 
     def turn(self) -> None:
-        """Do what there is to do, or wait for something."""
+        """Do one round of the steps in the module's docstring."""
         connected = self._connected
         heard = connected.listener.heard()
         self._dispatch |= bool(heard)
         connected.clock.waiting.hear(heard)
         connected.clock.live.hear(heard)
         self._exchange()
-        self._dispatch |= connected.replies.turn() > 0  # there is room for more
+        self._dispatch |= connected.replies.turn() > 0  # more may be sent now
         self._look_at_the_clock()
         connected.clock.tell()
         if self._dispatch and not connected.publisher.blocked:
@@ -206,7 +207,7 @@ class Rounds:
             select.select(sources, [], [], patience)
 
     def drain(self) -> None:
-        """Write the replies that were taken from the broker."""
+        """Before stopping, write the replies that were delivered, for DRAIN_SECONDS at most."""
         until = time.monotonic() + DRAIN_SECONDS
         replies = self._connected.replies
         while replies.uuids() and time.monotonic() < until:
@@ -218,7 +219,7 @@ class Rounds:
 
 @contextmanager
 def connections(settings: Settings, writers: Writers) -> Iterator[Connected]:
-    """Open everything a relay needs, and close it."""
+    """Open the connections and threads of a relay, and close them after the block."""
     database = Database(settings.database)
     with ExitStack() as stack:
         stack.callback(database.close)
@@ -241,7 +242,7 @@ def connections(settings: Settings, writers: Writers) -> Iterator[Connected]:
 
 
 def expected(error: Exception) -> bool:
-    """Tell whether an error is one of the outages that a relay lives with."""
+    """Return whether an error is an outage, which is logged without a traceback."""
     from ..broker.amqp.connecting import BROKER_LOST  # noqa: PLC0415
     from ..broker.amqp.errors import RpcError  # noqa: PLC0415
     from ..exceptions import NamekoError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Replies on their way from the broker to the threads that write them, and back to be settled."""
+"""Pass replies from the consumer to the writers, and settle them afterwards."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .writing.threads import Writers
 from .writing.work import Fate, Item
 
 REPLY_BATCH = 250
-LEASE_AFTER = 2.0  # s in hand, after which a job's time to answer is extended
+LEASE_AFTER = 2.0  # s after delivery, then the job's deadline is extended
 LEASE_AGAIN = 20.0  # s
 
 
 class Replies:
-    """Hands replies to the writers and settles them. For the thread that has the consumer."""
+    """Passes replies to the writers and settles them. Runs in the consumer's thread."""
 
     def __init__(self, consumer: Consumer, writers: Writers) -> None:
         self._consumer = consumer
         self._writers = writers
-        self._parked: set[str] = set()  # jobs whose time to answer is to be extended for it
+        self._parked: set[str] = set()  # jobs with parked replies, whose deadlines must be extended
         writers.forget()
 
     def turn(self) -> int:
-        """Hand over what has arrived, settle what is written; return how many were settled.
+        """Pass on new replies, settle finished ones; return how many were settled.
 
-        :raises Exception: the database is lost
+        :raises Exception: the connection to the database is lost
         """
         settled = self._writers.settled()
         fates: dict[Fate, list[Item]] = {fate: [] for fate in Fate}
@@ -44,20 +44,20 @@ class Replies:
         return len(settled)
 
     def give_lost(self, lost: Sequence[Lost]) -> None:
-        """Have jobs failed that no reply will end, unless they are in hand."""
+        """Pass lost jobs to the writers, which fail them, unless their answers are here."""
         in_hand = self.uuids()
         self._writers.give([Item(each) for each in lost if each.uuid not in in_hand])
 
     def uuids(self) -> set[str]:
-        """Return the jobs whose answers are in this process's hands."""
+        """Return the uuids of jobs whose answers are in this process."""
         return {item.uuid for item in self._writers.in_hand()} | self._consumer.waiting_uuids()
 
     def answered(self) -> set[str]:
-        """Return the jobs that are not late: in this process's hands, or parked and not leased."""
+        """Return the uuids of jobs that are not late: their answers are here, or just parked."""
         return self.uuids() | self._parked
 
     def to_lease(self) -> set[str]:
-        """Return the jobs that might expire: their replies are parked, or long in hand."""
+        """Return the uuids of jobs whose deadlines must be extended."""
         now = time.monotonic()
         held = [
             item
@@ -69,7 +69,7 @@ class Replies:
         return self._parked | {item.uuid for item in held}
 
     def leased(self, uuids: set[str]) -> None:
-        """Note that the time to answer of these jobs was extended."""
+        """Note that the deadlines of these jobs were extended."""
         self._parked -= uuids
 
 

@@ -1,4 +1,4 @@
-"""The relay keeps what people see of many jobs at once: numbers, and groups of failures."""
+"""Update the overview's statistics and the groups of failures in the relay."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..job_store.monitoring import statistics
 from ..tools import locks
 from .database import Database
 
-SECONDS = 2.0  # between two counts, while somebody looks
-UNSEEN_SECONDS = 60.0  # while nobody does; also between two signs of life to open views
-REST = 20  # times as long as a count takes, before the next one: 5 % of one core at most
-LOCK_TIMEOUT = "100ms"  # that jobs wait for a row of these which somebody has locked
-STATEMENT_TIMEOUT = "2s"  # that jobs wait for a statement
-MERGE_SECONDS = 30.0  # between two looks for minutes that are over
+SECONDS = 2.0  # between two counts while a live view is open
+UNSEEN_SECONDS = 60.0  # while none is open; also between two signs of life to open views
+REST = 20  # times the duration of a count, to wait before the next one: 5 % of one core
+LOCK_TIMEOUT = "100ms"  # for a locked row
+STATEMENT_TIMEOUT = "2s"  # as jobs wait meanwhile
+MERGE_SECONDS = 30.0  # between two merges of past minutes
 COUNTS = ("nameko.job.count", 0)
 
 
 class Counting:
-    """One thing that is counted from time to time; the more there is to count, the more rarely."""
+    """A periodic count; the longer it takes, the less often it runs."""
 
     def __init__(self, count: Callable[[bool], None]) -> None:
         self._count = count
         self._rest_until = self._count_at = 0.0
 
     def turn(self, is_seen: Callable[[], bool]) -> None:
-        """Count, if it is time: soon while somebody looks, otherwise rarely."""
+        """Count if due: often while a live view is open, otherwise every UNSEEN_SECONDS."""
         now = time.monotonic()
         is_due = now >= self._count_at
         if now < self._rest_until or not (is_due or is_seen()):
@@ -41,23 +41,23 @@ class Counting:
             self._count_at = now + UNSEEN_SECONDS
 
     def hurry(self) -> None:
-        """Count as soon as it may, whether somebody looks or not."""
+        """Make the next count due now, even if no live view is open."""
         self._count_at = 0.0
 
 
 class Statistics:
-    """What the relay does for the overview, in transactions that wait for nobody."""
+    """Updates the statistics, in transactions that do not wait for locks."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._live, self._failures = Counting(self._count_live), Counting(self._count_failures)
 
     def count_live(self) -> None:
-        """Count what has not ended."""
+        """Count the jobs that have not ended."""
         self._live.turn(self._is_seen)
 
     def count_failures(self) -> None:
-        """Count the groups of failures, and remind of them."""
+        """Count the jobs in the groups of failures, and update the activities."""
         self._failures.turn(self._is_seen)
 
     def group_failures(self) -> None:
@@ -73,16 +73,16 @@ class Statistics:
                 statistics.merge_minutes(jobs.env.cr)
 
     def finish(self) -> None:
-        """Leave numbers that are right, where no relay goes on."""
+        """Update all numbers now, as this process ends its work."""
         self.group_failures()
         for counting in (self._live, self._failures):
             counting.hurry()
             counting.turn(self._is_seen)
 
     def _count_live(self, is_due: bool) -> None:
-        """Have open views reload where something has changed, or goes on; show that a relay lives.
+        """Count unfinished jobs; make open views reload after changes; send a sign of life.
 
-        What waits or runs gets older: numbers that stay the same are news once a minute.
+        Without changes, views reload once a minute if jobs wait or run, as these get older.
         """
         with self._transaction() as jobs:
             if jobs is None:
@@ -106,7 +106,7 @@ class Statistics:
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
-        """Return the jobs; None where another relay does such a thing now."""
+        """Yield the model `nameko.job`; None if another relay is updating statistics."""
         with self._database.jobs(read_committed=True, lock_timeout=LOCK_TIMEOUT) as jobs:
             jobs.env.cr.execute("SET LOCAL statement_timeout = %s", [STATEMENT_TIMEOUT])
             jobs.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.COUNTS])

@@ -1,7 +1,7 @@
-"""Noticing that a connection to PostgreSQL has silently died, also while a query waits on it.
+"""Detect that a connection to PostgreSQL has silently died, also during a query.
 
 libpq waits for an answer for ever. In the relay's process every wait goes through `wait`, which
-asks over another connection whether the query really still runs.
+asks over another connection whether the query still runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, POLL_WRITE, set_wait_callbac
 
 from odoo.sql_db import connection_info_for
 
-QUIET_SECONDS = 10.0  # without an answer, before somebody asks
+QUIET_SECONDS = 10.0  # without an answer, before the check
 PROBE_SECONDS = 5.0
 KEEPALIVE = {
     socket.TCP_KEEPIDLE: 10,  # s
@@ -26,7 +26,7 @@ KEEPALIVE = {
     socket.TCP_USER_TIMEOUT: 15_000,  # ms
 }
 
-_thread = threading.local()  # probing: whether this thread asks over another connection
+_thread = threading.local()  # probing: whether this thread is checking another connection
 
 
 def _is_probing() -> bool:
@@ -34,7 +34,7 @@ def _is_probing() -> bool:
 
 
 def keep_alive(connection: Any) -> None:
-    """Have the kernel notice when the other end of this connection has vanished."""
+    """Set TCP keepalive, so that the kernel detects a vanished peer."""
     with socket.socket(fileno=_duplicate(connection)) as handle:
         if handle.family in (socket.AF_INET, socket.AF_INET6):
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -47,14 +47,14 @@ def _duplicate(connection: Any) -> int:
 
 
 def install() -> None:
-    """Watch every connection of this process: for one that does nothing but relay."""
+    """Watch all connections of this process; call it only in a relay's process."""
     set_wait_callback(wait)
 
 
 def wait(connection: Any) -> None:
-    """Wait until an operation on the connection is done, as psycopg2 asks.
+    """Wait until an operation on the connection is done; a wait callback of psycopg2.
 
-    Raises OperationalError, upon which psycopg2 closes the connection, when it has died.
+    Raise OperationalError if the connection has died; psycopg2 then closes it.
     """
     while (state := connection.poll()) != POLL_OK:
         if not _ready(connection, state, PROBE_SECONDS if _is_probing() else QUIET_SECONDS):
@@ -68,13 +68,13 @@ def _ready(connection: Any, state: int, seconds: float) -> bool:
 
 
 def _check(connection: Any, state: int) -> None:
-    """Raise unless the server still works on what it was asked, or has just answered."""
+    """Raise OperationalError unless the server still runs the query, or has just answered."""
     if _is_probing() or not (_works(connection) or _ready(connection, state, 1.0)):
         raise psycopg2.OperationalError("the connection to PostgreSQL is silently dead")
 
 
 def _works(connection: Any) -> bool:
-    """Ask over another connection."""
+    """Ask over another connection whether the server still runs the query."""
     _thread.probing = True
     try:
         _, info = connection_info_for(connection.info.dbname)

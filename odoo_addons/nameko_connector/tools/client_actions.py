@@ -1,4 +1,4 @@
-"""What a button gives the web client to do."""
+"""Client actions that buttons return to the web client."""
 
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ def notification(
     sticky: bool = False,
     reload: bool = False,
 ) -> dict[str, Any]:
-    """Show a message; sticky: until it is closed; reload: have the view show what was written."""
+    """Return a notification; sticky: until the user closes it; reload: reload the view too."""
     params: dict[str, Any] = {"message": message, "type": kind, "sticky": sticky}
     if title:
         params["title"] = title
@@ -25,7 +25,7 @@ def notification(
 
 
 def dialog(record: models.BaseModel, name: str) -> dict[str, Any]:
-    """Show a record in a dialog."""
+    """Return an action that opens a record in a dialog."""
     return {
         "type": "ir.actions.act_window",
         "name": name,

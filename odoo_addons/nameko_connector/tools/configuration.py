@@ -1,4 +1,4 @@
-"""Where the broker is: the environment first, then odoo.conf. The one place that reads either."""
+"""Read the broker's settings from the environment or, if missing there, from odoo.conf."""
 
 import configparser
 import os
@@ -24,7 +24,7 @@ HELP = "Set AMQP_URI in the environment, or amqp_uri in the section [nameko] of 
 def broker_config() -> BrokerConfig:
     """Return the settings of the broker, read once per process.
 
-    :raises InvalidBrokerConfig: where no broker is named or a value is wrong
+    :raises InvalidBrokerConfig: no broker is configured, or a value is invalid
     """
     settings = _settings()
     settings.pop("management_uri", None)
@@ -47,7 +47,7 @@ def management_uri() -> str:
 
 
 def broker_source() -> str:
-    """Say where the broker's address comes from; "" if there is none."""
+    """Return where the broker's address is set; "" if there is none."""
     if "amqp_uri" in _environment():
         return "AMQP_URI"
     if _section().get("amqp_uri"):

@@ -1,4 +1,4 @@
-"""Whether the broker can be used, and if not, why: in words for who sets it up."""
+"""Test the connection to the broker, and explain problems to administrators."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from ..broker.amqp.config import BrokerConfig
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a test.
+    """The outcome of a test.
 
-    is_good: nothing is wrong; is_connected: the broker takes requests.
+    is_good: there is no problem; is_connected: the broker accepts requests.
     """
 
     is_good: bool
@@ -22,7 +22,7 @@ class Verdict:
 
 
 def try_broker(config: BrokerConfig, services: Iterable[str], env: Environment) -> Verdict:
-    """Connect and send as a call does, and see which of these services run."""
+    """Connect and send as a call does, and check which of these services run."""
     from ..broker.rpc.trying import running_services  # noqa: PLC0415  loads amqp
 
     try:

@@ -1,13 +1,13 @@
-"""The idempotency id of a call: the same each time that Odoo repeats what makes the call.
+"""The idempotency id of a call: it stays the same when Odoo retries the code that makes the call.
 
-After a conflict with another transaction, Odoo rolls back and runs the same again, up to five times
-in all, with every call in it. A call is known by what is repeated, by the service, method and
-arguments, and by how many such calls the same run has made before. So another order of the calls
-changes nothing, and a call with other arguments is another call.
+After a conflict with another transaction, Odoo rolls back and retries, up to five times in all,
+including every call. The id is made from what is retried, from the service, method and arguments,
+and from the number of equal calls before it in the same run. So the order of different calls does
+not matter, and a call with other arguments has another id.
 
-What is repeated is the HTTP request. Where Odoo shows none (XML-RPC and JSON-RPC, scheduled
-actions, the relay, a shell) it is the transaction: a call that is made again after a rollback, over
-the same cursor, has the same id; after a commit it has another one.
+Odoo retries the HTTP request. Without one (XML-RPC and JSON-RPC, scheduled actions, the relay,
+a shell), the transaction is used instead: a call that is repeated after a rollback, with the same
+cursor, has the same id; after a commit, it has another one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ ATTRIBUTE = "nameko_calls"  # of a request or cursor
 
 @dataclass
 class Calls:
-    """What may be repeated, and the calls that its present run has made.
+    """The calls of a request or transaction that Odoo may retry.
 
-    run: what Odoo replaces before it runs a request again: its session, after a conflict, or its
-        cursor, where a read-only one was not enough
+    run: the objects that Odoo replaces before a retry of a request: its session after a conflict,
+        or its cursor if a read-only one was not enough
     """
 
     run: tuple[Any, ...] = ()
@@ -45,13 +45,13 @@ class Calls:
         return str(uuid.uuid5(call, str(self.made[call])))
 
     def begin_run(self, run: tuple[Any, ...]) -> None:
-        """Begin to count anew, unless this run goes on."""
+        """Reset the counts, unless it is still the same run."""
         if len(run) != len(self.run) or any(a is not b for a, b in zip(run, self.run, strict=True)):
             self.run = run
             self.made.clear()
 
     def watch(self, cursor: BaseCursor) -> None:
-        """Count anew after a rollback; be forgotten after a commit."""
+        """Reset the counts after a rollback; remove this object after a commit."""
         if not self.is_watching:
             cursor.postrollback.add(self._on_rollback)
             cursor.postcommit.add(lambda: delattr(cursor, ATTRIBUTE))
@@ -59,11 +59,11 @@ class Calls:
 
     def _on_rollback(self) -> None:
         self.made.clear()
-        self.is_watching = False  # the cursor has forgotten both hooks
+        self.is_watching = False  # the cursor has cleared both hooks
 
 
 def idempotency_id(cursor: BaseCursor, message: Encoded) -> str:
-    """Return the id of a call that is about to be sent; once for each call.
+    """Return the id of a call that is about to be sent; call this once per call.
 
     cursor: of the environment that makes the call
     """

@@ -1,4 +1,4 @@
-"""Why a job failed, in the language of the user who asked for it."""
+"""The errors of failed jobs, in the language of the job's user."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reply_error(env: api.Environment, row: Row, reply: Reply | ArrivedReply) -> 
 
 
 def no_answer(env: api.Environment, row: Row) -> NamekoError:
-    """Return the error of a job of which no attempt was answered in time."""
+    """Return the error of a job without an answer to any attempt in time."""
     if row.error_type == "UnknownService":
         return UnknownService(
             env._(
@@ -53,7 +53,7 @@ def no_answer(env: api.Environment, row: Row) -> NamekoError:
 
 
 def service_away(env: api.Environment, row: Row) -> NamekoError:
-    """Return the error of a job whose service was away for as long as the job may take."""
+    """Return the error of a job whose service had no queue for the whole timeout."""
     return UnknownService(
         env._(
             "The service “%(service)s” has run before, but its queue was gone from the "
@@ -67,9 +67,9 @@ def service_away(env: api.Environment, row: Row) -> NamekoError:
 def not_written(
     env: api.Environment, row: Row, given_up: GivenUp, *, has_result: bool
 ) -> NamekoError:
-    """Return the error of a job whose callback ended relays, or did not return.
+    """Return the error of a job whose callback crashed relays, or did not return.
 
-    has_result: whether it was called with a result, which is kept, or with an error
+    has_result: whether the callback was for a result, which is kept, or for an error
     """
     method = (row.result_field or row.on_result) if has_result else row.on_error
     values = {
@@ -101,7 +101,7 @@ def record_gone(record: models.BaseModel) -> MissingError:
 
 
 def both_errors(env: api.Environment, row: Row, error: Exception, problem: Exception) -> Exception:
-    """Return a job's error that says that its `on_error` failed, too."""
+    """Return a job's error, with the note that its `on_error` failed too."""
     text = env._("%(error)s\n%(method)s failed, too: %(problem)s",
                  error=error, method=row.on_error, problem=problem)  # fmt: skip
     if isinstance(error, NamekoError):

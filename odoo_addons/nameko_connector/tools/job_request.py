@@ -1,4 +1,4 @@
-"""What a job is asked to do."""
+"""The request of a job: a service, a method, arguments and options."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ ResultsAs = Literal["list", "arguments", "nothing"]
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """How a job runs and what becomes of its result; each is optional. Times are seconds.
+    """How a job runs and where its result goes; all are optional. Times are in seconds.
 
-    `option_checks` checks them when a job is made; None and False count as not given.
+    `option_checks` checks them when a job is enqueued; None and False count as not given.
 
     record: the record that the result is for, and that the job is shown on
-    result_field: the field of `record` that takes the result
+    result_field: the field of `record` into which the result is written
     on_result: the method of `record`, named `_on_...`, that is called with the result
     on_error: likewise, called with a `NamekoError` when the job has failed for good
-    priority: the lower, the earlier among the jobs of a service; 10 by default
-    eta: not before this time; without a zone it is UTC, as Odoo's datetimes are
-    identity_key: while a job of this key is not finished, asking again gives that job
-    timeout: how long one attempt may take, waiting in the service's queue included
-    max_attempts: how often it is sent at the most
-    retry_delays: before the second attempt, the third...; the last counts for all further ones
-    retry_on: names of the service's exceptions, or one name, after which it is tried again; "*"
-        is any but those of requests that were given up or are too large
-    after: jobs whose results it waits for
-    results_as: their results come as one list before the arguments ("list"), as an argument each
-        ("arguments"), or not at all ("nothing")
+    priority: jobs of a service with lower numbers run first; 10 by default
+    eta: not before this time; without a zone it is UTC, as in Odoo
+    identity_key: while a job with this key is unfinished, no second one is created: enqueueing
+        returns the first one
+    timeout: how long one attempt may take, including the time in the service's queue
+    max_attempts: how often it is sent at most
+    retry_delays: before the second attempt, the third...; the last one applies to all further ones
+    retry_on: one or more names of the service's exceptions after which it is retried; "*" means
+        all except those for requests that were given up or are too large
+    after: jobs that must be done before, whose results it receives
+    results_as: it receives these results before its arguments, as one list ("list") or as one
+        argument each ("arguments"), or not at all ("nothing")
     """
 
     record: Any = None
@@ -50,7 +51,7 @@ class JobOptions:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A call of `service.method(*args, **kwargs)` to be made later."""
+    """A call of `service.method(*args, **kwargs)` for a job."""
 
     service: str
     method: str

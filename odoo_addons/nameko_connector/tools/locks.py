@@ -1,21 +1,21 @@
-"""Advisory locks of PostgreSQL: all numbers that this addon uses, and the lock of a click."""
+"""PostgreSQL's advisory locks: the numbers that this addon uses, and a lock for double clicks."""
 
 import hashlib
 
 from odoo import models
 from odoo.http import request
 
-IDENTITY = 7_210_423_119  # to read or change which database this is; until the commit
-RELAY = 7_210_423_120  # every running relay, shared; as long as its session
+IDENTITY = 7_210_423_119  # for the identity of the database; until the commit
+RELAY = 7_210_423_120  # shared by every running relay; until its session ends
 CATALOGUE = 7_210_423_121  # to write the catalogue of services; until the commit
-COUNTS = 7_210_423_122  # to write the overview's numbers and the groups of failures; as the last
+COUNTS = 7_210_423_122  # for statistics and groups of failures; until the commit
 
 
 def is_under_way(records: models.BaseModel, name: str) -> bool:
-    """Tell whether another click does this to the same records; if not, note that this one does.
+    """Return whether another request runs this action on the same records; if not, lock it.
 
-    The note ends with the transaction. It is a lock of its own: the records stay free, so that a
-    service may write them meanwhile.
+    The advisory lock ends with the transaction. It does not lock the records, so a service may
+    write them meanwhile. Outside HTTP requests, return False.
     """
     if not request:
         return False

@@ -1,8 +1,8 @@
-"""What `call`, `call_many` and `delay` are given: each value is checked here, and nowhere else.
+"""Check the arguments and options of `call`, `call_many` and `delay`.
 
-A wrong one is a mistake in the code that asks. Its developer reads the name, the value and what to
-give instead. None and False, which Odoo's empty fields hold, count as not given; a text where
-several are meant counts as the one.
+An invalid value is a mistake in the calling code. The error tells its developer the name, the value
+and what to pass instead. None and False, the values of Odoo's empty fields, count as not given. If
+a list is expected, a text counts as a list of one.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from .job_request import JobOptions, JobRequest, ResultsAs
 from .parameters import MOST_DELAY
 from .texts import clean, shorten
 
-MOST_CALL = 1_000_000  # s that a call may wait: RabbitMQ and sockets take milliseconds of 32 bits
-MOST_KEY = 500  # characters of an identity key: an entry of an index has 2,700 bytes at most
+MOST_CALL = 1_000_000  # s of a call: RabbitMQ and sockets have 32 bits for milliseconds
+MOST_KEY = 500  # characters of an identity key: an index entry has at most 2,700 bytes
 TEXTS = ("result_field", "on_result", "on_error", "identity_key", "retry_on")  # "": not given
 
 Asked = TypeVar("Asked", Request, JobRequest)
 
 
 class _Wrong(Exception):
-    """A value that cannot be; the message names it and says what to give."""
+    """A value is invalid; the message names it and says what to pass instead."""
 
 
 def checked_timeout(request: Request | None, timeout: Any) -> float | None:
-    """Return the seconds of a call, None where none are given; raise InvalidCall."""
+    """Return the timeout of a call in seconds, None if not given; raise InvalidCall."""
     with _refusing(InvalidCall, request):
         return None if _is_empty(timeout) else _seconds("timeout", timeout, MOST_CALL)
 
 
 def checked_call(request: Any) -> Request:
-    """Return a call that can be encoded; raise InvalidCall."""
+    """Return the checked request of a call; raise InvalidCall."""
     with _refusing(InvalidCall, request):
         return _with_arguments(_instance("the request", request, Request))
 
 
 def checked_job(request: Any) -> JobRequest:
-    """Return a job's request whose options can be kept; raise InvalidJob."""
+    """Return the checked request of a job; raise InvalidJob."""
     with _refusing(InvalidJob, request):
         request = _with_arguments(_instance("the request", request, JobRequest))
         options = _instance("options", request.options, JobOptions)
@@ -55,7 +55,7 @@ def checked_job(request: Any) -> JobRequest:
 
 
 def checked_list(requests: Any, kind: type[Request] | type[JobRequest]) -> list[Any]:
-    """Return requests as a list, each still to be checked; raise InvalidCall or InvalidJob."""
+    """Return the requests as a list, not checked yet; raise InvalidCall or InvalidJob."""
     if isinstance(requests, str | Mapping) or not isinstance(requests, Iterable):
         wrong = InvalidJob if kind is JobRequest else InvalidCall
         raise wrong(f"requests is {shorten(requests)}; give a list of {kind.__name__} objects.")
@@ -144,7 +144,7 @@ def _whole(least: int) -> Callable[[str, Any], int]:
 
 
 def _moment(name: str, value: Any) -> datetime:
-    """Take a time without zone as UTC, as Odoo's are, in whole seconds and no earlier."""
+    """Return the time in UTC, rounded up to whole seconds; without a zone, it is UTC."""
     if not isinstance(value, datetime):
         raise _Wrong(f"{name} is {shorten(value)}; give a datetime in UTC.")
     try:
@@ -165,7 +165,7 @@ def _delays(name: str, value: Any) -> list[float]:
 
 
 def _names(name: str, value: Any) -> list[str]:
-    """Take the names of exceptions; a text is one of them."""
+    """Return a list of names of exceptions; a text is one name."""
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple | set | frozenset) or not all(map(_is_name, names)):
         raise _Wrong(
@@ -200,7 +200,7 @@ def _saved(name: str, records: models.BaseModel) -> models.BaseModel:
 
 
 def are_saved(records: models.BaseModel) -> bool:
-    """Tell whether each can be a row of a table: one that is being entered has no number yet."""
+    """Return whether all have a valid id; records in an unsaved form have none."""
     return all(type(each) is int and 0 < each <= MOST for each in records._ids)
 
 

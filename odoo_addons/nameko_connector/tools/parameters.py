@@ -1,4 +1,4 @@
-"""What an administrator may change: system parameters, with what counts without them."""
+"""The system parameters that an administrator may set, with their defaults."""
 
 import math
 from collections.abc import Iterable
@@ -23,16 +23,16 @@ class Number:
 
     @property
     def key(self) -> str:
-        """Its name among the system parameters."""
+        """The key of the system parameter."""
         return f"{PREFIX}{self.name}"
 
     def value(self, env: api.Environment) -> float:
-        """Return its value; the default where what stands there is no such number."""
+        """Return its value; the default if the stored value is invalid."""
         value = _number(env["ir.config_parameter"].sudo().get_param(self.key, self.default))
         return value if self.takes(value) else self.default
 
     def takes(self, value: object) -> bool:
-        """Tell whether it may have this value."""
+        """Return whether it may have this value."""
         return 0 < _number(value) <= self.most
 
 
@@ -44,13 +44,13 @@ def _number(value: object) -> float:
 
 
 def delays_of(text: str) -> list[float]:
-    """Return the seconds of a text as "10, 60, 300"; none where one of them is no such number."""
+    """Return the seconds in a text such as "10, 60, 300"; [] if one of them is invalid."""
     delays = [_number(each) for each in text.split(",")]
     return delays if all(0 <= delay <= MOST_DELAY for delay in delays) else []
 
 
 def retry_delays_text(delays: Iterable[float]) -> str:
-    """Return delays as a job keeps them: PostgreSQL reads them without exponents."""
+    """Return delays as a job stores them: without exponents, so that the SQL can read them."""
     return ",".join(f"{delay:.6f}".rstrip("0").rstrip(".") for delay in delays)
 
 
@@ -70,6 +70,6 @@ NUMBERS = (JOB_TIMEOUT, JOB_MAX_ATTEMPTS, KEEP_DAYS, LATE_BEATS, GONE_BEATS, INS
 
 
 def read_retry_delays(env: api.Environment) -> str:
-    """Return the delays that jobs without their own have; the default where they are mistyped."""
+    """Return the default retry delays of jobs; DEFAULT_RETRY_DELAYS if the setting is invalid."""
     text = env["ir.config_parameter"].sudo().get_param(JOB_RETRY_DELAYS, DEFAULT_RETRY_DELAYS)
     return retry_delays_text(delays_of(str(text)) or delays_of(DEFAULT_RETRY_DELAYS))

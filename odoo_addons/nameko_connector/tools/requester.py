@@ -1,4 +1,4 @@
-"""Who asks for a call or a job: kept in a job's row, and sent along in Nameko's worker context."""
+"""The user, company and language of a call or job, for the job's row and the worker context."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def requester(env: Environment) -> dict[str, Any]:
 def env_of(
     env: Environment, user_id: int, company_id: int, language: str | None, **context: Any
 ) -> Environment:
-    """Return the environment of the user who asked, in the company and language of that moment."""
+    """Return the environment of a job's user, in the job's company and language."""
     context["allowed_company_ids"] = [company_id]
     if language and env["res.lang"]._get_data(code=language):
         context["lang"] = language
@@ -29,9 +29,9 @@ def env_of(
 def worker_context(
     database: str, *, user_id: int, company_id: int, language: str | None
 ) -> dict[str, Any]:
-    """Return Nameko's worker context of a request.
+    """Return Nameko's worker context for a request.
 
-    A service that passes its context on with calls of its own passes these on, too.
+    Nameko passes it on if the service calls other services.
     """
     return {
         "user_id": user_id,

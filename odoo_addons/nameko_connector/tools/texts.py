@@ -1,4 +1,4 @@
-"""Texts that the database can hold, and what is shown of values and messages."""
+"""Clean texts for the database, and shorten or format values and messages for display."""
 
 import json
 import re
@@ -20,7 +20,7 @@ VARYING = re.compile(
 
 
 def shorten(value: Any) -> str:
-    """Show a value of any size in a message."""
+    """Return a short representation of a value for a message."""
     try:
         return repr(value)[:100]
     except ValueError:  # an integer of thousands of digits
@@ -28,7 +28,7 @@ def shorten(value: Any) -> str:
 
 
 def clean(value: Any) -> Any:
-    """Return texts, also those in lists and dictionaries, with a mark for what cannot be held."""
+    """Replace characters that PostgreSQL cannot store, also in lists and dictionaries."""
     if isinstance(value, str):
         return UNENCODABLE.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -37,14 +37,14 @@ def clean(value: Any) -> Any:
 
 
 def pretty(value: Any) -> str:
-    """Write a value as indented JSON."""
+    """Return a value as indented JSON."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def shape_of(message: str, job: str = "") -> str:
     """Return the first line of a message, with a gap for each part that varies.
 
-    job: its name; where the message begins with it, it is left out with what introduces the cause
+    job: `service.method`; if the message begins with it, leave out the text before the cause
 
     >>> shape_of("No stock for product 17 in 'Main Hall'")
     'No stock for product … in …'

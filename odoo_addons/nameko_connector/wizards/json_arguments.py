@@ -1,4 +1,4 @@
-"""Arguments of a call as a person types them: JSON in a text field."""
+"""Parse the arguments of a call that a user types as JSON into a text field."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def parsed(record: models.BaseModel, name: str, kind: type) -> Any:
     """Return the value in the text field of this name.
 
     :param kind: list or dict
-    :raises odoo.exceptions.UserError: what is wrong with it
+    :raises odoo.exceptions.UserError: it is not valid; the message says why
     """
     from ..broker.jobs.body import decode  # noqa: PLC0415  loads kombu
 

@@ -1,4 +1,4 @@
-"""Trying a server action on a record: the service is really called, and nothing is written."""
+"""Try a server action on a record: call the service, but write nothing into the record."""
 
 import time
 from typing import Any
@@ -42,11 +42,11 @@ class NamekoActionTrial(models.TransientModel):
 
     @api.constrains("action_id")
     def _check_action(self) -> None:
-        """Let nobody learn something of an action that they may not read."""
+        """Raise AccessError if the user may not read the action."""
         self.sudo(False).action_id.check_access("read")
 
     def action_try(self) -> dict[str, Any]:
-        """Call the service now, whenever the action would, and show what came of it."""
+        """Call the service now, also for an action that runs later, and show the outcome."""
         self.ensure_one()
         self.write(dict.fromkeys(("request", "answer", "written", "error", "milliseconds"), False))
         try:
@@ -68,7 +68,7 @@ class NamekoActionTrial(models.TransientModel):
         self.written = clean(self._would_be_written(action._nameko_value(target, answer)))
 
     def _target(self) -> models.BaseModel:
-        """Return the record with this user's rights, as the action has it when it runs."""
+        """Return the target of the trial, with this user's rights."""
         model = self.env[self.sudo().model_id.model]
         if not self.record_ref:
             return model
@@ -103,7 +103,7 @@ class IrActionsServer(models.Model):
     _inherit = "ir.actions.server"
 
     def action_nameko_try(self) -> dict[str, Any]:
-        """Open the trial, on some record of the model."""
+        """Open the trial with the first record of the model."""
         self.ensure_one()
         self.check_access("read")
         record = self.env[self.sudo().model_id.model].search([], limit=1)

@@ -1,7 +1,7 @@
-"""Dead letters: what was given up, for an administrator to read, send again or drop.
+"""Dead letters: messages that were given up. Administrators can read, resend or drop them.
 
-They may be of any company, and of other databases on the same broker: a manager of one company must
-not see them.
+They may belong to any company, and to other databases on the same broker. So a manager of one
+company must not see them.
 """
 
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ Values = dict[str, Any]
 
 
 class NamekoDeadLetter(models.TransientModel):
-    """The list that a user has read from the broker and from services."""
+    """A dead letter in a user's list, read from the broker or from a service."""
 
     _name = "nameko.dead.letter"
     _description = "Dead Letter"
@@ -61,7 +61,7 @@ class NamekoDeadLetter(models.TransientModel):
 
     @api.model
     def web_search_read(self, *args: Any, **kwargs: Any) -> Values:
-        """Look before the list is shown: it is as old as its page otherwise."""
+        """Read the letters again before the list is shown, also when the page is reloaded."""
         service = self.env.context.get(LOOK)
         if isinstance(service, str):
             self._look(service)
@@ -72,7 +72,7 @@ class NamekoDeadLetter(models.TransientModel):
     def _look(self, service: str = "") -> None:
         """Read the letters of a service, or all, into the user's list.
 
-        Those that are there stay the records that they are: another page may show them.
+        Letters that are in the list already keep their records, as another page may show them.
         """
         self._check_administrator()
         found = [*self._of_broker(service), *self._of_services(service)][:MOST_LISTED]
@@ -103,9 +103,9 @@ class NamekoDeadLetter(models.TransientModel):
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """Open the broker's dead letters.
+        """Open a connection for the broker's dead letters.
 
-        :raises exceptions.NamekoError: nothing may leave this database, or the broker is away
+        :raises exceptions.NamekoError: this database may not send, or the broker is unavailable
         """
         from ..broker.jobs.dead_letters import dead_letters  # noqa: PLC0415  loads py-amqp
 
@@ -132,7 +132,7 @@ class NamekoDeadLetter(models.TransientModel):
         return [*self._notes(found, service), *self._with_jobs(letters)]
 
     def _notes(self, found: Any, service: str) -> list[Values]:
-        """Return rows that say what is not shown, and why."""
+        """Return rows that say which letters are not shown, and why."""
         more = self.env._(
             "There are more letters. These are the oldest: handle them, then look again."
         )
@@ -143,7 +143,7 @@ class NamekoDeadLetter(models.TransientModel):
         return [{**common, "queue": queue, "reason": clean(text)} for queue, text in notes]
 
     def _with_jobs(self, letters: Sequence[Any]) -> list[Values]:
-        """Return the values of letters, each with its job where this database has it."""
+        """Return the values of letters, each with its job if it is in this database."""
         ids = [read_correlation_id(each.correlation_id) for each in letters]
         uuids = [each and each[0] for each in ids]
         jobs = self.env["nameko.job"].sudo().search([("uuid", "in", list(filter(None, uuids)))])
@@ -168,7 +168,7 @@ class NamekoDeadLetter(models.TransientModel):
     # Handling
 
     def action_send_again(self) -> Values:
-        """Send the letters again; of a job's request, retry the job."""
+        """Send the letters again; for the request of a job, retry the job instead."""
         letters = self._still_there()
         with_job = letters.filtered(lambda each: each.kind == "request" and each.job_id)
         again = with_job._retry_jobs()
@@ -185,7 +185,7 @@ class NamekoDeadLetter(models.TransientModel):
         return self._told(self.env._("%s dropped.", len(done)), done, why)
 
     def _still_there(self) -> "NamekoDeadLetter":
-        """Return those that no later look has replaced."""
+        """Return the letters that are still in the list."""
         self._check_administrator()
         letters = self.exists()
         letters.check_access("read")
@@ -199,7 +199,7 @@ class NamekoDeadLetter(models.TransientModel):
         return self.filtered(lambda each: each.job_id in jobs and each.job_id.state not in AGAIN)
 
     def _handle(self, *, send: bool) -> tuple["NamekoDeadLetter", Counter[str]]:
-        """Drop these, or send them again; return those that are done, and why others are not."""
+        """Drop or send these; return the handled ones, and the number of others by reason."""
         kept = self.filtered(lambda each: each.kind == "kept")
         done, why = kept._handle_kept(send=send)
         others = (self - kept).grouped("queue")
@@ -220,7 +220,7 @@ class NamekoDeadLetter(models.TransientModel):
         return done, why
 
     def _of_keys(self, keys: Sequence[str]) -> "NamekoDeadLetter":
-        """Return a letter for each of these keys: equal letters have the same."""
+        """Return one letter for each of these keys; equal letters have the same key."""
         left = Counter(keys)
         found = self.browse()
         for letter in self:
@@ -230,7 +230,7 @@ class NamekoDeadLetter(models.TransientModel):
         return found
 
     def _told(self, done: str, handled: "NamekoDeadLetter", why: Counter[str]) -> Values:
-        """Take what is handled off the list; say what was done, and what was not and why."""
+        """Delete handled letters from the list; return a notification about the outcome."""
         handled.sudo().unlink()
         lines = [
             self.env._("%(count)s skipped: %(why)s", count=count, why=text)

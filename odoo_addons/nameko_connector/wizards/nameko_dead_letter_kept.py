@@ -1,4 +1,4 @@
-"""Dead letters that services keep themselves, as `mail` does: docs/services.md says how."""
+"""Dead letters that services store themselves, such as `mail`; see docs/services.md."""
 
 import json
 import time
@@ -23,7 +23,7 @@ class NamekoDeadLetter(models.TransientModel):
     _inherit = "nameko.dead.letter"
 
     def _of_services(self, service: str) -> list[Values]:
-        """Return the values of the letters that services keep, or why a service does not tell."""
+        """Return the values of letters that services store, and rows for services' errors."""
         until = time.monotonic() + MOST_SECONDS
         found: list[Values] = []
         for name in self._keepers(service):
@@ -42,20 +42,20 @@ class NamekoDeadLetter(models.TransientModel):
         return found
 
     def _keepers(self, service: str) -> list[str]:
-        """Return the running services that keep dead letters of their own."""
+        """Return the running services that store their own dead letters."""
         domain = [("state", "in", LIVE), *([("name", "=", service)] if service else [])]
         services = self.env["nameko.service"].sudo().search(domain)
         wanted = {LIST, RETRY, DROP}
         return [each.name for each in services if wanted <= set(each.method_ids.mapped("name"))]
 
     def _answer(self, service: str, method: str, args: tuple[Any, ...], seconds: float) -> Any:
-        """Return what a service answers, or the error."""
+        """Call a method of a service; return its answer or the error."""
         request = Request(service, method, args, {})
         (answer,) = self.env["nameko.rpc"].call_many([request], timeout=seconds)
         return answer
 
     def _handle_kept(self, *, send: bool) -> tuple["NamekoDeadLetter", Counter[str]]:
-        """Have the services handle these, one by one: they let nobody else in meanwhile."""
+        """Call the services to handle these letters one by one, as they process one at a time."""
         method = RETRY if send else DROP
         done, why = self.browse(), Counter[str]()
         until = time.monotonic() + MOST_SECONDS
@@ -73,7 +73,7 @@ class NamekoDeadLetter(models.TransientModel):
 
 
 def _kept(service: str, letter: Values) -> Values:
-    """Return the values of a letter that a service keeps, from what it says of it."""
+    """Return the values of a letter that a service stores, from the service's answer."""
     text = json.dumps(letter, ensure_ascii=False, indent=1, default=str)
     about = {name: each for name, each in letter.items() if each and name not in ("id", "error")}
     name = ", ".join(f"{name}: {each}" for name, each in about.items())

@@ -1,4 +1,4 @@
-"""A manager's means to have pending jobs run earlier or later."""
+"""A wizard in which managers change the time and priority of pending jobs."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ class NamekoJobReschedule(models.TransientModel):
 
     @api.model
     def default_get(self, fields: list[str]) -> dict[str, Any]:
-        """Take the jobs that are selected."""
+        """Fill in the selected jobs."""
         self.browse().check_access("create")
         selected = self.env.context.get("active_ids", [])
         return {"job_ids": [(6, 0, selected)], **super().default_get(fields)}
 
     def action_reschedule(self) -> dict[str, Any]:
-        """Give the pending ones of the jobs another time and priority."""
+        """Set the time and priority of the pending jobs."""
         self.ensure_one()
         mine, skipped = self.job_ids._taken()
         pending = mine.filtered(lambda job: job.state == "pending")

@@ -1,4 +1,4 @@
-"""A manager's means to have a job run again with other arguments."""
+"""A wizard in which managers retry a job with other arguments."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ class NamekoJobRetry(models.TransientModel):
 
     @api.model
     def default_get(self, fields: list[str]) -> dict[str, Any]:
-        """Begin with what was sent."""
+        """Fill in the arguments that were sent."""
         self.browse().check_access("create")
         active_id = self.env.context.get("active_id")
         job = self.env["nameko.job"].browse(active_id if type(active_id) is int else None).exists()
@@ -34,11 +34,11 @@ class NamekoJobRetry(models.TransientModel):
 
     @api.constrains("job_id")
     def _check_job(self) -> None:
-        """Let nobody learn something of a job that they may not read."""
+        """Raise AccessError if the user may not read the job."""
         self.sudo(False).job_id.check_access("read")
 
     def action_retry(self) -> dict[str, Any]:
-        """Send the job again with these arguments."""
+        """Retry the job with these arguments."""
         self.ensure_one()
         self._check_target()
         body = self._body()
@@ -56,9 +56,9 @@ class NamekoJobRetry(models.TransientModel):
         return done
 
     def _check_target(self) -> None:
-        """Let managers choose only what they may write themselves.
+        """Raise AccessError if the manager may not write the job's record and result field.
 
-        The result is written with the rights of the user who asked, which may be wider.
+        The result is written with the rights of the job's user, who may have more rights.
         """
         job = self.job_id
         if job.res_model in self.env:
@@ -70,7 +70,7 @@ class NamekoJobRetry(models.TransientModel):
     def _body(self) -> str:
         """Return the body of the request.
 
-        :raises odoo.exceptions.UserError: what is wrong with the arguments
+        :raises odoo.exceptions.UserError: the arguments are invalid; the message says why
         """
         job = self.job_id
         arguments, named = parsed(self, "positional", list), parsed(self, "named", dict)

@@ -1,4 +1,4 @@
-"""Trying a method of a service, with arguments that a manager types."""
+"""A wizard in which managers call a method of a service with arguments that they type."""
 
 import time
 from typing import Any
@@ -59,7 +59,7 @@ class NamekoMethod(models.Model):
     _inherit = "nameko.method"
 
     def action_try(self) -> dict[str, Any]:
-        """Open the trial, with the parameters that have no default."""
+        """Open the trial, and fill in the names of required parameters."""
         self.ensure_one()
         self.check_access("read")
         required = [each for each in self.parameters or [] if "default" not in each]
@@ -70,7 +70,7 @@ class NamekoMethod(models.Model):
         return trial._shown_again()
 
     def action_make_action(self) -> dict[str, Any]:
-        """Begin a server action that calls the method."""
+        """Open the form of a new server action that calls the method."""
         self.ensure_one()
         self.check_access("read")
         form = self.env.ref("nameko_connector.nameko_action_view_form")

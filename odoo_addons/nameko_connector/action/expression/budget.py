@@ -1,7 +1,7 @@
-"""What the value of an expression may cost: steps, sizes, nesting.
+"""Limits on the cost of an expression: steps, processor time, sizes and nesting.
 
 Python cannot be stopped in the middle of `9**9**9` or `'x' * 10**9`. So the cost of each operation
-is known, and charged, before it is done.
+is calculated and charged before the operation runs.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from typing import Any
 
 from .translate import _lt
 
-UNITS = 50_000  # one is a step of an expression, about 1 µs
-SECONDS = 1.0  # of processor time, for what costs more than its steps
-LOOK_EVERY = 32  # times that something is spent: the clock costs as much as a step
-MOST_DEPTH = 80  # parts within parts, calls within calls
-MOST_TEXT = 16_000_000  # characters or bytes of a text, all parts of a value counted
-MOST_BITS = 14_000  # of an integer: about 4,200 digits, as many as Python shows
-MOST_WIDTH = 1000  # of a value in a format
+UNITS = 50_000  # steps of an expression, about 1 µs each
+SECONDS = 1.0  # of processor time, in case some steps take longer than expected
+LOOK_EVERY = 32  # charges between two looks at the clock, which cost as much as a step
+MOST_DEPTH = 80  # levels of nested values or nested calls
+MOST_TEXT = 16_000_000  # characters or bytes of all texts in a value together
+MOST_BITS = 14_000  # of an integer: about 4,200 digits, close to Python's limit for printing
+MOST_WIDTH = 1000  # characters: the largest width in a format
 MOST_PATTERN = 10_000  # characters of a format
-CHARACTERS = 1000  # of a text that cost as much as one step
-SEARCHED = 2000  # comparisons of a search in a text that cost as much as one step
+CHARACTERS = 1000  # characters of a text that cost one step
+SEARCHED = 2000  # comparisons that cost one step, when a text is searched
 NUMBER = re.compile(r"\d+")
 TEXTS = (str, bytes)
 LISTS = (list, tuple, set, frozenset, dict)
 
 
 class TooMuch(Exception):
-    """The expression costs more than it may; the message says what."""
+    """The expression exceeds a limit; the message says which one."""
 
 
 class Budget:
-    """What is left to one expression, or to all of a record. For one thread."""
+    """What one expression, or all those of one record, may still cost. Single-threaded."""
 
     def __init__(self, units: int = UNITS) -> None:
         self._left = units
         self._until = time.thread_time() + SECONDS
-        self._times = 0  # that something was spent
+        self._times = 0  # number of charges
 
     def spend(self, units: int) -> None:
         self._left -= units
@@ -49,11 +49,11 @@ class Budget:
             raise TooMuch(_lt("it takes too long"))
 
     def spend_keys(self, count: int) -> None:
-        """Pay for so many keys in one dictionary or set: they may all have the same hash."""
+        """Charge for building a dictionary or set: all its keys may have the same hash."""
         self.spend(count + count * count // 200)
 
     def spend_lookup(self, values: Sized, key: Any) -> None:
-        """Pay for a search in a dictionary or set: all its keys may have the same hash."""
+        """Charge for a lookup in a dictionary or set: all its keys may have the same hash."""
         self.spend(len(values) // 100)
         self.spend_value(key)
 
@@ -61,7 +61,7 @@ class Budget:
         self.spend(len(text) * max(1, len(part)) // SEARCHED)
 
     def spend_text(self, length: int) -> None:
-        """Pay for making a text of this length."""
+        """Charge for creating a text of this length."""
         if length > MOST_TEXT:
             raise TooMuch(
                 _lt(
@@ -73,7 +73,7 @@ class Budget:
         self.spend(length // CHARACTERS)
 
     def spend_value(self, value: Any) -> Any:
-        """Pay for looking at all parts of a value, as comparing and showing do; return it."""
+        """Charge for reading all parts of a value, as comparing or printing does; return it."""
         size, parts = 0, [(value, 0)]
         while parts:
             part, depth = parts.pop()
@@ -88,7 +88,7 @@ class Budget:
         return value
 
     def items(self, values: Iterable[Any]) -> list[Any]:
-        """Pay for each item while it is taken."""
+        """Return the items as a list; charge for each while the list is built."""
         found = []
         for value in values:
             self.spend(1)
@@ -108,7 +108,7 @@ def check_bits(bits: int) -> None:
 
 
 def check_widths(pattern: str) -> None:
-    """Refuse `{:1000000000}` and the like."""
+    """Raise TooMuch for a format that is too long or too wide, such as `{:1000000000}`."""
     if len(pattern) > MOST_PATTERN:
         raise TooMuch(_lt("its format has more than %s characters", MOST_PATTERN))
     digits = len(str(MOST_WIDTH))

@@ -1,8 +1,8 @@
-"""Expressions of server actions: what managers may write in them, and their values.
+"""Check and evaluate the Python expressions that managers write in server actions.
 
-Python's own `eval` would not do, Odoo's safe_eval neither: `record.sudo()` is a way to all rights,
-and `9**9**9` stops an Odoo for good. So records come as views (record_view.py), an expression
-is made of the parts below only, and value.py evaluates, and charges for, each of them.
+Neither Python's `eval` nor Odoo's safe_eval is safe enough: `record.sudo()` bypasses access rights,
+and `9**9**9` blocks an Odoo process for ever. So expressions see records as views (record_view.py),
+may contain only the syntax listed in PARTS, and are evaluated and charged part by part (value.py).
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ PARTS = (
 # A format string reaches any attribute by its name: "{0.__class__}".format(...). f"" does not.
 FORBIDDEN_ATTRIBUTES = frozenset(("format", "format_map", "sleep"))
 MOST_CHARACTERS = 5_000
-MOST_CACHED = 500  # characters: one has about 350 bytes when it is parsed
-MOST_REASON = 300  # characters of what Python says, which may quote a long value
-MOST_BRACKETS = 50  # Python's parser takes exponentially long for some deeply nested ones
+MOST_CACHED = 500  # characters: each takes about 350 bytes in the parsed tree
+MOST_REASON = 300  # characters of Python's error message, which may quote a long value
+MOST_BRACKETS = 50  # nested; Python's parser needs exponential time for some deep nesting
 
 
 class InvalidExpression(Exception):
-    """It cannot be evaluated, or gave no value; the message says why."""
+    """The expression cannot be evaluated; the message says why."""
 
     def reason(self, env: api.Environment) -> str:
         """Return the message in the user's language."""
@@ -58,7 +58,7 @@ class InvalidExpression(Exception):
 
 @lru_cache(maxsize=4096)
 def fault(expression: str) -> str | LazyGettext:
-    """Say what is wrong with an expression, "" if nothing is."""
+    """Return what is wrong with an expression, or "" if it is allowed."""
     if len(expression) > MOST_CHARACTERS:
         return _lt("it has more than %s characters", MOST_CHARACTERS)
     if sum(map(expression.count, "([{")) > MOST_BRACKETS and _nesting(expression) > MOST_BRACKETS:
@@ -78,10 +78,10 @@ def fault(expression: str) -> str | LazyGettext:
 def evaluate(expression: str, context: Mapping[str, Any], budget: Budget | None = None) -> Any:
     """Return the value of an expression.
 
-    :param context: what `context_of` gives
-    :param budget: what this one may cost, together with others
-    :raises InvalidExpression: saying why there is no value, as that it would cost too much
-    :raises odoo.exceptions.UserError: what a field raised, as AccessError where it may not be read
+    :param context: the names that it may use; see `context_of`
+    :param budget: shared with other expressions; by default, a new one
+    :raises InvalidExpression: it has no value, or costs too much; the message says why
+    :raises odoo.exceptions.UserError: raised by a field, such as AccessError when it is read
     """
     if reason := fault(expression):
         raise InvalidExpression(reason)
@@ -109,7 +109,7 @@ _parsed_before = lru_cache(maxsize=256)(_parse)
 
 
 def _nesting(expression: str) -> int:
-    """Return how deep brackets stand within brackets, those in texts counted, too."""
+    """Return how deeply brackets are nested; brackets in texts count too."""
     depth = most = 0
     for character in expression:
         depth += (character in "([{") - (character in ")]}")
@@ -118,7 +118,7 @@ def _nesting(expression: str) -> int:
 
 
 def context_of(env: api.Environment, limit: Limit | None = None) -> dict[str, Any]:
-    """Return the names that an expression may use, but for `record`."""
+    """Return the names that an expression may use, except `record`."""
     user = env["res.users"].browse(env.uid)
     return {
         "user": RecordView(user, limit),
@@ -130,7 +130,7 @@ def context_of(env: api.Environment, limit: Limit | None = None) -> dict[str, An
 
 
 def _forbidden(parts: list[ast.AST]) -> Iterator[LazyGettext]:
-    """Say of each part that may not be there why."""
+    """Yield a reason for each part of an expression that is not allowed."""
     known = {*NAMES, *FUNCTIONS, *_bound(parts)}
     for part in parts:
         if not isinstance(part, PARTS):
@@ -157,7 +157,7 @@ def _forbidden(parts: list[ast.AST]) -> Iterator[LazyGettext]:
 
 
 def _bound(parts: list[ast.AST]) -> Iterator[str]:
-    """Return the names that comprehensions and lambdas make."""
+    """Yield the names that comprehensions and lambdas define."""
     for part in parts:
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
             yield part.id

@@ -1,4 +1,4 @@
-"""Functions and methods that expressions may use, charged for before they run."""
+"""The functions and methods that expressions may use; each is charged before it runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OF_DATES = frozenset(
      "replace", "toordinal", "hour", "minute", "second", "microsecond", "tzinfo", "date", "time",
      "timestamp", "astimezone", "utcoffset")
 )  # fmt: skip
-# The first type that fits counts.
+# A value has the attributes of each of these types that it is an instance of.
 ATTRIBUTES: dict[type, frozenset[str]] = {
     str: OF_TEXTS,
     bytes: OF_TEXTS,
@@ -60,7 +60,7 @@ ATTRIBUTES: dict[type, frozenset[str]] = {
 
 
 class Functions:
-    """The built-in functions and the attributes, for one expression and at its cost."""
+    """The built-in functions and attributes of one expression, charged to its budget."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -73,7 +73,7 @@ class Functions:
     def attribute(self, value: Any, name: str) -> Any:
         """Return a field of a record, or an attribute that is known to be harmless.
 
-        :raises AttributeError: there is none of this name
+        :raises AttributeError: there is no such attribute, or it is not allowed
         """
         if isinstance(value, RecordView):
             if name == "mapped":
@@ -90,7 +90,7 @@ class Functions:
         )
 
     def _charged(self, function: Any) -> Any:
-        """Have a function of a module paid for each time that it is called."""
+        """Return a module's function so that each call of it is charged."""
         steps = getattr(function, "steps", 0)
         if not steps:
             return function
@@ -158,7 +158,7 @@ class Functions:
         return str(self._budget.spend_value(value))
 
     def formatted(self, value: Any, conversion: int, pattern: str) -> str:
-        """Return a part of an f-string."""
+        """Return a formatted value of an f-string."""
         self._budget.spend_value(value)
         check_widths(pattern)
         if isinstance(value, datetime.date | datetime.time):
@@ -263,7 +263,7 @@ class Functions:
         return found[choose(range(len(found)), key=keys.__getitem__)]
 
     def _keys(self, found: list[Any], key: Function | None) -> list[Any]:
-        """Return what is compared in place of the values."""
+        """Return the keys by which the values are compared."""
         return found if key is None else [key(value) for value in found]
 
     def do_sorted(
@@ -286,7 +286,7 @@ class Functions:
 
 
 def _coded(method: Function, encoding: str = "utf-8", errors: str = "strict") -> Any:
-    """Encode or decode a text in a way that costs no more than its length."""
+    """Encode or decode a text; allow only codecs whose cost is proportional to its length."""
     if str(encoding).lower() not in CODECS:
         raise LookupError(f"the encoding {encoding} is not one of {', '.join(sorted(CODECS))}")
     if errors not in ON_CODING_ERROR:

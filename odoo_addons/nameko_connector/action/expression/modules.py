@@ -1,4 +1,4 @@
-"""What expressions may use of the modules datetime, dateutil and time."""
+"""The parts of the modules datetime, dateutil and time that expressions may use."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .budget import TEXTS, TooMuch, check_widths
 from .translate import _lt
 
 Function = Callable[..., Any]
-MOST_FORMAT = 200  # characters of a format of dates, or of a date that is read
-STEPS = 20  # of a function here
-STEPS_OF_PARSE = 500  # which tries many forms
+MOST_FORMAT = 200  # characters of a date format, or of a text that is parsed as a date
+STEPS = 20  # that a call of one of these functions costs
+STEPS_OF_PARSE = 500  # it tries many formats
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 
 class Names:
-    """A module or a class: what of it may be used, and how it is called."""
+    """A module or a class: its allowed attributes, and the function that a call of it runs."""
 
     def __init__(self, names: Mapping[str, Any], call: Function | None = None) -> None:
         self.names = names
@@ -33,15 +33,15 @@ class Names:
 
 
 def check_format(text: str | bytes) -> None:
-    """Refuse a long format of dates, or a long text that is read as one."""
+    """Raise TooMuch for a long date format, or a long text that is parsed as a date."""
     if len(text) > MOST_FORMAT:
         raise TooMuch(_lt("a format or date has more than %s characters", MOST_FORMAT))
 
 
 def short(function: Function, steps: int = STEPS) -> Function:
-    """Limit the texts that go into a function: reading dates, and formats of dates.
+    """Return a function that refuses long date formats and long texts to parse.
 
-    steps: that each call costs
+    steps: the cost of each call
     """
 
     def limited(*args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Operators of expressions, charged for before they are applied."""
+"""The operators of expressions, with their costs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PLAIN: dict[type[ast.AST], Callable[..., Any]] = {
 
 
 def binary(budget: Budget, kind: type[ast.AST], left: Any, right: Any) -> Any:
-    """Return what an operator makes of two values."""
+    """Apply an operator to two values; raise TooMuch if that costs too much."""
     if check := CHECKS.get(kind):
         check(budget, left, right)
     if isinstance(left, set | frozenset | dict) and isinstance(right, set | frozenset | dict):
@@ -97,7 +97,7 @@ def _check_shift(_budget: Budget, left: Any, right: Any) -> None:
 
 
 def _check_remainder(budget: Budget, left: Any, right: Any) -> None:
-    """Look at `'…' % values`, the old way of formatting."""
+    """Check and charge for `'…' % values`, which formats a text."""
     if isinstance(left, bytes):
         raise TypeError(_lt("bytes cannot be a format"))
     if isinstance(left, str):
@@ -105,7 +105,7 @@ def _check_remainder(budget: Budget, left: Any, right: Any) -> None:
             raise TooMuch(_lt("a format takes no width from a value"))
         check_widths(left)
         budget.spend(len(left) // 10)
-        size = len(left) + 1000 * left.count("%")  # numbers, and widths
+        size = len(left) + 1000 * left.count("%")  # for numbers and widths
         budget.spend_text(size + _shown_size(budget, right) * _uses(left, right))
 
 
@@ -115,7 +115,7 @@ def _shown_size(budget: Budget, value: Any) -> int:
 
 
 def _uses(pattern: str, values: Any) -> int:
-    """How often a value may be shown: those of a dictionary as often as they are named."""
+    """Return how often the values may be printed: a dictionary's as often as they are named."""
     return max(1, pattern.count("%")) if isinstance(values, dict) else 1
 
 

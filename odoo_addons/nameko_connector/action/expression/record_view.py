@@ -1,4 +1,4 @@
-"""What an expression of a server action sees of a record: its fields, and no more."""
+"""Read-only views through which expressions of server actions see records: fields only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from odoo.models import BaseModel
 from .translate import _lt
 
 TO_MANY = ("one2many", "many2many")
-FIELD_STEPS = 1  # that reading a field costs, of which an expression has 50,000
-MANY_STEPS = 100  # for the rights to the records of a to-many field
-LINE_STEPS = 1  # for each of these
+FIELD_STEPS = 1  # the cost of reading a field; an expression has 50,000 steps
+MANY_STEPS = 100  # for checking the access rights of a to-many field's records
+LINE_STEPS = 1  # for each of those records
 
 
 class BeyondLimitError(AccessError):
-    """The user may read it, but not the one to whose rights an expression is held as well."""
+    """The user may read it, but the other user whose rights limit the expression may not."""
 
 
 @contextmanager
@@ -31,34 +31,34 @@ def _as_beyond_limit() -> Iterator[None]:
 
 
 class Limit:
-    """The rights of another user, in all companies of theirs."""
+    """The access rights of another user, in all companies of that user."""
 
     def __init__(self, user: BaseModel) -> None:
         self._user = user.sudo()
         self._companies = self._user.company_ids.ids
 
     def of(self, records: BaseModel) -> BaseModel:
-        """Return the records with these rights."""
+        """Return the records with the rights of that user."""
         limited = records.with_user(self._user.id)
         return limited.with_context(allowed_company_ids=self._companies)
 
     def check_access(self, records: BaseModel) -> None:
-        """Raise BeyondLimitError where the user may not read these records."""
+        """Raise BeyondLimitError if that user may not read these records."""
         with _as_beyond_limit():
             self.of(records).check_access("read")
 
     def check_field(self, records: BaseModel, name: str) -> None:
-        """Raise BeyondLimitError where the user may not read this field."""
+        """Raise BeyondLimitError if that user may not read this field."""
         with _as_beyond_limit():
             self.of(records)._check_field_access(records._fields[name], "read")
 
     def check_value(self, records: BaseModel, name: str, value: Any) -> None:
-        """Raise BeyondLimitError where the field has another value for the user than this one.
+        """Raise BeyondLimitError if the field does not have this value for that user.
 
-        Those of a company, and computed ones, may hold what only the reader may know.
+        Company-dependent and computed fields may show a user what others may not know.
         """
         if records._fields[name].type in TO_MANY:
-            return  # of which each line is looked at
+            return  # RecordView checks each of its records
         limited = self.of(records).with_company(records.env.company)
         with _as_beyond_limit():
             is_same = limited[name] == value
@@ -67,10 +67,10 @@ class Limit:
 
 
 class RecordView:
-    """Records whose fields can be read as the user may read them, and within a limit.
+    """Records whose fields can be read with the rights of the user, and within a limit.
 
-    There is no way from here to `env`, `sudo` or a method: the author of an expression gets no
-    rights that the one who runs it lacks. Fields of relations are views, too; those of no record
+    A view gives no access to `env`, `sudo` or methods: the author of an expression gets no rights
+    that the user who runs it lacks. Relational fields are views too; fields of an empty recordset
     are False, as in Odoo.
     """
 
@@ -80,7 +80,7 @@ class RecordView:
     def __init__(
         self, records: BaseModel, limit: Limit | None = None, readable: bool = False
     ) -> None:
-        """:param readable: whether the right to read the records was looked at already"""
+        """:param readable: whether read access to the records was already checked"""
         self.__records = records.sudo(False)
         self.__limit = limit
         self.__readable = readable
@@ -89,9 +89,9 @@ class RecordView:
         return self.read_field(name)
 
     def read_field(self, name: str, spend: Callable[[int], None] = lambda steps: None) -> Any:
-        """Read a field; `id` and `ids` need no right to read the record.
+        """Return the value of a field; `id` and `ids` need no read access to the record.
 
-        :param spend: called with what it costs, in steps, before that is done
+        :param spend: called with the cost, in steps, before each read
         :raises odoo.exceptions.AccessError: the user may not read the record or the field
         :raises AttributeError: there is no such field
         """
@@ -114,7 +114,7 @@ class RecordView:
         return _viewed(value, self.__limit)
 
     def __check(self, name: str) -> None:
-        """Check the rights: the cache, which may hold what others have read, asks for none."""
+        """Check the access rights: Odoo does not check them for values that are in its cache."""
         records, limit = self.__records, self.__limit
         if not self.__readable:
             records.check_access("read")
@@ -139,7 +139,7 @@ class RecordView:
         return len(self.__records)
 
     def __getitem__(self, key: int | slice) -> RecordView:
-        if not isinstance(key, int | slice):  # a text would read a field past all checks
+        if not isinstance(key, int | slice):  # a field name would read the field unchecked
             raise TypeError(_lt("records are taken by their numbers"))
         return RecordView(self.__records[key], self.__limit, self.__readable)
 
@@ -156,7 +156,7 @@ class RecordView:
         return repr(self.__records)
 
     def __json__(self) -> Any:
-        """Called by kombu, to send it."""
+        """Raise TypeError: kombu calls this to encode a value, and records cannot be sent."""
         raise TypeError(_lt("%s is a record: send its id, or fields of it", repr(self)))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an expression: translated where somebody reads it."""
+"""Mark error messages of expressions, which are translated when they are shown."""
 
 from odoo.tools.translate import LazyTranslate
 

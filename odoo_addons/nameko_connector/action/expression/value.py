@@ -1,6 +1,6 @@
-"""The value of an expression: each part of it is evaluated, and charged for, here.
+"""Evaluate an expression part by part, and charge for each part.
 
-There is no way from here to Python's own evaluation: what has no method below has no value.
+Python's own evaluation is never used: syntax that has no method below cannot be evaluated.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Evaluation:
         return self._functions.dictionary(pairs)
 
     def _several(self, nodes: list[ast.expr], names: Names) -> list[Any]:
-        """Evaluate elements or arguments, those with a star too."""
+        """Evaluate elements or arguments, including those with a star."""
         found: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
@@ -143,7 +143,7 @@ class Evaluation:
         return self._functions.dictionary(pairs)
 
     def _scopes(self, loops: list[ast.comprehension], names: dict[str, Any]) -> Iterator[Names]:
-        """Return the names of each turn of the loops."""
+        """Yield the names for each iteration of the loops."""
         if not loops:
             yield names
             return

@@ -1,4 +1,4 @@
-"""Where the broker is and how to talk to it: the one place that reads these settings."""
+"""The settings of the broker: its address, timeouts, sizes and TLS files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PORTS = {"amqp": 5672, "pyamqp": 5672, "amqps": 5671}
 
 
 class InvalidBrokerConfig(ValueError):
-    """A setting of the broker has a value that cannot be used; the text says which and why."""
+    """A broker setting has an invalid value; the message says which one and why."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,14 @@ class BrokerConfig:
     """How to reach the broker. All times are seconds.
 
     uri: amqp://user:password@host:port/vhost, or amqps:// for TLS.
-    timeout: how long a call waits for its reply, everything included.
-    connect_timeout: how much of that may go into connecting.
-    pool_size: connections of one process, and so calls at the same time.
-    idle_seconds: a connection unused for longer is not used again.
-    window: requests on their way at most in `call_many`.
-    max_message_bytes: of a request or a reply; RabbitMQ 4 takes no more than 16 MiB by default.
-    ca_file, cert_file, key_file: PEM files for amqps; without ca_file the system's authorities
-        count.
+    timeout: how long a call may take in total, from connecting to the reply.
+    connect_timeout: how much of that time connecting may take.
+    pool_size: the most connections of one process, and so its most concurrent calls.
+    idle_seconds: a connection that is idle for longer is closed.
+    window: the most requests of one `call_many` that wait for a reply at the same time.
+    max_message_bytes: the largest body of a request or reply; RabbitMQ 4 accepts 16 MiB by default.
+    ca_file, cert_file, key_file: PEM files for amqps; without ca_file, the system's certificate
+        authorities are trusted.
     """
 
     uri: str = field(default="amqp://guest:guest@localhost:5672/", repr=False)
@@ -58,9 +58,9 @@ class BrokerConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> BrokerConfig:
-        """The settings from strings, as a configuration file or the environment holds them.
+        """Return the settings from strings, as from a configuration file or the environment.
 
-        Keys are the names above; empty values count as not given. Raises InvalidBrokerConfig.
+        The keys are the names above; empty values are ignored. Raise InvalidBrokerConfig.
         """
         known = {each.name: each.type for each in fields(cls)}
         unknown = sorted(set(mapping) - set(known))
@@ -101,7 +101,7 @@ class BrokerConfig:
 
     @property
     def address(self) -> str:
-        """The URI for people and logs: without the password."""
+        """The URI without the password, for messages and logs."""
         path = self._parts.path or "/"
         return f"{self._parts.scheme}://{self.user}@{self.host}:{self.port}{path}"
 
@@ -117,7 +117,7 @@ def _parse(name: str, value: Any, wanted: Any) -> Any:
 
 
 def _check_uri(uri: str) -> None:
-    """The messages name no part that could be the password."""
+    """Raise InvalidBrokerConfig for an invalid URI; the messages never quote the password."""
     try:
         parts = urlsplit(uri)
         _ = parts.port

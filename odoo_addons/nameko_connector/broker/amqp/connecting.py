@@ -1,4 +1,4 @@
-"""Opening a connection: the addresses of its host, and in plain English why it fails."""
+"""Resolve the broker's host name, and explain in plain English why connecting fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from . import errors
 from .config import BrokerConfig
 from .deadline import Deadline
 
-# What a broken connection raises. TimeoutError is an OSError too: catch it first.
+# The errors of a broken connection. TimeoutError is an OSError too: catch it first.
 BROKER_LOST = (OSError, amqp.exceptions.AMQPError)
 LOGIN = (0, 0)  # the AMQP method that RabbitMQ names when it refuses a login
-# The first class that fits counts.
+# The first class of which the error is an instance counts.
 UNREACHABLE: dict[type[Exception], type[errors.BrokerUnreachable]] = {
     TimeoutError: errors.NoAnswer,
     ConnectionRefusedError: errors.NothingListens,
@@ -32,7 +32,7 @@ UNREACHABLE: dict[type[Exception], type[errors.BrokerUnreachable]] = {
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
-    """As socket.getaddrinfo, which knows no timeout: a thread waits for it, for ever if need be."""
+    """Call socket.getaddrinfo in a daemon thread, as it has no timeout; raise TimeoutError."""
     found: list[Any] = []
     failures: list[OSError] = []
 
@@ -54,7 +54,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Any]:
 
 @contextlib.contextmanager
 def explained(config: BrokerConfig) -> Iterator[None]:
-    """Turn what connecting raises into BrokerUnreachable or AccessRefused, or a subclass."""
+    """Convert errors of the connection to BrokerUnreachable, AccessRefused or a subclass."""
     try:
         yield
     except (amqp.AccessRefused, amqp.NotAllowed) as error:
@@ -74,7 +74,7 @@ def _refused(error: amqp.AMQPError) -> type[errors.AccessRefused]:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong with a connection, as the end of a sentence."""
+    """Return why a connection failed, as the end of a sentence."""
     if isinstance(error, TimeoutError):
         return "it does not answer."
     if isinstance(error, ConnectionRefusedError):

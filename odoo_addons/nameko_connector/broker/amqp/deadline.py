@@ -1,4 +1,4 @@
-"""A point in time after which nobody waits any more."""
+"""A deadline: the time at which an operation must stop waiting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Deadline:
-    """Counts down in `time.monotonic`, whatever happens to the wall clock."""
+    """A point in time on the clock `time.monotonic`, which ignores changes of the system time."""
 
     __slots__ = ("at", "seconds")
 
@@ -15,7 +15,7 @@ class Deadline:
         self.at = time.monotonic() + seconds if at is None else at
 
     def remaining(self) -> float:
-        """Seconds left; raises TimeoutError when there are none."""
+        """Return the seconds that are left; raise TimeoutError if there are none."""
         left = self.at - time.monotonic()
         if left <= 0:
             raise TimeoutError("deadline passed")
@@ -25,7 +25,7 @@ class Deadline:
         return time.monotonic() >= self.at
 
     def within(self, seconds: float) -> Deadline:
-        """The earlier of this deadline and `seconds` from now."""
+        """Return the earlier of this deadline and one in `seconds` from now."""
         return Deadline(seconds, min(self.at, time.monotonic() + seconds))
 
     def earlier_by(self, seconds: float) -> Deadline:

@@ -1,4 +1,4 @@
-"""Requests and replies as Nameko sends them: JSON, the way kombu writes and reads it."""
+"""Encode requests and decode replies as Nameko does: as kombu's JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .reading import MOST_DEPTH, MOST_VALUES, UNREADABLE, has_many_values, is_de
 from .request import Request
 
 MARKER = '"__type__"'
-_encode = JSONEncoder(allow_nan=False).encode  # NaN and Infinity are Python's, not JSON's
+_encode = JSONEncoder(allow_nan=False).encode  # JSON has no NaN and no Infinity
 _encode_plain = JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 SURROGATE = "\\ud"  # how the halves of surrogate pairs begin in JSON, alone or together
 _decode = json.JSONDecoder(object_hook=object_hook).decode
@@ -32,22 +32,22 @@ class Encoded(NamedTuple):
     headers: dict[str, Any]
 
     def identified(self, idempotency_id: str | None) -> Encoded:
-        """Return it with an idempotency id, or as it is for None."""
+        """Return the request with this idempotency id; with None, unchanged."""
         if idempotency_id is None:
             return self
         return self._replace(headers={**self.headers, "nameko.idempotency_id": idempotency_id})
 
 
-Identify = Callable[[Encoded], str]  # returns a call's idempotency id; asked once a call
+Identify = Callable[[Encoded], str]  # returns the idempotency id; called once per call
 
 
 def encode(
     request: Request, context: Mapping[str, Any] | None, most_bytes: int | None = None
 ) -> Encoded:
-    """Return a request's message.
+    """Return the encoded message of a request.
 
-    context: Nameko's worker context; most_bytes: that the body may have. Raises NotSendable, which
-    names the argument, or MessageTooLarge.
+    context: Nameko's worker context; most_bytes: the largest allowed body. Raise NotSendable, which
+    names the argument at fault, or MessageTooLarge.
     """
     key, body = _routing_key(request), _body(request)
     if most_bytes is not None:
@@ -60,7 +60,7 @@ def encode(
 def too_large(
     request: Request, size: int, most: int, *, by_broker: bool = False
 ) -> errors.MessageTooLarge:
-    """Return the error of a body of `size` bytes, where `most` may be sent."""
+    """Return the error for a body of `size` bytes when at most `most` are allowed."""
     text = (
         f"The call of {request} was not sent: its message has {size:,} bytes, and {most:,} are "
         "allowed. Send less at once, or a reference to what the service fetches."
@@ -86,7 +86,7 @@ def _body(request: Request) -> str:
         arguments = {"args": list(request.args), "kwargs": dict(request.kwargs)}
         body = _encode(arguments)
         if SURROGATE in body:
-            _encode_plain(arguments).encode()  # refuses a half that is alone
+            _encode_plain(arguments).encode()  # raises for half a surrogate pair
         if MARKER in body:
             _refuse_markers(request)
     except (TypeError, ValueError, RecursionError):
@@ -102,12 +102,12 @@ def _headers(request: Request, context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def context_headers(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the headers of a worker context; as Nameko does, leave out what has no value."""
+    """Return the headers for a worker context; like Nameko, leave out values that are None."""
     return {f"nameko.{key}": value for key, value in context.items() if value is not None}
 
 
 def decode(message: Any, request: Request) -> Any:
-    """Return the result out of a reply; raise what the service answered instead, or BadReply."""
+    """Return the result in a reply; raise the service's error, or BadReply if it is invalid."""
     reply = _parse(message, request)
     if reply["error"] is not None:
         raise remote_error(reply["error"], request)
@@ -115,7 +115,7 @@ def decode(message: Any, request: Request) -> Any:
 
 
 def remote_error(error: Mapping[str, Any], request: Request) -> errors.RpcError:
-    """The error that stands for a reply's `error`."""
+    """Return the exception for the `error` in a reply."""
     path, value = str(error.get("exc_path")), str(error.get("value"))
     kind = NAMEKO_ERRORS.get(path)
     if kind is errors.UnknownMethod and errors.arguments_of(error) == (request.method,):
@@ -174,7 +174,7 @@ def _named(request: Request) -> Iterator[tuple[str, Any]]:
 
 
 def _culprit(request: Request) -> str:
-    """Which argument cannot be encoded, and of what type it or the part in it is."""
+    """Return which argument cannot be encoded, and why."""
     for name, value in _named(request):
         try:
             _encode(value)
@@ -193,7 +193,7 @@ def _culprit(request: Request) -> str:
 
 
 def _refuse_markers(request: Request) -> None:
-    """To kombu, a dict of these two keys is an encoded value: it fails to read any other."""
+    """Raise NotSendable for a dict with just these two keys: kombu would decode it as a value."""
     for name, value in _named(request):
         if _has_marker(value):
             reason = f"{name} holds a dictionary with the keys __type__ and __value__ only"

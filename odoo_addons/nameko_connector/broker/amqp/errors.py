@@ -1,4 +1,4 @@
-"""What can keep a call from giving its result. Each error is an `RpcError`."""
+"""The errors of calls of services. All of them are subclasses of `RpcError`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 
 class RpcError(Exception):
-    """A call gave no result. `str(error)` is plain English for the user and holds no secrets.
+    """A call has no result. `str(error)` is plain English for the user and contains no secrets.
 
-    service, method: what was called, "" where no call was involved.
-    may_have_run: False where the service certainly has not executed the request and never will
-        (calling again is safe); True where it has, may have, or still may.
+    service, method: what was called; "" if there was no call.
+    may_have_run: False if the service certainly has not executed the request and never will
+        (calling again is safe); True if it has, may have, or still may.
     """
 
     may_have_run = False
@@ -32,13 +32,13 @@ class RpcError(Exception):
 
 
 class NotSendable(RpcError):
-    """The request cannot be put into a message; the text names the argument."""
+    """The request cannot be encoded; the text names the argument at fault."""
 
 
 class MessageTooLarge(NotSendable):
-    """The request is larger than may be sent: `size` and `most` are bytes of its body.
+    """The body of the request is too large: it has `size` bytes, and `most` are allowed.
 
-    by_broker: whether `most` is the broker's own limit, which is lower than the configured one.
+    by_broker: whether `most` is the broker's limit, which is lower than the configured one.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MessageTooLarge(NotSendable):
 
 
 class BrokerUnreachable(RpcError):
-    """No connection to the broker could be had; the request was not sent."""
+    """No connection to the broker could be opened; the request was not sent."""
 
 
 class HostUnknown(BrokerUnreachable):
@@ -57,31 +57,31 @@ class HostUnknown(BrokerUnreachable):
 
 
 class NothingListens(BrokerUnreachable):
-    """The host takes no connections on that port."""
+    """The host refuses connections on that port."""
 
 
 class NoAnswer(BrokerUnreachable):
-    """Host or port answer nothing in time: a firewall, a wrong address, or a frozen broker."""
+    """The broker did not answer in time: a firewall, a wrong address, or a frozen broker."""
 
 
 class HandshakeFailed(BrokerUnreachable):
-    """Something listens there, but does not talk AMQP, or hung up."""
+    """The peer does not speak AMQP, or closed the connection."""
 
 
 class TlsFailed(BrokerUnreachable):
-    """TLS could not be agreed upon."""
+    """The TLS handshake failed."""
 
 
 class CertificateNotTrusted(TlsFailed):
-    """The broker's certificate is not signed by a known authority, for another host, or old."""
+    """The broker's certificate is from an unknown authority, for another host, or expired."""
 
 
 class AccessRefused(BrokerUnreachable):
-    """The broker refused the user, the password, the virtual host, or a right on it."""
+    """The broker refused the login, the virtual host, or a permission on it."""
 
 
 class LoginRefused(AccessRefused):
-    """User and password do not fit."""
+    """The user name or the password is wrong."""
 
 
 class VirtualHostRefused(AccessRefused):
@@ -93,15 +93,15 @@ class VirtualHostMissing(AccessRefused):
 
 
 class PermissionRefused(AccessRefused):
-    """The user lacks a right within the virtual host; the text names what it was wanted for."""
+    """The user lacks a permission in the virtual host; the text says on which resource."""
 
 
 class RequestRefused(RpcError):
-    """The broker took the connection but not the request, for example because a queue is full."""
+    """The broker refused the request, for example because a queue is full."""
 
 
 class UnknownService(RpcError):
-    """No queue takes requests for this service: it never ran on this broker, or lost its queue."""
+    """The service has no queue: it never ran on this broker, or its queue was deleted."""
 
 
 class UnknownMethod(RpcError):
@@ -113,10 +113,10 @@ class WrongArguments(RpcError):
 
 
 class RemoteError(RpcError):
-    """The method raised an exception. `error` is what the reply says of it.
+    """The method raised an exception. `error` is its description in the reply.
 
     exc_type: name of the remote class, such as "ValueError"; exc_path: the same with its module;
-    remote_message: the remote `str(exception)`; exc_args: its arguments, as JSON carried them;
+    remote_message: the remote `str(exception)`; exc_args: its arguments, decoded from JSON;
     instance, traceback: which process raised it, and where, if the service says so.
     """
 
@@ -141,13 +141,13 @@ class RemoteError(RpcError):
 
 
 def arguments_of(error: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the arguments of a reply's `error`; none where they are no list."""
+    """Return the exception's arguments from a reply's `error`; () if they are not a list."""
     arguments = error.get("exc_args")
     return tuple(arguments) if isinstance(arguments, list | tuple) else ()
 
 
 class BadReply(RpcError):
-    """The service answered with something that is no reply of Nameko's in JSON."""
+    """The service sent a reply that is not valid Nameko JSON, or is too large."""
 
     may_have_run = True
 
@@ -155,8 +155,8 @@ class BadReply(RpcError):
 class CallTimeout(RpcError):
     """No reply within `seconds`.
 
-    `may_have_run` is False where no instance of the service was there, neither when the request was
-    sent nor when it expired in the broker, and where nothing was sent at all.
+    `may_have_run` is False if no instance of the service was running, neither when the request was
+    sent nor when it expired in the broker, or if nothing was sent at all.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""AMQP frames to messages, whatever somebody wrote into them.
+"""Assemble messages from AMQP frames, even if their content is invalid.
 
-py-amqp raises out of the connection when a property is no UTF-8 or a header table is broken, and
-collects a body of any size. This reads only what is needed, replaces what is no UTF-8, leaves
-header tables alone, and drops the body of a message that is too large while it arrives.
+py-amqp breaks the connection when a property is not UTF-8 or a header table is invalid, and
+collects a body of any size. This module replaces invalid UTF-8, parses header tables only on
+demand, and drops the body of a message that is too large while it arrives.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8  # types of frames
 TABLE = "F"  # the format of a header table
 CONTENT_HEADER = Struct(">HxxQH")  # class, size of the body, flags of the properties
-# In the order of their flags, from the highest on; how long each is follows from its format.
+# In the order of their flags, the highest first, with the format that determines their length.
 PROPERTIES = (
     ("content_type", "s"),
     ("content_encoding", "s"),
@@ -37,26 +37,26 @@ PROPERTIES = (
     ("app_id", "s"),
     ("cluster_id", "s"),
 )
-# The arguments of the methods that bring a message: `s` are the texts that others write.
+# The formats of the arguments of methods that deliver a message: `s` is a text.
 CONTENT_METHODS = {spec.Basic.Deliver: "sLbss", spec.Basic.Return: "Bsss"}
 WIDTHS = {"o": 1, "b": 1, "B": 2, "L": 8}  # bytes
 Callback = Callable[[int, tuple[int, int], bytes, Any], Any]
 
 
 class FrameReader:
-    """Reads the frames of a connection, in place of py-amqp's `frame_handler`.
+    """Handles the frames of a connection, in place of py-amqp's `frame_handler`.
 
-    most_bytes: of a body; a message with a larger one arrives with the body None.
+    most_bytes: the largest body; a message with a larger one is delivered with the body None.
     """
 
     def __init__(self, connection: Any, callback: Callback, most_bytes: int) -> None:
         self._connection = connection
         self._callback = callback
         self._most_bytes = most_bytes
-        self._messages: dict[int, Incoming] = {}  # of which more is to come, by channel
+        self._messages: dict[int, Incoming] = {}  # incomplete ones, by channel
 
     def __call__(self, frame: tuple[int, int, bytes]) -> bool:
-        """Handle a frame; return whether it ended a method, as py-amqp does."""
+        """Handle a frame; return whether it completed a method, as py-amqp does."""
         kind, channel, payload = frame
         self._connection.bytes_recv += 1
         if kind == HEARTBEAT:
@@ -83,7 +83,7 @@ class FrameReader:
 
 
 class Incoming:
-    """A message of which not all has arrived."""
+    """A message that has not completely arrived."""
 
     def __init__(self, method: tuple[int, int], arguments: bytes, most_bytes: int) -> None:
         self.method, self.arguments = method, arguments
@@ -94,7 +94,7 @@ class Incoming:
         self._size = self._received = 0
 
     def take(self, kind: int, payload: bytes) -> bool:
-        """Add a frame; return False where it is not the one that must come now."""
+        """Add a frame; return False if it is out of order."""
         if kind == HEADER and self._properties is None:
             _, self._size, _ = CONTENT_HEADER.unpack_from(payload)
             self._properties, self._header = read_properties(payload), payload
@@ -115,9 +115,9 @@ class Incoming:
         return self._properties is not None and self._received >= self._size
 
     def finished(self) -> amqp.Message:
-        """Return the message, which keeps its `content_header`.
+        """Return the complete message, with its `content_header`.
 
-        Its `body_size` is also that of a body that was dropped.
+        `body_size` is the size of the body, in bytes, even if the body was dropped.
         """
         message = amqp.Message(None if self._is_too_large else b"".join(self._chunks))
         message.properties = self._properties
@@ -126,7 +126,7 @@ class Incoming:
 
 
 def read_properties(header: bytes) -> dict[str, Any]:
-    """Return a message's texts and numbers without its header table; of a broken one, nothing."""
+    """Return a message's properties except its header table; {} if they cannot be read."""
     try:
         return {
             name: _value(header[start:end], form)
@@ -138,19 +138,19 @@ def read_properties(header: bytes) -> dict[str, Any]:
 
 
 def read_headers(header: bytes) -> dict[str, Any]:
-    """Return a message's header table; of one that cannot be read, nothing."""
+    """Return a message's header table; {} if it cannot be read."""
     try:
         for _, form, start, _ in _extents(header):
             if form == TABLE:
-                (table,), _ = loads(TABLE, header, start - 4)  # with its length before it
+                (table,), _ = loads(TABLE, header, start - 4)  # starts at its length
                 return table if isinstance(table, dict) else {}
-    except Exception:  # anybody may have written it
+    except Exception:  # the table may contain anything
         _logger.info("A header table cannot be read", exc_info=True)
     return {}
 
 
 def _extents(header: bytes) -> Iterator[tuple[str, str, int, int]]:
-    """Yield the name and format of each property that is there, where it begins and ends."""
+    """Yield the name, format, start and end of each property that is present."""
     *_, flags = CONTENT_HEADER.unpack_from(header)
     position = CONTENT_HEADER.size
     for number, (name, form) in enumerate(PROPERTIES):
@@ -160,7 +160,7 @@ def _extents(header: bytes) -> Iterator[tuple[str, str, int, int]]:
 
 
 def extent(data: bytes, position: int, form: str) -> tuple[int, int]:
-    """Return where a value begins, behind its length, and where it ends."""
+    """Return where a value begins, after its length, and where it ends."""
     if form == "s":
         return position + 1, position + 1 + data[position]
     if form == TABLE:
@@ -177,10 +177,10 @@ def _text(data: bytes) -> str:
 
 
 def readable(arguments: bytes, form: str) -> bytes:
-    """Return a method's arguments with every text as UTF-8, as py-amqp needs them."""
+    """Return a method's arguments with valid UTF-8 in every text, as py-amqp requires."""
     if arguments.isascii():
         return arguments
-    position, parts = 4, [arguments[:4]]  # behind the method's number
+    position, parts = 4, [arguments[:4]]  # after the method's number
     for kind in form:
         start, end = extent(arguments, position, kind)
         text = _text(arguments[start:end]).encode()[:255] if kind == "s" else b""

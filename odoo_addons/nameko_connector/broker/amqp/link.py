@@ -1,4 +1,4 @@
-"""The relay's connections to the broker: long-lived, watched by heartbeats."""
+"""The base class of the relay's connections: long-lived, with heartbeats."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .deadline import Deadline
 from .transport import DeadlineConnection
 
 _logger = logging.getLogger(__name__)
-HEARTBEAT = 20.0  # s; a frozen peer is noticed after twice as long
+HEARTBEAT = 20.0  # s; a frozen peer is noticed after two of these
 PATIENCE = 10.0  # s that one operation may take
-DRAIN_SECONDS = 0.5  # at most, however much arrives
-UNUSED_SECONDS = 7 * 86_400  # after which the queue of a database that nobody serves is deleted
-TRANSIENT = "'durable'"  # in a refusal: the queue that is there does not outlive the broker
+DRAIN_SECONDS = 0.5  # the most that one call of `drain` takes
+UNUSED_SECONDS = 7 * 86_400  # after which the broker deletes an unused queue
+TRANSIENT = "'durable'"  # in a refusal: the existing queue is not durable
 
 
 class Link:
     """One connection with one channel. Single-threaded.
 
-    Every method raises one of `BROKER_LOST` where the connection is broken or too slow: discard the
+    Every method raises one of `BROKER_LOST` if the connection is broken or too slow. Discard the
     link then.
     """
 
@@ -43,7 +43,7 @@ class Link:
             raise
 
     def _connect(self, config: BrokerConfig) -> None:
-        """Raises BrokerUnreachable or AccessRefused."""
+        """Raise BrokerUnreachable or AccessRefused."""
         with explained(config):
             self._connection.on_blocked = self._on_blocked
             self._connection.on_unblocked = self._on_unblocked
@@ -52,15 +52,15 @@ class Link:
             self._set_up(self._channel)
 
     def _set_up(self, channel: Any) -> None:
-        """What a subclass declares on its fresh channel."""
+        """Declare queues and consume on the new channel; for subclasses."""
 
     def _declare_queue(self, name: str, arguments: dict[str, Any]) -> None:
-        """Declare a durable queue; one that is there already may be of another kind."""
+        """Declare a durable queue; accept an existing one with other arguments."""
         with self._may_be_there_already(but_not=TRANSIENT) as channel:
             channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 
     def _declare_exchange(self, name: str) -> None:
-        """Declare a durable topic exchange; one that is there already may be of another kind."""
+        """Declare a durable topic exchange; accept an existing one of another type."""
         with self._may_be_there_already() as channel:
             channel.exchange_declare(name, "topic", durable=True, auto_delete=False)
 
@@ -72,7 +72,7 @@ class Link:
         except amqp.PreconditionFailed as error:  # the broker has closed the channel
             if but_not and but_not in str(error):
                 raise
-            _logger.info("What is there is used as it is: %s", error)
+            _logger.info("An existing queue or exchange is used as it is: %s", error)
         else:
             channel.close()
 
@@ -83,17 +83,17 @@ class Link:
         self.blocked = False
 
     def fileno(self) -> int:
-        """The socket, for `select`."""
+        """Return the socket's file descriptor, for `select`."""
         return int(self._connection.transport.sock.fileno())
 
     def allow(self, seconds: float = PATIENCE) -> Deadline:
-        """Give what comes next so many seconds."""
+        """Set the deadline of the next operations to `seconds` from now; return it."""
         deadline = Deadline(seconds)
         self._connection.transport.deadline = deadline
         return deadline
 
     def drain(self) -> None:
-        """Handle what has arrived, without waiting for more, and keep the heartbeat going."""
+        """Handle what has arrived, without waiting for more, and send a heartbeat if due."""
         self.allow()
         until = time.monotonic() + DRAIN_SECONDS
         with contextlib.suppress(ssl.SSLWantReadError):
@@ -101,15 +101,15 @@ class Link:
         self._connection.heartbeat_tick()
 
     def _is_full(self) -> bool:
-        """Whether what has arrived must be taken before more is read."""
+        """Return whether `drain` must stop until received messages are processed."""
         return False
 
     def discard(self) -> None:
-        """Close the socket without the closing handshake."""
+        """Close the socket without AMQP's closing handshake."""
         self._connection.discard()
 
     def close(self) -> None:
-        """Close the connection in order."""
+        """Close the connection with AMQP's closing handshake."""
         with contextlib.suppress(*BROKER_LOST):
             self.allow(2)
             self._connection.close()

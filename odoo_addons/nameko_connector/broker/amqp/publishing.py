@@ -15,7 +15,7 @@ from amqp import spec
 
 
 class Confirm(enum.Enum):
-    """What the broker has done with a message."""
+    """The broker's answer to a published message."""
 
     TAKEN = "every queue that it was routed to has it; unless it is mandatory, there may be none"
     RETURNED = "it was mandatory, and no queue takes it"
@@ -38,9 +38,9 @@ def publish(
 
 
 class ConfirmingPublisher:
-    """Publishes on a channel, and calls `settled` once for each message: its name, what came of it.
+    """Publishes on a channel; calls `settled` once per message, with its name and its `Confirm`.
 
-    A message's name is its correlation id or, where it has one, its message id.
+    A message's name is its message id or, if it has none, its correlation id.
     """
 
     def __init__(self, channel: Any, settled: Settled = lambda name, confirm: None) -> None:
@@ -53,25 +53,25 @@ class ConfirmingPublisher:
         self._forget()
 
     def _forget(self) -> None:
-        self._tags = itertools.count(1)  # the broker counts what is published on a channel
+        self._tags = itertools.count(1)  # the broker numbers the messages of a channel
         self._unsettled: dict[int, str] = {}  # names by tag
         self._returned.clear()
 
     def select(self, *, nowait: bool = False) -> None:
-        """Have the broker confirm what is published from now on; also on a channel opened again."""
+        """Turn publisher confirms on; call this again on a channel that was reopened."""
         self._forget()
         self._channel.confirm_select(nowait=nowait)
 
     def publish(
         self, message: amqp.Message, exchange: str, key: str, *, mandatory: bool = True
     ) -> None:
-        """Write a message to the connection; waits for nothing."""
+        """Write a message to the connection, without waiting for its confirm."""
         self._unsettled[next(self._tags)] = _name(message)
         publish(self._channel, message, exchange, key, mandatory=mandatory)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the broker has not yet said what it did with all messages."""
+        """Whether the broker has not confirmed all messages yet."""
         return bool(self._unsettled)
 
     def _on_return(self, error: Any, exchange: str, routing_key: str, message: Any) -> None:
@@ -88,7 +88,7 @@ class ConfirmingPublisher:
             self._settled(name, Confirm.REFUSED)
 
     def _take(self, tag: int, multiple: bool) -> list[str]:
-        # Tags grow, and a dict keeps the order in which they came.
+        # Tags increase, and a dict keeps the order of insertion.
         older = itertools.takewhile(lambda each: each <= tag, self._unsettled)
         tags = list(older) if multiple else [tag]
         return [self._unsettled.pop(each) for each in tags if each in self._unsettled]

@@ -1,21 +1,21 @@
-"""Limits and errors of reading JSON that other programs have sent."""
+"""Limits for JSON that other programs send, and the errors of reading it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# What reading JSON may raise, with kombu's marked values in it, whatever it holds.
+# The errors of reading any JSON, including kombu's encoded values in it.
 UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError, AttributeError, LookupError)
-MOST_VALUES = 1_000_000  # of the lists and objects in a message: reading more holds up others
-MOST_DEPTH = 500  # a result may go on in a request; Python's JSON ends below 1,000
+MOST_VALUES = 1_000_000  # in the lists and objects of a message: more would block other work
+MOST_DEPTH = 500  # a result may be nested into a request; Python's JSON stops below 1,000
 
 
 def has_many_values(text: str) -> bool:
-    """Tell whether JSON has more values than may be read; what its texts hold does not count."""
+    """Return whether JSON has more than MOST_VALUES values; marks inside texts do not count."""
     if _marks(text) <= MOST_VALUES:
         return False
     bare = text.replace("\\\\", "").replace('\\"', "")
-    if bare.count('"') > 4 * MOST_VALUES:  # the quotes of as many names and texts
+    if bare.count('"') > 4 * MOST_VALUES:  # the quotes of so many keys and texts
         return True
     return _marks("".join(bare.split('"')[::2])) > MOST_VALUES
 
@@ -25,7 +25,7 @@ def _marks(text: str) -> int:
 
 
 def is_deep(content: Any) -> bool:
-    """Tell whether JSON is nested so deep that not everybody can read it."""
+    """Return whether JSON is nested more than MOST_DEPTH levels deep."""
     level = [content]
     for _ in range(MOST_DEPTH):
         level = [child for each in level for child in _children(each)]

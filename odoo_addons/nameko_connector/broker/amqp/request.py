@@ -1,4 +1,4 @@
-"""What is called, and what came of it."""
+"""A request to a service, and its outcome."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .errors import RpcError
 class Request:
     """A call of `service.method(*args, **kwargs)`.
 
-    Travels as JSON, the way Nameko encodes it: str, int, float, bool, None, lists and dicts of
-    them; Decimal, datetime, date, time, UUID and bytes come back as what they were. Tuples come
-    back as lists, and keys of dicts as strings. Anything else raises NotSendable when called.
+    It is sent as Nameko's JSON: str, int, float, bool, None, and lists and dicts of them. Decimal,
+    datetime, date, time, UUID and bytes keep their types. Tuples become lists, and keys of dicts
+    become strings. A call with any other value raises NotSendable.
     """
 
     service: str
@@ -29,13 +29,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one of many requests gave: `result`, or `error` where that is not None."""
+    """The outcome of one of many requests: `error` or, if that is None, `result`."""
 
     result: Any = None
     error: RpcError | None = None
 
     def get(self) -> Any:
-        """The result, or raises the error."""
+        """Return the result, or raise the error."""
         if self.error is not None:
             raise self.error
         return self.result

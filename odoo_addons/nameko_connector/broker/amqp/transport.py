@@ -1,10 +1,10 @@
-"""py-amqp's connection, made to keep a deadline in everything that it reads and writes.
+"""A py-amqp connection with a deadline for everything that it reads and writes.
 
-py-amqp knows timeouts of single socket operations only. Here the transport holds the one deadline
-that counts, so that neither a frozen broker nor one that trickles can hold a caller longer.
+py-amqp has timeouts for single socket operations only. Here the transport has one deadline for all
+of them, so neither a frozen broker nor one that sends byte by byte can block a caller for longer.
 
-With `frames`, this is the only module that relies on py-amqp's inner parts.
-tests/broker/messages/test_py_amqp.py fails where a new version changes them.
+Only this module and `frames` rely on py-amqp's internals.
+tests/broker/messages/test_py_amqp.py fails if a new version changes them.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if not amqp.__version__.startswith(TESTED_VERSION):
     )
 
 READ_SIZE = 65536  # bytes
-CLOSING_SECONDS = 0.1  # for writing a last word
+CLOSING_SECONDS = 0.1  # for writing connection.close
 FRAME_HEADER = Struct(">BHI")  # type, channel, size of the payload
 FRAME_END = 0xCE
 SOCKET_OPTIONS = {
     socket.TCP_NODELAY: 1,
-    # A peer that has vanished: noticed by unacknowledged data and, while idle, by keepalive probes.
+    # Detect a vanished peer by unacknowledged data and, while idle, by keepalive probes.
     socket.TCP_USER_TIMEOUT: 10_000,  # ms
     socket.TCP_KEEPIDLE: 10,  # s
     socket.TCP_KEEPINTVL: 5,
@@ -54,7 +54,7 @@ SOCKET_OPTIONS = {
 class DeadlineTransport(TCPTransport):
     """The socket of one connection, plain or TLS.
 
-    Reads in large pieces; a deadline that passes in the middle of a frame loses nothing of it.
+    It reads in large pieces. If a deadline passes in the middle of a frame, no data is lost.
     """
 
     def __init__(self, config: BrokerConfig, deadline: Deadline) -> None:
@@ -82,7 +82,7 @@ class DeadlineTransport(TCPTransport):
         return None
 
     def _get_tcp_socket_defaults(self, sock: socket.socket) -> dict[int, int]:
-        """None: py-amqp would set again what it reads, which the kernel refuses for some MAXSEG."""
+        """Return none: py-amqp would set TCP_MAXSEG again, and the kernel refuses some values."""
         return {}
 
     def _setup_transport(self) -> None:
@@ -92,7 +92,7 @@ class DeadlineTransport(TCPTransport):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Send what is written meanwhile in one piece at the end."""
+        """Collect what the block writes, and send it at once at the end."""
         self._held = []
         try:
             yield
@@ -102,7 +102,7 @@ class DeadlineTransport(TCPTransport):
 
     @contextmanager
     def renewed(self, seconds: float) -> Iterator[None]:
-        """Have the deadline begin anew each time that the peer has taken some bytes."""
+        """Restart the deadline, of `seconds`, each time the peer accepts some bytes."""
         self._renewal = seconds
         try:
             yield
@@ -121,7 +121,7 @@ class DeadlineTransport(TCPTransport):
                 self.deadline = Deadline(self._renewal)
 
     def read_frame(self, unpack: Any = None) -> tuple[int, int, bytes]:
-        """The next frame: type, channel, payload."""
+        """Wait for the next frame; return its type, channel and payload."""
         while True:
             frame = self.take_frame()
             if frame is not None:
@@ -130,7 +130,7 @@ class DeadlineTransport(TCPTransport):
             self._receive()
 
     def take_frame(self) -> tuple[int, int, bytes] | None:
-        """A frame that has already been received whole, or None."""
+        """Return a frame that has been received completely, or None."""
         buffer = self._buffer
         if len(buffer) < FRAME_HEADER.size:
             return None
@@ -151,7 +151,7 @@ class DeadlineTransport(TCPTransport):
         self._buffer += received
 
     def poll(self) -> bool:
-        """Receive without waiting; True if anything had arrived. OSError if the peer has gone."""
+        """Receive without waiting; return whether data had arrived. Raise OSError if it closed."""
         self.sock.settimeout(0)
         try:
             self._receive()
@@ -160,7 +160,7 @@ class DeadlineTransport(TCPTransport):
         return True
 
     def abandon(self) -> None:
-        """Close this process's copy of the socket only: after a fork it is also the parent's."""
+        """Close only this process's copy of the socket, which the parent also has after a fork."""
         self.connected = False
         if self.sock is not None:
             self.sock.close()
@@ -191,7 +191,7 @@ class DeadlineConnection(amqp.Connection):
     def channel(self, channel_id: int | None = None, callback: Any = None) -> Any:
         """Open a channel whose messages keep their bodies as bytes."""
         channel = super().channel(channel_id, callback)
-        channel.auto_decode = False  # the codec would be the sender's choice
+        channel.auto_decode = False  # the sender could choose any codec
         return channel
 
     def Transport(self, *args: Any, **kwargs: Any) -> DeadlineTransport:  # noqa: N802 (py-amqp's)
@@ -199,7 +199,7 @@ class DeadlineConnection(amqp.Connection):
 
     @property
     def transport(self) -> DeadlineTransport:
-        """The transport of a connection that is open; py-amqp's own property opens a closed one."""
+        """The transport of an open connection; py-amqp's own property would reopen a closed one."""
         if self._transport is None:
             raise ConnectionResetError("the connection is closed")
         return self._transport
@@ -209,15 +209,15 @@ class DeadlineConnection(amqp.Connection):
         self._transport = transport
 
     def drain_events(self, timeout: float | None = None) -> None:
-        """Read one method and handle it; raises TimeoutError at the transport's deadline."""
+        """Read one method and handle it; raise TimeoutError at the transport's deadline."""
         read_frame, handle = self.transport.read_frame, self.on_inbound_frame
         while not handle(read_frame()):
             pass
 
     def drain_arrived(self, is_enough: Callable[[], bool] = lambda: False) -> None:
-        """Handle what has arrived, without waiting, until it is enough."""
+        """Handle what has arrived, without waiting; stop early once `is_enough` returns True."""
         transport = self.transport
-        while not is_enough():  # some may have come together with an answer that was waited for
+        while not is_enough():  # frames may be buffered already
             frame = transport.take_frame()
             if frame is not None:
                 self.on_inbound_frame(frame)
@@ -225,25 +225,25 @@ class DeadlineConnection(amqp.Connection):
                 return
 
     def close_at_once(self) -> None:
-        """Tell the broker, which deletes what was exclusive; wait for no answer."""
+        """Send connection.close, so that the broker deletes exclusive queues; do not wait."""
         with contextlib.suppress(*BROKER_LOST):
             self.transport.deadline = Deadline(CLOSING_SECONDS)
             self.send_method(spec.Connection.Close, "BsBB", (0, "", 0, 0))
         self.discard()
 
     def discard(self) -> None:
-        """Close the socket without a word to the broker."""
+        """Close the socket without AMQP's closing handshake."""
         with contextlib.suppress(*BROKER_LOST):
             self.collect()
 
     def abandon(self) -> None:
-        """Forget the connection in a forked child, leaving the parent's alone."""
+        """Drop the connection in a forked child without affecting the parent's."""
         if self._transport is not None:
             self._transport.abandon()
 
 
 def tls_context(config: BrokerConfig) -> ssl.SSLContext:
-    """Verifies the broker's certificate and host name; offers ours where there is one."""
+    """Return a context that verifies the broker's certificate; with the client's, if configured."""
     context = ssl.create_default_context(cafile=config.ca_file or None)
     if config.cert_file:
         context.load_cert_chain(config.cert_file, config.key_file or None)

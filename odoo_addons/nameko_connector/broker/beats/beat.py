@@ -1,7 +1,7 @@
-"""Heartbeats as they come over the wire: who is running, with which services and methods.
+"""Parse heartbeats ("beats"): which instances run, with which services and methods.
 
-Whoever may publish on the broker may send anything as a beat. What is not one is dropped here; what
-is one holds bounded texts that PostgreSQL takes.
+Any client that may publish on the broker can send anything as a beat. This module drops invalid
+messages, and limits texts to a size and to characters that PostgreSQL can store.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Service:
-    """What an instance says of one of its services.
+    """The description of a service in a beat.
 
-    methods: {"name", "doc", "parameters"} each, by name; `parameters` as `inspect` says: a list of
-    {"name", "kind"} and, where there is one, "annotation" and "default".
+    methods: {"name", "doc", "parameters"} for each; `parameters` is a list of {"name", "kind"}, as
+    in `inspect`, with "annotation" and "default" if there are any.
     """
 
     name: str
@@ -50,17 +50,17 @@ class Service:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for all instances that say the same of the service."""
+        """A hash that is the same for equal descriptions of the service."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Beat:
-    """A sign of life.
+    """A heartbeat of an instance, that is, of a process that runs services.
 
-    started: UTC, without zone; interval: s until the next beat; stopping: whether it is the last
-    one, before an orderly stop; running: the methods that run and how often each, as a text, no
-    part of what is compared; size: of the message, in bytes.
+    started: in UTC, without a time zone; interval: seconds until the next beat; stopping: whether
+    this is the last beat before a regular stop; running: how many calls of each method run, as a
+    text; size: of the message, in bytes. Comparisons ignore `running` and `size`.
     """
 
     uuid: str
@@ -76,12 +76,12 @@ class Beat:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The same for all beats that say the same."""
+        """A hash that is the same for equal beats."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 def read_beat(delivery: Delivery) -> Beat | None:
-    """Read a message; None if it is no beat."""
+    """Return the beat in a message, or None if the message is not a valid beat."""
     try:
         if len(delivery.body) > MOST_BYTES:
             return None
@@ -111,7 +111,7 @@ def _service(told: Any) -> Service:
 
 
 def _running(told: Any) -> str:
-    """Read how often each method runs, by `service.method`: a text for people."""
+    """Return how many calls of each `service.method` run, as a text for users."""
     if not isinstance(told, dict) or len(told) > MOST_RUNNING:
         raise ValueError("no methods that run")
     return ", ".join(f"{_called(name)}: {_integer(count)}" for name, count in told.items())
@@ -143,7 +143,7 @@ def _parameter(told: Any) -> dict[str, Any]:
 
 
 def _several(read: Callable[[Any], T], told: Any, most: int) -> tuple[T, ...]:
-    """Read each of a list; of two with one name the last counts."""
+    """Return each item of a list, read; if two have the same name, the last one counts."""
     if not isinstance(told, list) or len(told) > most:
         raise ValueError(f"no list of at most {most}")
     by_name = {each["name"]: read(each) for each in told}
@@ -153,7 +153,7 @@ def _several(read: Callable[[Any], T], told: Any, most: int) -> tuple[T, ...]:
 def _text(told: Any, most: int = LONGEST_TEXT) -> str:
     if not isinstance(told, str):
         raise TypeError("no text")
-    told.encode()  # refuses halves of surrogate pairs
+    told.encode()  # raises for half a surrogate pair
     return told.replace("\0", "")[:most]
 
 
@@ -183,7 +183,7 @@ def _moment(told: Any) -> datetime:
 
 
 def _default(told: Any) -> Any:
-    """Return the default, or a text in its place where it is no JSON for a database, or long."""
+    """Return the default; as a text if it is long or cannot be stored as JSON."""
     text = json.dumps(told, allow_nan=False, ensure_ascii=False)
     text.encode()
     return text[:LONGEST_DEFAULT] if len(text) > LONGEST_DEFAULT or "\\u0000" in text else told
@@ -194,7 +194,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def newest(beats: Iterable[Beat]) -> list[Beat]:
-    """Keep the last beat of each instance, in the order in which these came."""
+    """Return the last beat of each instance, in order of arrival."""
     found: dict[str, Beat] = {}
     for beat in beats:
         found.pop(beat.uuid, None)

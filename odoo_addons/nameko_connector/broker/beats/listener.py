@@ -1,4 +1,4 @@
-"""The relay's ear for heartbeats: a connection of its own, so that no beat delays a job."""
+"""Consume heartbeats of services over a separate connection, so that they do not delay jobs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from .beat import MOST_BYTES, Beat, read_beat
 
 EXCHANGE = "heartbeat.events"
 EVENT = "beat"
-PREFETCH = 100  # beats taken from the broker and not written yet, 25 MiB at most
-MOST_BEATS = 5_000  # that wait in the broker, the newest
-BEAT_SECONDS = 120  # after which a beat says nothing any more
+PREFETCH = 100  # unacknowledged beats, 25 MiB at most
+MOST_BEATS = 5_000  # in the queue, which keeps the newest
+BEAT_SECONDS = 120  # after which a beat expires in the queue
 
 
 def beats_queue(identity: str) -> str:
-    """The queue in which beats wait for the relays of a database, or its scheduled action."""
+    """Return the queue of beats for the relays of a database, or for its scheduled action."""
     return f"nameko_connector.beats-{identity}"
 
 
 class BeatsListener(Link):
-    """Takes the beats for one database; the relays of a database share them."""
+    """Consumes the beats for one database; the relays of a database share one queue."""
 
     def __init__(self, config: BrokerConfig, identity: str) -> None:
         self._queue = beats_queue(identity)
         self._deliveries: deque[Delivery] = deque()
         self.unreadable = 0  # messages that were no beats
         self._cancelled = False
-        super().__init__(replace(config, max_message_bytes=MOST_BYTES))  # of others: no body
+        super().__init__(replace(config, max_message_bytes=MOST_BYTES))  # larger: no body
 
     def _set_up(self, channel: Any) -> None:
         self._declare_queue(
@@ -52,16 +52,16 @@ class BeatsListener(Link):
         self._deliveries.append(delivery_of(message))
 
     def _on_cancel(self, tag: str) -> None:
-        """Somebody deleted the queue: a new connection declares it again."""
+        """Note that the queue was deleted; a new connection declares it again."""
         self._cancelled = True
 
     def check(self) -> None:
-        """Raise ConnectionError where nothing will come any more."""
+        """Raise ConnectionError if the queue was deleted."""
         if self._cancelled:
             raise ConnectionError("the queue of the beats was deleted")
 
     def take(self) -> list[Beat]:
-        """Take the beats that have arrived, and let the next ones come."""
+        """Acknowledge the messages that have arrived, and return their beats."""
         taken, self._deliveries = self._deliveries, deque()
         if taken:
             self.allow()

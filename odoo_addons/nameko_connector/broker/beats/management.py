@@ -1,4 +1,4 @@
-"""What RabbitMQ says of queues over its management API."""
+"""Read the state of queues from RabbitMQ's management API."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import requests
 
 from .beat import LONGEST_NAME, NAME
 
-SECONDS = 3.0  # for connecting, and for each part of the answer
+SECONDS = 3.0  # for connecting, and for each read
 MOST_SECONDS = 10.0  # for the whole answer
 MOST_BYTES = 2_000_000  # of an answer
-MOST_QUEUES = 500  # asked for at once
-REQUESTS = "rpc-"  # of a service: the beginning of the name of the queue of Nameko's requests
-DEAD = "nameko.dead-"  # and of the queue of those that it has given up
+MOST_QUEUES = 500  # per request
+REQUESTS = "rpc-"  # and a service's name: its request queue
+DEAD = "nameko.dead-"  # and a service's name: the queue of its dead letters
 COLUMNS = (
     *("name", "messages", "messages_ready", "messages_unacknowledged", "consumers"),
     "message_stats.ack_details.rate",
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 
 class ManagementError(Exception):
-    """The management API gave no usable answer; the text says why, and holds no password."""
+    """The management API sent no usable answer; the text says why, without the password."""
 
 
 @dataclass(frozen=True)
 class QueueReport:
-    """Requests that wait, those that an instance has in hand, and who takes them.
+    """The ready and unacknowledged messages of a queue, and the number of its consumers.
 
-    rate: requests that are done, a minute. None where RabbitMQ keeps no such figure.
+    rate: acknowledged messages per minute. A value is None if RabbitMQ does not report it.
     """
 
     ready: int | None
@@ -48,7 +48,7 @@ class QueueReport:
 
     @property
     def is_known(self) -> bool:
-        """Whether RabbitMQ keeps all of them."""
+        """Whether RabbitMQ reports all three counts."""
         return None not in (self.ready, self.unacknowledged, self.consumers)
 
 
@@ -56,10 +56,10 @@ NO_QUEUE = QueueReport(0, 0, 0)
 
 
 def queue_report(uri: str, virtual_host: str, queue: str) -> QueueReport:
-    """Ask for a queue; one that does not exist is empty.
+    """Return the report on a queue; NO_QUEUE if it does not exist.
 
     :param uri: http(s)://user:password@host:port
-    :raises ManagementError: where it cannot be reached, refuses, or answers something else
+    :raises ManagementError: the API cannot be reached, refuses, or sends an invalid answer
     """
     told = _ask(uri, f"queues/{quote(virtual_host, safe='')}/{quote(queue, safe='')}", _report)
     return NO_QUEUE if told is None else told
@@ -67,23 +67,23 @@ def queue_report(uri: str, virtual_host: str, queue: str) -> QueueReport:
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Something of each service, by its name; is_whole: whether that is all that there is."""
+    """A value for each service, by its name; is_whole: whether all services are included."""
 
     by_service: dict[str, T]
     is_whole: bool
 
 
 def service_queues(uri: str, virtual_host: str) -> Page[QueueReport]:
-    """Return the queues of requests, MOST_QUEUES at most: those that somebody consumes come first.
+    """Return the reports on request queues, MOST_QUEUES at most: those with consumers come first.
 
     :param uri: http(s)://user:password@host:port
-    :raises ManagementError: where it cannot be reached, refuses, or answers something else
+    :raises ManagementError: the API cannot be reached, refuses, or sends an invalid answer
     """
     return _ask_for_all(uri, virtual_host, REQUESTS, "consumers", _report)
 
 
 def dead_letter_counts(uri: str, virtual_host: str) -> Page[int]:
-    """Return how many requests services have given up; see `service_queues`."""
+    """Return the number of dead-lettered requests by service; see `service_queues`."""
 
     def read(told: Any) -> int:
         return _figure(told.get("messages")) or 0
@@ -94,7 +94,7 @@ def dead_letter_counts(uri: str, virtual_host: str) -> Page[int]:
 def _ask_for_all(
     uri: str, virtual_host: str, prefix: str, first: str, read: Callable[[Any], T]
 ) -> Page[T]:
-    """Ask for the queues with this prefix; first: the figure of those that come first."""
+    """Ask for the queues with this prefix; first: the field to sort by, largest first."""
     pattern = quote(f"^{re.escape(prefix)}", safe="")
     wanted = f"page=1&page_size={MOST_QUEUES}&name={pattern}&use_regex=true"
     wanted += f"&sort={first}&sort_reverse=true"
@@ -114,7 +114,7 @@ def _is_name(name: str) -> bool:
 
 
 def _ask(uri: str, path: str, read: Callable[[Any], T]) -> T | None:
-    """GET from the API and read the JSON; None where there is no such thing."""
+    """GET from the API and parse the JSON; return None for status 404."""
     address, login = _address(uri)
     try:
         with requests.get(
@@ -134,7 +134,7 @@ def _ask(uri: str, path: str, read: Callable[[Any], T]) -> T | None:
 
 
 def _body(answer: requests.Response) -> bytes:
-    """Read it all; raises ValueError where it is too large or too slow."""
+    """Return the whole body; raise ValueError if it is too large or too slow."""
     until = time.monotonic() + MOST_SECONDS
     body = b""
     for part in answer.iter_content(65_536):
@@ -145,7 +145,7 @@ def _body(answer: requests.Response) -> bytes:
 
 
 def _address(uri: str) -> tuple[str, tuple[str, str]]:
-    """Part the address from user and password."""
+    """Separate the address from the user and password."""
     try:
         parts = urlsplit(uri)
         _ = parts.port
@@ -171,8 +171,8 @@ def _check_status(answer: requests.Response, address: str) -> None:
 
 def _report(told: Any) -> QueueReport:
     return QueueReport(
-        # A queue that was made a moment ago has no figures yet; others have none where RabbitMQ
-        # runs without `management_metrics_collection`.
+        # A new queue has no figures yet. No queue has any if RabbitMQ runs without
+        # `management_metrics_collection`.
         _figure(told.get("messages_ready")),
         _figure(told.get("messages_unacknowledged")),
         _figure(told.get("consumers")),
@@ -181,7 +181,7 @@ def _report(told: Any) -> QueueReport:
 
 
 def _rate(stats: Any) -> float | None:
-    """Return acknowledgements a minute; RabbitMQ counts them a second."""
+    """Return acknowledgements per minute; RabbitMQ reports them per second."""
     rate = stats.get("ack_details", {}).get("rate") if isinstance(stats, dict) else None
     return None if rate is None else 60 * float(rate)
 

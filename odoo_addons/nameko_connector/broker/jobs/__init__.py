@@ -1,20 +1,20 @@
-"""The messages of jobs: requests that are published after the commit, replies that wait for us.
+"""The AMQP messages of jobs: requests published after the commit, and replies in a durable queue.
 
-The relay (`relay/`) decides what is published and acknowledged, and when; this package speaks AMQP.
+The relay (`relay/`) decides what is published and acknowledged, and when; this package does it.
 
 1. `publisher` sends a batch of requests, persistent and mandatory, and waits until the broker has
    confirmed each of them. `body` builds the arguments, `ids` the correlation id: the job's uuid and
    the attempt.
 2. The reply goes to a durable queue of this database, which `reply_to` names. `consumer` reads it,
-   and the progress events, a bounded number of bytes ahead; `reply` turns a message into a value.
+   and the progress events, and prefetches a limited number of bytes; `reply` decodes a message.
 3. Once the result is committed, `unsettled` acknowledges as many deliveries as possible with one
-   message. `moving` takes the others out of the way: a reply whose record is locked waits in
-   a queue from which it comes back 5 s later; one that names no job becomes a dead letter.
-4. `cancelled` tells the services which jobs were cancelled.
-5. `dead_requests` answers requests that the broker itself gave up (a delivery limit).
+   ack. `moving` moves other replies to other queues: if the record is locked, to a queue that
+   returns the reply 5 s later; if the reply belongs to no job, to the dead letters.
+4. `cancelled` publishes events that tell the services which jobs were cancelled.
+5. `dead_requests` answers requests that the broker dead-lettered because of a delivery limit.
 6. `queues` lists and deletes the queues of a database when the addon is uninstalled.
 
-When a step fails: a request that is too large or malformed is refused with an error of its own and
-the others go on; a lost connection leaves requests unconfirmed (they are published again) and
-replies unacknowledged (the broker delivers them again, and what was written is dropped).
+When a step fails: a request that is too large or malformed gets its own error, and the others are
+sent. After a lost connection, unconfirmed requests are published again, and the broker redelivers
+unacknowledged replies; a reply that was already written is dropped.
 """

@@ -1,4 +1,4 @@
-"""Arguments and results of jobs as JSON texts, which Odoo keeps until they are needed."""
+"""Encode and decode the arguments and results of jobs as JSON texts, which Odoo stores."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from kombu.utils.json import object_hook
 from ..amqp.encoding import MARKER, encode
 from ..amqp.request import Request
 
-PREFIX, EMPTY = '{"args": [', "]"  # how a body begins, and goes on where there are no arguments
+PREFIX, EMPTY = '{"args": [', "]"  # the beginning of a body; of one without arguments
 
 
 def encode_body(request: Request, most_bytes: int | None = None) -> str:
     """Return the body of a request.
 
-    Raises NotSendable, which names the argument at fault; MessageTooLarge where it has more bytes.
+    Raise NotSendable, which names the argument at fault; MessageTooLarge above `most_bytes`.
     """
     return encode(request, None, most_bytes).body
 
 
 def decode(text: str, plain: Any = None) -> Any:
-    """The Python values that a result's JSON stands for; `plain` is its JSON already parsed."""
+    """Return the Python value of a result's JSON; `plain` is the parsed JSON, if known."""
     if MARKER in text:
         return json.loads(text, object_hook=object_hook)
     return json.loads(text) if plain is None else plain
 
 
 def with_results(body: str, results: Sequence[str], results_as: str) -> str:
-    """Put the results of earlier jobs before the arguments: as one list, or one by one.
+    """Return the body with the results of earlier jobs before its arguments.
 
-    body: as `encode_body` makes it; results: JSON, put in as it is. Raises ValueError for a body
-    of another form.
+    body: from `encode_body`; results: JSON texts; results_as: "list" inserts them as one list,
+    "nothing" inserts none, anything else inserts them one by one. Raise ValueError for a body of
+    another form.
     """
     if results_as == "nothing":
         return body

@@ -1,4 +1,4 @@
-"""Replies and progress of jobs: from durable queues, acknowledged when they are written."""
+"""Consume the replies and progress events of jobs; replies are acknowledged once written."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .reply import ArrivedReply, Delivery, read_progress, reply_of
 from .unsettled import Unsettled
 
 _logger = logging.getLogger(__name__)
-PREFETCH = 400  # replies taken from the broker and not written yet
-MOST_BYTES = 64_000_000  # of them; one more message may be under way
-BYTES_AT_ONCE = 4_000_000  # given to be written together: as values they take much more room
+PREFETCH = 400  # replies delivered and not acknowledged yet
+MOST_BYTES = 64_000_000  # of their bodies; one more message may exceed it
+BYTES_AT_ONCE = 4_000_000  # per `take`; decoded, they need much more memory
 PROGRESS_EVENTS = 1_000
 PROGRESS_SECONDS = 60
 PARKED_SECONDS = 5
-PARKED_IN_HAND = 200  # of those that are parked, at most
+PARKED_IN_HAND = 200  # the prefetch count of the queue of parked replies
 MOST_PROGRESS_BYTES = 1_000  # of an event
-LOOK_AGAIN = 60.0  # s until a service without events is looked at again
+LOOK_AGAIN = 60.0  # s until another attempt to bind to a service without an exchange
 
 
 def reply_key(identity: str) -> str:
-    """The routing key of the replies for one database."""
+    """Return the routing key of the replies for one database."""
     return f"odoo-{identity}"
 
 
@@ -44,12 +44,12 @@ def reply_queue(identity: str) -> str:
 
 
 def dead_queue(identity: str) -> str:
-    """Where replies go that cannot be read or name no job."""
+    """Return the queue of dead letters: replies that belong to no job."""
     return f"nameko_connector.dead-{identity}"
 
 
 def parked_queue(identity: str) -> str:
-    """Where replies wait whose record is in use."""
+    """Return the queue in which replies wait while their record is locked."""
     return f"nameko_connector.parked-{identity}"
 
 
@@ -58,21 +58,21 @@ def progress_queue(identity: str) -> str:
 
 
 class Consumer(Link):
-    """Takes the replies for one database; any number of these may do so at once."""
+    """Consumes the replies for one database. A database can have several consumers."""
 
     def __init__(self, config: BrokerConfig, identity: str) -> None:
         self._identity = identity
         self._replies: deque[Delivery] = deque()
-        self._kept: list[tuple[float, int, Delivery]] = []  # a heap: when they may be taken again
+        self._kept: list[tuple[float, int, Delivery]] = []  # a heap by when to take them again
         self._unsettled = Unsettled()
         self._moving: Moving | None = None
         self._dead = QueueToMoveTo(dead_queue(identity), OF_DEAD_LETTERS)
         self._parked = QueueToMoveTo(parked_queue(identity), {})
         self._progress: dict[str, float] = {}
-        self._progress_tag = 0  # of the newest event that was not acknowledged
+        self._progress_tag = 0  # of the newest unacknowledged event
         self._watched: dict[str, float] = {}  # service: when to try to bind again
         self.cancelled = False
-        self.received = 0  # replies, since it connected
+        self.received = 0  # replies since the connection was opened
         super().__init__(config)
 
     def _set_up(self, channel: Any) -> None:
@@ -82,7 +82,7 @@ class Consumer(Link):
         channel.basic_consume(
             reply_queue(self._identity), callback=self._on_reply, on_cancel=self._on_cancel
         )
-        channel.basic_qos(0, PARKED_IN_HAND, False)  # of the next consumer
+        channel.basic_qos(0, PARKED_IN_HAND, False)  # for the next consumer
         channel.basic_consume(
             self._parked.name, callback=self._on_parked, on_cancel=self._on_cancel
         )
@@ -90,9 +90,9 @@ class Consumer(Link):
         self._consume_progress(self._progress_channel)
 
     def _consume_progress(self, channel: Any) -> None:
-        """Consume with acknowledgements, as every type of queue allows; do without what cannot be.
+        """Consume progress with acknowledgements; go on without progress if the broker refuses.
 
-        To consume a stream without them closes the connection.
+        Every type of queue allows acknowledgements; a stream closes the connection without them.
         """
         try:
             channel.basic_qos(0, PROGRESS_EVENTS, False)
@@ -105,10 +105,10 @@ class Consumer(Link):
             _logger.warning("The progress of jobs is not shown: %s", error.reply_text)
 
     def _declare_queues(self, channel: Any) -> None:
-        """Declare the queues; without another choice of an administrator's, they are classic.
+        """Declare the queues; they are classic queues, unless an administrator configures others.
 
-        A delivery limit is not needed: what cannot be read is settled, whatever it is (`frames`),
-        and a reply that ends processes is counted in its job's row.
+        They need no delivery limit: any message can be read and settled (`frames`), and the job's
+        row counts how often a reply is written, in case that crashes the process.
         """
         self._declare_queue(reply_queue(self._identity), {})
         channel.queue_bind(reply_queue(self._identity), EXCHANGE, reply_key(self._identity))
@@ -130,14 +130,14 @@ class Consumer(Link):
         self._replies.append(delivery)
 
     def _on_parked(self, message: Any) -> None:
-        """Keep a reply in hand until it may be taken, which one that has waited long may at once.
+        """Hold a parked reply, unacknowledged, until PARKED_SECONDS after it was moved.
 
-        The broker could give them back in time, by dead-lettering: `moving` says why it must not.
+        The broker could delay replies by dead-lettering; `moving` explains why that is not used.
         """
         delivery = delivery_of(message)
         self._unsettled.add(delivery)
         left = moved_at(message) + PARKED_SECONDS - time.time()
-        self._keep_for(delivery, left if left <= PARKED_SECONDS else 0)  # none of ours is newer
+        self._keep_for(delivery, left if left <= PARKED_SECONDS else 0)  # later: not our timestamp
 
     def _is_full(self) -> bool:
         return self._unsettled.bytes > MOST_BYTES
@@ -151,14 +151,14 @@ class Consumer(Link):
             self._progress[progress[0]] = progress[1]
 
     def _on_cancel(self, tag: str) -> None:
-        """Somebody deleted the queue: a new connection declares it again."""
+        """Note that the queue was deleted; a new connection declares it again."""
         self.cancelled = True
 
     def take(self, most: int) -> list[tuple[Delivery, ArrivedReply]]:
-        """Return the oldest replies that have arrived; those that can name no job are dead letters.
+        """Return the oldest replies that have arrived; dead-letter those without a job's id.
 
-        Each is settled later, in any order, by one of `ack`, `dead_letter` and `park`. One that
-        was settled already is left alone.
+        Settle each reply later, in any order, with `ack`, `dead_letter` or `park`. These ignore
+        replies that are already settled.
         """
         taken: list[tuple[Delivery, ArrivedReply]] = []
         strange: list[Delivery] = []
@@ -173,7 +173,7 @@ class Consumer(Link):
         return taken
 
     def take_progress(self) -> dict[str, float]:
-        """Return the newest progress by job's uuid."""
+        """Acknowledge the progress events; return the newest progress, from 0 to 1, by job uuid."""
         taken, self._progress = self._progress, {}
         if self._progress_tag:
             self.allow()
@@ -183,28 +183,28 @@ class Consumer(Link):
 
     @property
     def is_full(self) -> bool:
-        """Whether no more is read before some of what has arrived is settled."""
+        """Whether nothing more is read until some deliveries are settled."""
         return self._is_full()
 
     @property
     def waiting(self) -> int:
-        """Replies that may be taken now; those that were kept in hand count as one."""
+        """The number of replies that may be taken now; held replies that are due count as one."""
         return len(self._replies) + bool(self._kept and self._kept[0][0] <= time.monotonic())
 
     def waiting_uuids(self) -> set[str]:
-        """Return the jobs of the replies that have arrived and were not taken."""
+        """Return the uuids of jobs whose replies have arrived but were not taken."""
         deliveries = [*self._replies, *(delivery for *_, delivery in self._kept)]
         known = (read_correlation_id(delivery.correlation_id) for delivery in deliveries)
         return {each[0] for each in known if each}
 
     def look(self) -> tuple[int, int]:
-        """Ask how many replies wait in the broker, and how many consumers take them."""
+        """Return the number of ready messages and of consumers of the reply queue."""
         self.allow()
         queue = self._channel.queue_declare(reply_queue(self._identity), passive=True)
         return queue.message_count, queue.consumer_count
 
     def ack(self, deliveries: Iterable[Delivery]) -> None:
-        """Have the broker forget these."""
+        """Acknowledge these deliveries."""
         acks = self._unsettled.acks(self._unsettled.open(deliveries))
         self.allow()
         with self._connection.transport.held():
@@ -212,17 +212,17 @@ class Consumer(Link):
                 self._channel.basic_ack(tag, multiple=multiple)
 
     def dead_letter(self, deliveries: Iterable[Delivery]) -> None:
-        """Move replies to the queue of dead letters; of one that is too large, without its body."""
+        """Move replies to the queue of dead letters; a reply that is too large loses its body."""
         waiting = self._unsettled.open(deliveries)
         if waiting:
             self._move(waiting.values(), self._dead)
 
     def park(self, deliveries: Iterable[Delivery]) -> None:
-        """Have replies come back after PARKED_SECONDS, meanwhile in a queue of their own."""
+        """Move replies to the queue of parked replies, which returns them after PARKED_SECONDS."""
         waiting = self._unsettled.open(deliveries)
         movable = [each for each in waiting.values() if each.body is not None]
         for delivery in waiting.values():
-            if delivery.body is None:  # too large to be read, and so to be published
+            if delivery.body is None:  # it was dropped, so it cannot be published
                 self._unsettled.leave([delivery.tag])
                 self._keep(delivery)
         if movable:
@@ -242,7 +242,7 @@ class Consumer(Link):
             self._channel.basic_ack(tag, multiple=multiple)
 
     def _keep(self, delivery: Delivery) -> None:
-        """Have a reply taken again later that could not be moved."""
+        """Hold a reply that could not be moved, so that it is taken again later."""
         self._unsettled.stay(delivery)
         self._keep_for(delivery, PARKED_SECONDS)
 
@@ -255,7 +255,7 @@ class Consumer(Link):
             self._replies.append(heapq.heappop(self._kept)[-1])
 
     def watch(self, services: Iterable[str]) -> None:
-        """Take the progress events of these services; one that has dispatched none yet waits."""
+        """Bind to the progress events of these services; retry later if one has no exchange yet."""
         now = time.monotonic()
         for service in services:
             if self._watched.get(service, 0) <= now and is_service(service):
@@ -275,7 +275,7 @@ class Consumer(Link):
 
 
 def delivery_of(message: Any) -> Delivery:
-    """Return what is read of a message."""
+    """Return the parts of a message that the relay needs."""
     properties = message.properties
     return Delivery(
         tag=message.delivery_info["delivery_tag"],

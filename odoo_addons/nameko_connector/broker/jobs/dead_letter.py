@@ -1,8 +1,8 @@
-"""A dead letter is a message that was given up: what it contains, and how to send it again.
+"""Read a dead letter, that is, a message that was given up, and prepare to send it again.
 
-Three kinds of queues hold them: `nameko.dead-<service>` has the requests that a service in our
-container class gave up, `nameko.dead.requests` those that the broker gave up, and
-`nameko_connector.dead-<identity>` the answers that belong to no job of a database.
+Three kinds of queues hold dead letters: `nameko.dead-<service>` has the requests that a service in
+this project's container class gave up, `nameko.dead.requests` those that the broker gave up, and
+`nameko_connector.dead-<identity>` the replies that belong to no job of a database.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .consumer import dead_queue, reply_queue
 from .dead_requests import KEPT
 
 OF_SERVICE = "nameko.dead-"  # and the service's name: services/messaging/counting.py
-DELIVERIES = "x-nameko-deliveries"  # the header in which the service counted, and its reason
+DELIVERIES = "x-nameko-deliveries"  # the header with the service's count of deliveries
 GIVEN_UP = "x-nameko-given-up"
-COUNTED_BY_BROKER = ("x-delivery-count", "x-acquired-count")  # with each look
+COUNTED_BY_BROKER = ("x-delivery-count", "x-acquired-count")  # changes with each look
 DEATHS = ("x-death", "x-first-death", "x-last-death")
-# Beginnings of headers' names.
+# Prefixes of the names of headers.
 NOT_SENT_AGAIN = (*COUNTED_BY_BROKER, *DEATHS, DELIVERIES, GIVEN_UP, "CC", "BCC")
-MOST_BODY = 10_000  # characters that are shown
+MOST_BODY = 10_000  # characters of a body that are shown
 Headers = dict[str, Any]
 
 
@@ -43,7 +43,7 @@ def queues_of_all(services: Collection[str], identity: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a letter was published to, and where it is published to again."""
+    """The exchange, routing key and headers with which a dead letter is published again."""
 
     exchange: str
     routing_key: str
@@ -54,9 +54,9 @@ class Address:
 class DeadLetter:
     """A message that was given up.
 
-    kind: "request" or "answer"; key: equal for equal messages; name: what was asked for; body: the
-    beginning of its text, empty where it is no text; size: in bytes; address: None where nobody
-    knows where it was sent to.
+    kind: "request" or "answer"; key: a hash, the same for equal messages; name: the routing key,
+    such as `service.method`; body: the beginning of its text, "" if it is not text; size: in bytes;
+    address: None if its destination is unknown.
     """
 
     kind: str
@@ -71,14 +71,14 @@ class DeadLetter:
 
     @property
     def service(self) -> str:
-        """The service that it was sent to, as far as its name tells."""
+        """The service that it was sent to, from its queue or its name; "" for an answer."""
         if self.queue.startswith(OF_SERVICE):
             return self.queue.removeprefix(OF_SERVICE)
         return self.name.partition(".")[0] if self.kind == "request" else ""
 
 
 def letter_of(queue: str, message: Any) -> DeadLetter:
-    """Return what a person is shown of a message from `queue`."""
+    """Return a message from `queue` as a dead letter."""
     headers = read_headers(message.content_header)
     address = address_of(queue, headers)
     constant = {name: each for name, each in headers.items() if name not in COUNTED_BY_BROKER}
@@ -99,7 +99,7 @@ def letter_of(queue: str, message: Any) -> DeadLetter:
 
 
 def address_of(queue: str, headers: Headers) -> Address | None:
-    """Return where a letter of `queue` was published to, as far as its headers tell."""
+    """Return the destination of a letter in `queue`; None if its headers do not contain it."""
     if queue.startswith(dead_queue("")):
         return Address("", reply_queue(queue.removeprefix(dead_queue(""))))
     if queue == KEPT:
@@ -108,18 +108,18 @@ def address_of(queue: str, headers: Headers) -> Address | None:
     table = headers.get(DELIVERIES)
     if not isinstance(table, dict) or not _is_name(table.get("queue")):
         return None
-    # Straight into its queue: others that were bound to its exchange have had it. The header tells
-    # the service for which of its methods it is.
+    # Only into its own queue: other queues bound to the exchange have received the message. From
+    # the header, the service reads the method.
     return Address("", table["queue"], {DELIVERIES: {**table, "count": 0}})
 
 
 def _is_name(value: Any) -> TypeGuard[str]:
-    """Tell whether AMQP takes this as the name of a queue or an exchange, or as a routing key."""
+    """Return whether AMQP accepts it as the name of a queue or exchange, or as a routing key."""
     return isinstance(value, str) and value != "" and short(value) == value
 
 
 def _name(headers: Headers) -> str:
-    """Return the routing key under which a request was sent first, as far as its headers tell."""
+    """Return a request's original routing key; "" if its headers do not contain it."""
     table = headers.get(DELIVERIES)
     key = table.get("routing_key") if isinstance(table, dict) else _routing_key(_death(headers))
     return key if isinstance(key, str) else ""
@@ -144,7 +144,7 @@ def _text(body: bytes) -> str:
 
 
 def copy_of(message: Any, address: Address) -> amqp.Message:
-    """Return a copy of a letter as it was before it was given up; it no longer expires."""
+    """Return a copy of a letter as it was before it was given up, without expiration."""
     headers = {
         name: value
         for name, value in read_headers(message.content_header).items()
@@ -166,6 +166,6 @@ def copy_of(message: Any, address: Address) -> amqp.Message:
 def _writable(headers: Headers) -> Headers:
     try:
         dumps("F", [headers])
-    except Exception:  # noqa: BLE001  what could be read cannot always be written
+    except Exception:  # noqa: BLE001  some headers can be read but not written
         return {}
     return headers

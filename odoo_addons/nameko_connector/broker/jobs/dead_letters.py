@@ -1,7 +1,7 @@
-"""Dead letters, for a person to read, send again or drop.
+"""List the dead letters in queues, send them again or drop them.
 
-To look at messages is to consume them without acknowledging them. When the channel is closed, the
-broker puts them back where they were.
+To list messages, consume them without acknowledging them. When the channel is closed, the broker
+requeues them in their original positions.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .dead_letter import Address, DeadLetter, copy_of, letter_of
 
 MOST_LETTERS = 500  # of a queue, the oldest
 LOOK_SECONDS = 10.0  # for all queues
-MOST_CHECKS = 10  # whether letters that were dropped are gone
-QUIET_SECONDS = 0.5  # without a message, after which there are no more
+MOST_CHECKS = 10  # that acknowledged letters are gone
+QUIET_SECONDS = 0.5  # without a message: the queue is taken to be empty
 WAIT_SECONDS = 2.0  # for one message
 ANSWER_SECONDS = 5.0  # for one answer or confirm of the broker's
 
 
 @dataclass
 class Found:
-    """Letters, the queues that have more, and those that cannot be read, with the reason."""
+    """The letters, the queues that have more, and the unreadable queues with the reason."""
 
     letters: list[DeadLetter] = field(default_factory=list)
     with_more: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Found:
 
 @dataclass
 class Handled:
-    """The keys of letters that were sent again or dropped, and of others, by why they were not."""
+    """The keys of letters that were handled, and of those that could not be sent, by reason."""
 
     done: list[str] = field(default_factory=list)
     unroutable: list[str] = field(default_factory=list)
@@ -48,10 +48,10 @@ class Handled:
 
 
 class DeadLettersLink(Link):
-    """Looks at dead letters, and takes some of them away."""
+    """A connection that lists dead letters, sends them again and drops them."""
 
     def look(self, queues: Collection[str]) -> Found:
-        """Return the oldest letters of each queue, and leave them where they are."""
+        """Return the oldest letters of each queue; they stay in the queue."""
         until = time.monotonic() + LOOK_SECONDS
         found = Found()
         for queue in queues:
@@ -59,7 +59,7 @@ class DeadLettersLink(Link):
                 with self._taken(queue) as (_channel, count, waiting):
                     messages = self._arriving(count, waiting, until)
                     letters = [letter_of(queue, message) for message in messages]
-            except amqp.ChannelError as error:  # of this queue alone
+            except amqp.ChannelError as error:  # concerns this queue only
                 found.unreadable[queue] = str(error.reply_text)
                 continue
             found.letters += letters
@@ -68,12 +68,12 @@ class DeadLettersLink(Link):
         return found
 
     def handle(self, queue: str, keys: Collection[str], *, send: bool) -> Handled:
-        """Drop the letters of these keys, or send them again and drop them once that is confirmed.
+        """Drop the letters with these keys; with `send`, publish them first and await the confirms.
 
-        A letter that is not among the oldest is left alone.
+        Letters that are not among the oldest MOST_LETTERS stay in the queue.
         """
         wanted, seen, handled = Counter(keys), Counter[str](), Handled()
-        with contextlib.suppress(amqp.ChannelError):  # nobody may take them any more
+        with contextlib.suppress(amqp.ChannelError):  # the queue refuses consumers
             with self._taken(queue) as (channel, _count, waiting):
                 for message in self._until_quiet(waiting):
                     letter = letter_of(queue, message)
@@ -90,10 +90,10 @@ class DeadLettersLink(Link):
         return handled
 
     def _acknowledge_again(self, queue: str, done: Counter[str], left: Counter[str]) -> bool:
-        """Acknowledge what should be gone, but not what is `left`; return whether there was any.
+        """Acknowledge letters of `done` that are still there; return whether there were any.
 
-        RabbitMQ keeps back acknowledgements to a quorum queue that is behind with them, and forgets
-        them when the channel is closed.
+        RabbitMQ delays acknowledgements to a slow quorum queue, and loses them when the channel is
+        closed. Of equal letters, as many stay as `left` says.
         """
         left, were_there = Counter(left), False
         with self._taken(queue) as (channel, _count, waiting):
@@ -108,11 +108,12 @@ class DeadLettersLink(Link):
 
     @contextlib.contextmanager
     def _taken(self, queue: str) -> Iterator[tuple[Any, int, deque[Any]]]:
-        """Take the oldest messages of a queue; put those back that are not acknowledged.
+        """Consume the oldest messages of a queue; requeue those that are not acknowledged.
 
-        Yields the channel that settles them, how many there are, and those that have arrived.
+        Yield the channel that settles them, the number of messages in the queue, and a deque to
+        which messages are added when they arrive.
 
-        :raises amqp.ChannelError: the broker does not let anybody take them
+        :raises amqp.ChannelError: the broker refuses to let this client consume
         """
         channel = self._connection.channel()
         waiting: deque[Any] = deque()
@@ -129,20 +130,20 @@ class DeadLettersLink(Link):
         channel.close()
 
     def _arriving(self, count: int, waiting: deque[Any], until: float) -> Iterator[Any]:
-        """Yield so many messages as they arrive, or the oldest; fewer where others have some."""
+        """Yield the oldest messages as they arrive; fewer if another consumer holds some."""
         for _ in range(min(count, MOST_LETTERS)):
             if not self._receive(waiting, min(WAIT_SECONDS, until - time.monotonic())):
                 return
             yield waiting.popleft()
 
     def _until_quiet(self, waiting: deque[Any]) -> Iterator[Any]:
-        """Yield the oldest messages, also those that an earlier look is still putting back."""
+        """Yield the oldest messages, including those that the broker is still requeueing."""
         until = time.monotonic() + LOOK_SECONDS
         while self._receive(waiting, min(QUIET_SECONDS, until - time.monotonic())):
             yield waiting.popleft()
 
     def _receive(self, waiting: deque[Any], seconds: float) -> bool:
-        """Wait for a message; return whether there is one."""
+        """Wait for a message; return whether one has arrived."""
         self.allow(seconds)
         try:
             while not waiting:
@@ -152,7 +153,7 @@ class DeadLettersLink(Link):
         return True
 
     def _send(self, letter: DeadLetter, message: Any, handled: Handled) -> bool:
-        """Publish a letter to where it came from; note it where that cannot be done."""
+        """Publish a letter to its original destination; return whether that succeeded."""
         if message.body is None:
             handled.too_large.append(letter.key)
             return False
@@ -162,7 +163,7 @@ class DeadLettersLink(Link):
         return True
 
     def _publish(self, message: Any, address: Address) -> bool:
-        """Publish a copy; return whether a queue has it for certain."""
+        """Publish a copy; return whether the broker confirmed that a queue has it."""
         outcome: list[Confirm] = []
         channel = self._connection.channel()
         publisher = ConfirmingPublisher(channel, lambda _name, confirm: outcome.append(confirm))
@@ -180,6 +181,6 @@ class DeadLettersLink(Link):
 
 @contextlib.contextmanager
 def dead_letters(config: BrokerConfig) -> Iterator[DeadLettersLink]:
-    """Open the dead letters; whatever breaks meanwhile is a BrokerUnreachable or AccessRefused."""
+    """Yield a connection for dead letters; raise BrokerUnreachable or AccessRefused."""
     with DeadLettersLink(config) as link, explained(config):
         yield link

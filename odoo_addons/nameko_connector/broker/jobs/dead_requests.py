@@ -1,10 +1,10 @@
-"""Requests that the broker has given up, answered with an error.
+"""Reply with an error to requests that the broker has given up.
 
-For services in Nameko's own container, which count nothing. Their queues are quorum queues with a
-policy that has a delivery limit and dead-letters to the exchange `nameko.dead-requests`. It routes
-only what died of the limit, to two queues: one keeps the requests for people to look at, of the
-other each is answered here, so that its caller, or the job, fails with a reason. What expired goes
-nowhere: nobody waits for it.
+This is for services in Nameko's own container, which does not count deliveries. Their queues are
+quorum queues with a policy: a delivery limit, and dead-lettering to `nameko.dead-requests`. This
+exchange routes requests that exceeded the limit to two queues. One keeps them for administrators.
+The other is consumed here: each request gets an error reply, so that its caller or job fails with
+a reason. Expired requests are dropped: nobody waits for their replies.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .moving import OF_DEAD_LETTERS
 
 _logger = logging.getLogger(__name__)
 DEAD_EXCHANGE = "nameko.dead-requests"
-KEPT = "nameko.dead.requests"  # `nameko.dead-<service>` are those of services
+KEPT = "nameko.dead.requests"  # services use `nameko.dead-<service>`
 UNANSWERED = "nameko.dead.unanswered"
 OF_THE_LIMIT = {"x-match": "all-with-x", "x-first-death-reason": "delivery_limit"}
 MOST_AT_ONCE = 50  # answered in one turn
@@ -40,7 +40,7 @@ TURN_SECONDS = 1.0  # between two turns
 
 
 class DeadRequestsLink(Link):
-    """Takes dead requests, and publishes replies."""
+    """Consumes dead-lettered requests, and publishes error replies."""
 
     def _set_up(self, channel: Any) -> None:
         self._waiting: deque[Any] = deque()
@@ -55,7 +55,7 @@ class DeadRequestsLink(Link):
         channel.basic_consume(UNANSWERED, callback=self._waiting.append)
 
     def answer_all(self) -> None:
-        """Answer what has arrived."""
+        """Reply to the requests that have arrived."""
         self.drain()
         self.allow(PATIENCE)
         while self._waiting:
@@ -63,7 +63,7 @@ class DeadRequestsLink(Link):
 
     def _settle(self, message: Any) -> None:
         info = message.delivery_info
-        if info["redelivered"]:  # an answer that the broker refused is not tried again for ever
+        if info["redelivered"]:  # ack first, so that a failing reply is not retried for ever
             self._channel.basic_ack(info["delivery_tag"])
             self._answer(message)
         else:
@@ -77,7 +77,7 @@ class DeadRequestsLink(Link):
         if reply_to:
             try:
                 self._publish(reply_to, answer_to(message, name))
-            except ValueError as error:  # what its texts were cannot be written again
+            except ValueError as error:  # its properties cannot be used in a reply
                 _logger.warning("The request %s cannot be answered: %s", name, error)
 
     def _publish(self, reply_to: str, reply: amqp.Message) -> None:
@@ -90,14 +90,14 @@ class DeadRequestsLink(Link):
 
 
 def name_of(message: Any) -> str:
-    """Return what a request is called in the log and in its answer, in one line."""
+    """Return the routing key and correlation id of a request, as one line for logs and replies."""
     texts = (message.delivery_info["routing_key"], message.properties.get("correlation_id", ""))
     name = " ".join(str(text) for text in texts).rstrip()
     return "".join(each if each.isprintable() else "?" for each in name)
 
 
 def answer_to(message: Any, name: str) -> amqp.Message:
-    """Return Nameko's reply that says that a request was given up."""
+    """Return a Nameko reply with the error that a request was given up."""
     text = (
         f"The request {name} is given up: the process that ran it ended, as often as the broker's "
         f"delivery limit allows. It is kept in the queue {KEPT}. Look for what ended the processes "
@@ -116,7 +116,7 @@ def answer_to(message: Any, name: str) -> amqp.Message:
 
 @contextlib.contextmanager
 def answering_dead_requests(config: BrokerConfig) -> Iterator[None]:
-    """Answer dead requests in a thread of its own, in nobody's way, while the block runs."""
+    """Reply to dead-lettered requests in a separate thread while the block runs."""
     over = threading.Event()
     thread = threading.Thread(target=_answer, args=(config, over), daemon=True)
     thread.start()
@@ -137,7 +137,7 @@ def _answer(config: BrokerConfig, over: threading.Event) -> None:
 
 
 class DeadRequests:
-    """Answers dead requests over a connection of its own, which it opens again where it is lost."""
+    """Replies to dead-lettered requests; reopens its connection after it was lost."""
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
@@ -145,7 +145,7 @@ class DeadRequests:
         self._connect_at = 0.0
 
     def turn(self) -> None:
-        """Answer what has arrived; raises nothing that comes from the broker."""
+        """Reply to the requests that have arrived; log errors of the broker."""
         try:
             if self._link is None and time.monotonic() >= self._connect_at:
                 self._connect_at = time.monotonic() + AGAIN_SECONDS
@@ -157,7 +157,7 @@ class DeadRequests:
             self.close()
 
     def close(self) -> None:
-        """Close the connection in order."""
+        """Close the connection."""
         link, self._link = self._link, None
         if link is not None:
             with contextlib.suppress(*BROKER_LOST):

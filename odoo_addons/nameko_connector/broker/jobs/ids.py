@@ -1,4 +1,4 @@
-"""How the messages of a job are known: by its uuid and, in a request and its reply, the attempt."""
+"""Correlation ids of jobs: the job's uuid and the number of the attempt."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ CORRELATION_ID = re.compile(f"({UUID})(?::([1-9][0-9]{{0,8}}))?")
 
 
 def correlation_id(uuid: str, attempt: int) -> str:
-    """Return the correlation id of an attempt's request, which its reply brings back."""
+    """Return the correlation id of the request and the reply of an attempt."""
     return f"{uuid}:{attempt}"
 
 
 def read_correlation_id(text: str) -> tuple[str, int | None] | None:
-    """Return the uuid and, where it is there, the attempt; None where the id is not one of ours."""
+    """Return the uuid, and the attempt or None; None if the id is not that of a job."""
     match = CORRELATION_ID.fullmatch(text)
     return match and (match[1], int(match[2]) if match[2] else None)
 

@@ -1,13 +1,12 @@
-"""Moving replies to another queue: to wait there until they can be written, or as dead letters.
+"""Move replies to another queue: parked until they can be written, or as dead letters.
 
-A reply that stays in hand takes one of the few places among those that the broker delivers, and one
-that is requeued comes back at once and counts as delivered. So it is published to the other queue,
-and acknowledged when that is confirmed: what breaks in between leaves it in both, which is
-harmless.
+An unacknowledged reply uses up the prefetch limit, and a requeued one is redelivered at once. So
+the reply is published to the other queue, and acknowledged when that is confirmed. If this is
+interrupted, the reply is in both queues, which is harmless.
 
-The broker could dead-letter what is rejected, but reads the headers for that: RabbitMQ 3.10 ends
-the queue, with all that is in it, where somebody has put an odd `x-death` there. A copy has no
-headers but ours.
+Dead-lettering by the broker is not used, because the broker parses the headers for it: an invalid
+`x-death` header crashes the queue in RabbitMQ 3.10, and all its messages are lost. A copy has no
+headers from the original message.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from ..amqp.names import short
 from ..amqp.publishing import Confirm, ConfirmingPublisher
 from .reply import Delivery
 
-OF_DEAD_LETTERS = {  # arguments of their queues, which keep the newest
+OF_DEAD_LETTERS = {  # arguments of these queues, which keep the newest messages
     "x-max-length": 10_000,
     "x-max-length-bytes": 1_000_000_000,
     "x-overflow": "drop-head",
 }
-SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large to be kept
+SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large
 Told = Callable[[Delivery], None]
 
 
@@ -42,9 +41,9 @@ class QueueToMoveTo:
 
 
 class Moving:
-    """Moves deliveries over a channel of its own; waits for the broker only to declare a queue.
+    """Moves deliveries over a separate channel; waits for the broker only to declare a queue.
 
-    `moved` or `refused` is called with each delivery once the broker has said so.
+    `moved` or `refused` is called with each delivery once the broker has confirmed or refused it.
     """
 
     def __init__(
@@ -92,6 +91,6 @@ def _copy(delivery: Delivery, name: str) -> amqp.Message:
 
 
 def moved_at(message: Any) -> float:
-    """Return when a message was moved, in seconds since the epoch; 0 where it does not say."""
+    """Return when a message was moved, in seconds since the epoch; 0 if it has no timestamp."""
     timestamp = message.properties.get("timestamp")
     return float(timestamp) if isinstance(timestamp, int) else 0.0

@@ -1,4 +1,4 @@
-"""Requests of jobs: persistent, mandatory, confirmed batch by batch."""
+"""Publish the requests of jobs: persistent, mandatory, and confirmed in batches."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from .ids import correlation_id, read_correlation_id
 
 _logger = logging.getLogger(__name__)
 BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
-OF_ONE_TOPIC = "access to topic"  # in a refusal for want of rights on some routing keys only
-MAX_EXPIRATION = 2**32 - 1  # ms, what RabbitMQ takes
+OF_ONE_TOPIC = "access to topic"  # in a refusal that concerns some routing keys only
+MAX_EXPIRATION = 2**32 - 1  # ms, the most that RabbitMQ accepts
 
 
 def expiration(seconds: float) -> str:
-    """Return the time that a request may wait as AMQP writes it, in ms; endless is the longest."""
+    """Return the AMQP expiration of a request in ms, from 1 to MAX_EXPIRATION."""
     return str(int(max(1, min(MAX_EXPIRATION, seconds * 1000))))
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sending of a job; `attempt` counts them from 1 on.
+    """A request of a job; `attempt` numbers the job's requests from 1 on.
 
-    body: Nameko's JSON of the arguments; context: Nameko's worker context; seconds: how long it may
-    wait in a queue, before the broker drops it.
+    body: Nameko's JSON of the arguments; context: Nameko's worker context; seconds: how long the
+    request may wait in a queue before it expires.
     """
 
     uuid: str
@@ -56,7 +56,7 @@ class Attempt:
 
     @property
     def size(self) -> int:
-        """Of the body, in bytes."""
+        """The size of the body, in bytes."""
         return len(self.body) if self.body.isascii() else len(self.body.encode())
 
 
@@ -64,9 +64,9 @@ class Attempt:
 class Sent:
     """What the broker did with a batch.
 
-    By uuid: `unroutable`, that no queue took; `refused`, by a full queue; `unconfirmed`, of which
-    nothing is known; `unsendable`, that it takes from nobody, and why. All others are safe in a
-    queue. lost: what broke the connection meanwhile, which must then be discarded.
+    By uuid: `unroutable` requests have no queue; `refused` ones met a full queue; `unconfirmed`
+    ones have no confirm; `unsendable` ones are always refused, with the error. All others are
+    stored in a queue. lost: the error that broke the connection, which must then be discarded.
     """
 
     unroutable: set[str] = field(default_factory=set)
@@ -79,16 +79,16 @@ class Sent:
 class Publisher(Link):
     """Publishes requests whose replies go to the routing key `reply_to`.
 
-    most_bytes: that a request's body may have: the configured size, or the broker's own, once it
-    has said which that is.
+    most_bytes: the largest body of a request: the configured limit, or the broker's own limit once
+    a refusal has named it.
     """
 
     def __init__(self, config: BrokerConfig, reply_to: str) -> None:
         self._reply_to = reply_to
         self._sent = Sent()
-        self._open: dict[str, Attempt] = {}  # of the batch, in order: not confirmed yet
+        self._open: dict[str, Attempt] = {}  # unconfirmed ones of the batch, in order
         self.most_bytes = config.max_message_bytes
-        self.learned = False  # that it is the broker's own
+        self.learned = False  # whether most_bytes is the broker's limit
         super().__init__(config)
 
     def _set_up(self, channel: Any) -> None:
@@ -98,34 +98,34 @@ class Publisher(Link):
         self._probe()
 
     def announce_cancelled(self, uuids: Iterable[str]) -> None:
-        """Tell the services that these jobs were cancelled; raise RequestRefused."""
+        """Publish that these jobs were cancelled; raise RequestRefused if the broker refuses it."""
         self.allow(PATIENCE)
         announce_cancelled(self._connection.channel(), uuids)
 
     def check(self, request: Attempt) -> None:
-        """Raise MessageTooLarge or NotSendable where a request may not be sent."""
+        """Raise MessageTooLarge or NotSendable if a request may not be sent."""
         if request.size > self.most_bytes:
             raise self.too_large(request.service, request.method, request.size)
         if not are_names(request.service, request.method):
             raise NotSendable("The names of service and method are too long.")
 
     def too_large(self, service: str, method: str, size: int) -> MessageTooLarge:
-        """Return the error of a request whose body has `size` bytes."""
+        """Return the error for a request whose body has `size` bytes."""
         names = Request(service, method)
         return too_large(names, size, self.most_bytes, by_broker=self.learned)
 
     def _probe(self) -> None:
-        """See that the broker takes messages at all: short of memory or disk, it says nothing.
+        """Check that the broker accepts messages: in a memory or disk alarm, it does not answer.
 
-        What is published to it then would still be executed when it has recovered, however often
-        it was repeated meanwhile.
+        Requests that are published during an alarm would all be executed after it, including
+        every repetition.
         """
-        nowhere = str(uuid.uuid4())  # on the default exchange: no service could ever get it
+        nowhere = str(uuid.uuid4())  # on the default exchange, so that no service receives it
         self._publisher.publish(amqp.Message(""), "", nowhere, mandatory=False)
         self._wait_for_confirms()
 
     def send(self, requests: Sequence[Attempt]) -> None:
-        """Send a batch; raise nothing that comes from the broker."""
+        """Publish a batch; `confirmed` returns errors of the connection."""
         self._sent = Sent()
         self._open = {request.uuid: request for request in requests}
         try:
@@ -134,9 +134,9 @@ class Publisher(Link):
             self._sent.lost = error
 
     def confirmed(self) -> Sent:
-        """Wait until the broker has taken responsibility for all of the batch.
+        """Wait for the confirms of the batch, and return its outcome.
 
-        It may take any time, as long as confirms come.
+        There is no limit on the total time, only PATIENCE seconds between two confirms.
         """
         try:
             if not self._sent.lost:
@@ -167,24 +167,24 @@ class Publisher(Link):
                 self._send_one_by_one(left)
 
     def _open_again(self, error: amqp.exceptions.ChannelError) -> None:
-        """Go on with a channel that the broker has closed because of one request.
+        """Reopen a channel that the broker has closed because of one request.
 
-        :raises ChannelError: where it did so for another reason
+        :raises ChannelError: the broker closed it for another reason
         """
         if not (isinstance(error, amqp.PreconditionFailed) or OF_ONE_TOPIC in str(error)):
             raise error
         _logger.warning("The broker refuses a request: %s", error)
         self.allow(PATIENCE)
-        self._publisher.select()  # py-amqp has opened the channel again
+        self._publisher.select()  # py-amqp has reopened the channel
 
     def _learn_limit(self, most: int) -> None:
         self.most_bytes, self.learned = most, True
 
     def _send_small(self, left: Sequence[Attempt]) -> None:
-        """Send those requests that are not too large, and that the broker does not have yet.
+        """Send the requests that are not too large, and that the broker does not have yet.
 
-        It handles them in their order: it has what stands before the first that is too large, and
-        has dropped what stands behind it.
+        It handles them in order: it has those before the first one that is too large, and has
+        dropped those after it.
         """
         is_behind = False
         again = []
@@ -202,7 +202,7 @@ class Publisher(Link):
         self._wait_for_confirms()
 
     def _send_one_by_one(self, left: Sequence[Attempt]) -> None:
-        """Send each alone, so that the one at fault is: the broker does not say which it is."""
+        """Send each request alone, to find the refused one: the broker does not say which it is."""
         for request in left:
             try:
                 self._send_all([request])
@@ -230,7 +230,7 @@ class Publisher(Link):
             correlation_id=correlation_id(request.uuid, request.attempt),
             reply_to=self._reply_to,
             expiration=expiration(request.seconds),
-            timestamp=int(time.time()),  # tells a job sent again from its cancelled request
+            timestamp=int(time.time()),  # distinguishes a retried job from its cancelled request
         )
 
     def _wait_for_confirms(self) -> None:
@@ -240,7 +240,7 @@ class Publisher(Link):
 
     def _on_settled(self, name: str, confirm: Confirm) -> None:
         known = read_correlation_id(name)
-        if known is None:  # of the probe
+        if known is None:  # the probe
             return
         uuid, _ = known
         self._open.pop(uuid, None)

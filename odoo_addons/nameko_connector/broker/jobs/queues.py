@@ -1,4 +1,4 @@
-"""The queues that a database has on the broker: their deletion, when the addon is uninstalled."""
+"""List and delete the queues of a database, for the uninstallation of the addon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def queues(identity: str) -> list[str]:
 
 
 class QueueDeleter(Link):
-    """Deletes queues, with what is in them, as soon as it is connected."""
+    """A connection that deletes queues and their messages as soon as it is open."""
 
     def __init__(self, config: BrokerConfig, names: list[str]) -> None:
         self._names = names
@@ -25,7 +25,7 @@ class QueueDeleter(Link):
 
     def _set_up(self, channel: Any) -> None:
         for name in self._names:
-            channel.queue_delete(name)  # one that is not there counts as deleted
+            channel.queue_delete(name)  # deleting a missing queue succeeds
 
 
 def delete_queues(config: BrokerConfig, names: list[str]) -> None:

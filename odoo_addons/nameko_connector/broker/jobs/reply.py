@@ -1,4 +1,4 @@
-"""Replies and progress events as the relay reads them."""
+"""Decode the replies and progress events of jobs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .ids import is_uuid, read_correlation_id
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message from a queue: `tag` settles it, once.
+    """A message from a queue: `tag` is its delivery tag.
 
-    body: None where it is larger than the configuration allows; size: of the body, in bytes;
-    redelivered: whether it was delivered before, here or elsewhere, and not settled.
+    body: None if it is larger than the configuration allows; size: of the body, in bytes;
+    redelivered: whether it was delivered before, to any consumer, and not settled.
     """
 
     tag: int
@@ -34,11 +34,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a service answered to the job `uuid`.
+    """A service's reply to the job `uuid`.
 
     text: the result as JSON; result: the same as Python values; error: Nameko's description of an
-    exception, in place of a result; unreadable: why the message is no reply, in place of both;
-    attempt: which attempt it answers, from 1 on; None where the message does not tell.
+    exception, instead of a result; unreadable: why the message is not a valid reply, instead of
+    both; attempt: the number of the attempt, from 1 on; None if the message does not contain it.
     """
 
     uuid: str
@@ -50,14 +50,15 @@ class Reply:
 
     @property
     def was_unreadable(self) -> bool:
-        """Whether it is no reply."""
+        """Whether it is not a valid reply."""
         return bool(self.unreadable)
 
 
 class ArrivedReply:
-    """A message that answers a job, read when its content is asked for: a Reply in all else.
+    """A Reply whose message is decoded when its content is first used.
 
-    Reading a large one takes seconds. So the threads that write do it, for jobs that exist.
+    Decoding a large reply takes seconds. So the threads that write results do it, and only for jobs
+    that exist.
     """
 
     def __init__(self, uuid: str, attempt: int | None, delivery: Delivery) -> None:
@@ -73,7 +74,7 @@ class ArrivedReply:
 
     @property
     def was_unreadable(self) -> bool:
-        """Whether somebody has tried to read it, in vain."""
+        """Whether it was decoded and is not a valid reply; does not decode it."""
         return self._read is not None and self._read.was_unreadable
 
     @property
@@ -94,9 +95,9 @@ class ArrivedReply:
 
 
 def reply_of(delivery: Delivery) -> ArrivedReply | None:
-    """Return the reply in a message; None where its id is not one of a job's.
+    """Return the reply in a message; None if its correlation id is not that of a job.
 
-    One that is no reply of Nameko's in JSON turns out to be `unreadable`.
+    A message that is not a valid Nameko reply becomes `unreadable` when it is decoded.
     """
     known = read_correlation_id(delivery.correlation_id)
     return known and ArrivedReply(*known, delivery)
@@ -120,7 +121,7 @@ def _read(uuid: str, delivery: Delivery) -> Reply:
 
 
 def error_of(reply: Reply | ArrivedReply, service: str, method: str) -> errors.RpcError:
-    """The error that stands for a reply without result."""
+    """Return the exception for a reply without a result."""
     request = Request(service, method)
     if reply.unreadable:
         text = f"{request} ran, but its answer cannot be used: {reply.unreadable}."
@@ -129,7 +130,7 @@ def error_of(reply: Reply | ArrivedReply, service: str, method: str) -> errors.R
 
 
 def read_progress(delivery: Delivery) -> tuple[str, float] | None:
-    """The job's uuid and its share done, from 0 to 1; None if it is no event `progress`."""
+    """Return the job's uuid and its progress, from 0 to 1; None if it is not a progress event."""
     try:
         event = json.loads(text_of(delivery))
         share = float(event["progress"])
@@ -142,7 +143,7 @@ def read_progress(delivery: Delivery) -> tuple[str, float] | None:
 
 
 def text_of(delivery: Delivery) -> str:
-    """Return the JSON of a message; raises one of UNREADABLE for anything else."""
+    """Return the JSON text of a message; raise one of UNREADABLE if it is not JSON."""
     if delivery.content_type != "application/json":
         raise ValueError("not JSON")
     return delivery.body if isinstance(delivery.body, str) else bytes(delivery.body).decode()

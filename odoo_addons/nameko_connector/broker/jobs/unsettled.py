@@ -1,4 +1,4 @@
-"""Which deliveries of a channel are not settled yet, and how few messages settle some of them."""
+"""Track the unsettled deliveries of a channel, and acknowledge them with few acks."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .reply import Delivery
 
 
 class Unsettled:
-    """Deliveries in the order in which they came.
+    """The unsettled deliveries in order of arrival.
 
-    bytes: of the bodies in hand; those that are `leaving` do not count any more.
+    bytes: the size of their bodies, without those that are being moved.
     """
 
     def __init__(self) -> None:
         self._bytes_of: dict[int, int] = {}  # by tag
-        self._leaving: set[int] = set()  # being moved to another queue: not settled, not open
+        self._leaving: set[int] = set()  # tags that are being moved to another queue
         self.bytes = 0
 
     def add(self, delivery: Delivery) -> None:
@@ -24,7 +24,7 @@ class Unsettled:
         self.bytes += self._bytes_of[delivery.tag]
 
     def open(self, deliveries: Iterable[Delivery]) -> dict[int, Delivery]:
-        """Return those that nobody has settled or begun to move yet, by tag."""
+        """Return, by tag, those that are neither settled nor being moved."""
         return {
             each.tag: each
             for each in deliveries
@@ -52,8 +52,8 @@ class Unsettled:
     def acks(self, tags: Iterable[int]) -> list[tuple[int, bool]]:
         """Settle these; return the tags to acknowledge, each alone or with all before it.
 
-        The broker closes the channel at a tag that is settled, and takes `multiple` to mean what is
-        still in hand, too: it is used for the oldest only, as far as they are among these.
+        The broker closes the channel if a tag is acknowledged twice. `multiple` acknowledges all
+        deliveries up to a tag, so it is used only if all of these are in `tags`.
         """
         wanted = set(tags)
         oldest = list(takewhile(wanted.__contains__, self._bytes_of))

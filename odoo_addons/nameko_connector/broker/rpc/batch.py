@@ -1,4 +1,4 @@
-"""Many requests at once: a bounded number of them on their way over one connection."""
+"""Send many requests over one connection, with a limited number of them open at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .wire import Wire
 if TYPE_CHECKING:
     from .pool import Pool
 
-MOST_BARREN = 2  # connections lost in a row without a reply, before the rest is given up
+MOST_BARREN = 2  # connections lost in a row without a reply, then the rest is not sent
 
 
 class Batch:
@@ -40,16 +40,16 @@ class Batch:
         self._seconds = seconds
         self._most_bytes = most_bytes
         self._identify = identify
-        self._ids: dict[int, str] = {}  # a request keeps its own where it is sent again
+        self._ids: dict[int, str] = {}  # a request keeps its id when it is sent again
         self._unsent = deque(range(len(requests)))
         self._open: dict[int, Call] = {}  # the oldest first
         self._settled: list[int] = []
         self._watches: dict[str, Watch] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self._barren = 0  # connections lost in a row over which no reply came
+        self._barren = 0  # connections lost in a row without a reply
 
     def run(self, pool: Pool, most: int) -> list[Outcome]:
-        """The outcome of each request, with `most` on their way at a time."""
+        """Send the requests, at most `most` at a time, and return the outcome of each."""
         self._most = most
         while self._unsent:
             try:
@@ -86,7 +86,7 @@ class Batch:
         self._open[number] = call
 
     def _encode(self, number: int) -> encoding.Encoded:
-        """Return a request's message; raises NotSendable."""
+        """Return a request's encoded message; raise NotSendable."""
         message = encoding.encode(self._requests[number], self._context, self._most_bytes)
         if self._identify is not None and number not in self._ids:
             self._ids[number] = self._identify(message)
@@ -126,7 +126,7 @@ class Batch:
 
     def _settle(self, number: int) -> None:
         call = self._open.pop(number, None)
-        if call is None:  # too late: its error stands
+        if call is None:  # too late: it already has an error
             return
         self._outcomes[number] = _outcome(call)
         self._barren = 0
@@ -138,7 +138,7 @@ class Batch:
         self._outcomes[number] = Outcome(error=self._open.pop(number).timed_out())
 
     def _give_up_service(self, service: str) -> None:
-        """Nothing was answered for the whole timeout: the rest need not wait as long."""
+        """Give up all requests to a service that has answered nothing for the whole timeout."""
         for number in [n for n, call in self._open.items() if call.request.service == service]:
             self._expire(number)
         error = errors.CallTimeout(
@@ -149,7 +149,7 @@ class Batch:
         self._give_up(error, service)
 
     def _give_up(self, error: errors.RpcError, service: str | None = None) -> None:
-        """Do not send the rest, or the rest of one service."""
+        """Set the error on all unsent requests, or on those to one service."""
         unsent, self._unsent = self._unsent, deque()
         for number in unsent:
             request = self._requests[number]
@@ -174,7 +174,7 @@ def _outcome(call: Call) -> Outcome:
 
 
 def _about(error: errors.RpcError, request: Request) -> errors.RpcError:
-    """The same error, of this request."""
+    """Return a copy of the error for this request."""
     mine = copy.copy(error)
     mine.service, mine.method = request.service, request.method
     return mine

@@ -1,19 +1,19 @@
-"""A circuit breaker that never keeps a caller from a broker that has come back."""
+"""A circuit breaker that shortens connection attempts, but never blocks them."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-IMPATIENT = 0.5  # s to connect with, while the broker is known not to answer
-PATIENT_EVERY = 5.0  # s between attempts with the whole time, for a broker that is only far away
+IMPATIENT = 0.5  # s per attempt to connect, after one has failed
+PATIENT_EVERY = 5.0  # s between attempts with the full timeout, for a slow broker
 
 
 class Breaker:
-    """Says how long an attempt to connect may take.
+    """Decides how long an attempt to connect may take.
 
-    Closed: the whole connect timeout. Open, after an attempt has failed: every caller still tries,
-    but shortly, so that the hundredth click fails fast and the first click after a recovery works.
+    Closed: the whole connect timeout. Open, after a failed attempt: every caller still tries, but
+    for a short time, so that calls fail fast, and the first call after a recovery succeeds.
     """
 
     def __init__(self, connect_timeout: float) -> None:
@@ -23,7 +23,7 @@ class Breaker:
         self._patient_at = 0.0
 
     def budget(self) -> float:
-        """Seconds that the next attempt may take."""
+        """Return the seconds that the next attempt may take."""
         with self._lock:
             if not self._open or time.monotonic() >= self._patient_at:
                 self._patient_at = time.monotonic() + PATIENT_EVERY

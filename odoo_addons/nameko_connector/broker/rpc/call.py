@@ -1,4 +1,4 @@
-"""One request on a wire, from sending it to its result or the error that says why there is none."""
+"""One request over a connection, from sending it to its result or error."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from ..amqp.request import Request
 from .watch import Watch
 from .wire import REFUSED, Wire
 
-FIRST_LOOK = (
-    0.05  # s without a reply, after which it is worth asking whether anybody takes requests
-)
-MARGIN = 0.25  # s at most, kept before the deadline for finding out why no reply came
+FIRST_LOOK = 0.05  # s without a reply, after which the consumers of the service's queue are checked
+MARGIN = 0.25  # s at most, reserved before the deadline to find out why no reply came
 
 
 class NotSent(Exception):
-    """The connection broke before the request was out: it can be sent again over another one."""
+    """The connection broke before the request was sent: send it again over another one."""
 
 
 class Call:
-    """A request and what is known of it.
+    """A request and its state.
 
-    While no reply comes, the queue of the service is looked at twice: soon after sending, and again
-    when the request has expired in the broker, a margin before the deadline.
+    While no reply comes, the consumers of the service's queue are checked twice: soon after
+    sending, and again shortly before the deadline, when the request has expired in the broker.
     """
 
     def __init__(self, wire: Wire, request: Request, watch: Watch | None = None) -> None:
@@ -41,7 +39,7 @@ class Call:
         deadline: Deadline,
         notify: Callable[[], None] | None = None,
     ) -> None:
-        """Raises NotSent, or CallTimeout at the deadline. `notify` is called once it is settled."""
+        """Publish it; call `notify` once it is settled. Raise NotSent, or CallTimeout."""
         self.deadline = deadline
         self.sent_at = time.monotonic()
         try:
@@ -55,7 +53,7 @@ class Call:
             raise NotSent(str(error)) from error
 
     def result(self) -> Any:
-        """Wait for the reply and return its result; raises RpcError."""
+        """Wait for the reply and return its result; raise RpcError."""
         try:
             self._wait()
         except BROKER_LOST as error:
@@ -65,7 +63,7 @@ class Call:
         return self.settle()
 
     def settle(self) -> Any:
-        """The result of a settled request, or raises its error."""
+        """Return the result of a settled request, or raise its error."""
         if self.pending.returned:
             text = (
                 f"There is no service {self.request.service}: it has never run on this broker, or "
@@ -78,12 +76,12 @@ class Call:
         return encoding.decode(self.pending.reply, self.request)
 
     def look(self) -> None:
-        """See whether any instance takes requests; TimeoutError if the broker does not say."""
+        """Check the consumers of the service's queue; raise TimeoutError without an answer."""
         self._watch.look(self._wire, self.deadline)
 
     @property
     def look_at(self) -> Deadline:
-        """When to look for the last time."""
+        """When to check the queue for the last time."""
         return self.deadline.earlier_by(self._margin)
 
     def _failure(self, error: Exception) -> errors.RpcError:
@@ -112,7 +110,7 @@ class Call:
 
     @property
     def _withdrawn(self) -> bool:
-        """Whether it expired in the broker while nobody was there to take it."""
+        """Whether the request expired in the broker without any instance to consume it."""
         return self._watch.deserted and self.pending.expired(self._watch.looked_at)
 
     @property

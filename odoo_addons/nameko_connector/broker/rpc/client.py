@@ -1,4 +1,4 @@
-"""Calls of services from any thread of any process, over a pool of kept `ClusterRpcProxy`s."""
+"""Call services from any thread of any process, over a pool of `ClusterRpcProxy`s."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Context = Mapping[str, Any]
 
 
 class Client:
-    """Calls services of one broker. For any number of threads; after a fork the child gets
-    connections of its own. Nothing is loaded or connected before the first call.
+    """Calls the services of one broker. Thread-safe; after a fork the child opens its own
+    connections. Nothing is loaded or connected before the first call.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
@@ -39,11 +39,11 @@ class Client:
         context: Context | None = None,
         identify: Identify | None = None,
     ) -> Any:
-        """The result of `request`, within `timeout` seconds (the configured ones by default).
+        """Return the result of `request` within `timeout` seconds (by default, as configured).
 
         context: Nameko's worker context, such as {"user_id": 2, "language": "es_ES"}.
-        identify: returns the idempotency id with which a request is sent; asked once.
-        Raises RpcError; `error.may_have_run` says whether it is safe to call again.
+        identify: returns the idempotency id of the request; called once.
+        Raise RpcError; if `error.may_have_run` is False, it is safe to call again.
         """
         from ..amqp.encoding import encode  # noqa: PLC0415 (loads kombu)
 
@@ -65,11 +65,11 @@ class Client:
         context: Context | None = None,
         identify: Identify | None = None,
     ) -> list[Outcome]:
-        """The outcome of every request, in their order; at most `config.window` on their way.
+        """Return the outcome of each request, in order; at most `config.window` wait at a time.
 
-        timeout: seconds that each request may take from being sent. A service that answers nothing
-        for so long is sent nothing more: what was not sent gets a CallTimeout that says so.
-        Raises no RpcError: each outcome holds its own.
+        timeout: seconds from sending a request to its reply. If a service answers nothing for so
+        long, its other requests are not sent and get a CallTimeout that says so.
+        RpcErrors are not raised: each outcome holds its own.
         """
         from .batch import Batch  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ class Client:
         pool.close()
 
     def _call(self, request: Request, message: Encoded, deadline: Deadline) -> Any:
-        """Over a kept connection; over a new one if the request did not get out."""
+        """Call over a pooled connection; if the request could not be sent, over a new one."""
         from .call import NotSent  # noqa: PLC0415 (loads amqp)
 
         try:
@@ -119,7 +119,7 @@ _lock = threading.Lock()
 
 
 def client_for(config: BrokerConfig) -> Client:
-    """The client of this process for `config`, made at the first call."""
+    """Return this process's client for `config`; create it at the first call."""
     with _lock:
         if config not in _by_config:
             _by_config[config] = Client(config)
@@ -127,7 +127,7 @@ def client_for(config: BrokerConfig) -> Client:
 
 
 def _after_fork_in_child() -> None:
-    """Locks may have been held and sockets are shared with the parent: make everything anew."""
+    """Replace locks, which may be held, and connections, which the parent still uses."""
     global _lock  # noqa: PLW0603
     _lock = threading.Lock()
     for client in list(_clients):

@@ -1,4 +1,4 @@
-"""Importing Nameko without harm to the process that does it."""
+"""Import Nameko in a way that does not block the exit of the process."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _lock = threading.Lock()
 
 
 def load_nameko() -> None:
-    """Import Nameko once, in a daemon thread of its own.
+    """Import Nameko once, in a separate daemon thread.
 
-    Nameko imports eventlet, which runs a second copy of the standard library's `threading`. That
-    copy takes over the state lock of the thread in which it is imported, and Python then waits for
-    ever for that thread at its exit, unless it is a daemon. Odoo's requests run in other threads.
+    Nameko imports eventlet, which loads a second copy of the standard library's `threading`. That
+    copy takes over the state lock of the thread that imports it. At exit, Python would wait for
+    ever for that thread, unless it is a daemon thread.
     """
     if MODULE in sys.modules:
         return
@@ -24,7 +24,7 @@ def load_nameko() -> None:
         done = threading.Event()
         failure: list[BaseException] = []
         threading.Thread(target=_import, args=(done, failure), daemon=True).start()
-        done.wait()  # not join(): it would wait for the very lock that was taken over
+        done.wait()  # join() would wait for the lock that was taken over
         if failure:
             raise failure[0]
 
@@ -34,7 +34,7 @@ def _import(done: threading.Event, failure: list[BaseException]) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
             importlib.import_module(MODULE)
-    except BaseException as error:  # noqa: BLE001  raised again where Nameko was asked for
+    except BaseException as error:  # noqa: BLE001  load_nameko raises it again
         failure.append(error)
     finally:
         done.set()

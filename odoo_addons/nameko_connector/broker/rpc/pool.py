@@ -1,4 +1,4 @@
-"""Started proxies kept for reuse: a bounded number, one user each, none that may be broken."""
+"""A pool of started proxies: limited in number, used by one caller each, discarded if broken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .loading import load_nameko
 if TYPE_CHECKING:
     from .proxy import LeanClusterRpcProxy
 
-PROBE_AFTER = 1.0  # s unused, after which the broker is asked before the connection is used
+PROBE_AFTER = 1.0  # s idle, after which a connection is tested before it is used
 PROBE_TIMEOUT = 1.0  # s
 
 
@@ -28,7 +28,7 @@ class Pool:
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._breaker = Breaker(config.connect_timeout)
-        self._idle: list[LeanClusterRpcProxy] = []  # the one used last at the end
+        self._idle: list[LeanClusterRpcProxy] = []  # the most recently used one at the end
         self._all: set[LeanClusterRpcProxy] = set()
         self._lock = threading.Lock()
         self._places = threading.Semaphore(config.pool_size)
@@ -36,10 +36,10 @@ class Pool:
 
     @contextmanager
     def proxy(self, deadline: Deadline, *, fresh: bool = False) -> Iterator[LeanClusterRpcProxy]:
-        """A working proxy for the length of the block; `fresh`: over a new connection.
+        """Yield a working proxy for the block; with `fresh`, over a new connection.
 
-        Raises BrokerUnreachable or PoolExhausted. A proxy on which a request is still open at the
-        end of the block is closed, so that a late reply meets nobody.
+        Raise BrokerUnreachable or PoolExhausted. A proxy that still has an open request at the end
+        of the block is closed, so that no other call receives a late reply.
         """
         self._wait_for_place(deadline)
         try:
@@ -55,13 +55,13 @@ class Pool:
             self._places.release()
 
     def close(self) -> None:
-        """Close the idle proxies, and each of the others as soon as it is free."""
+        """Close the idle proxies now, and the others when they are released."""
         with self._lock:
             self._closed = True
         self._stop_all(self._take_idle())
 
     def abandon(self) -> None:
-        """In a forked child: let go of the parent's connections without a word to the broker."""
+        """In a forked child, drop the parent's connections without closing them on the broker."""
         for proxy in self._all:
             proxy.wire.abandon()
 
@@ -75,7 +75,7 @@ class Pool:
             )
 
     def _reuse(self, deadline: Deadline) -> LeanClusterRpcProxy:
-        """The proxy used last if it works, else a new one; stale ones are closed on the way."""
+        """Return the most recently used proxy if it works, else a new one; close stale proxies."""
         self._stop_all(self._take_idle(unused_since=time.monotonic() - self._config.idle_seconds))
         kept = self._take_last()
         if kept is None:
@@ -84,7 +84,7 @@ class Pool:
         try:
             works = self._works(kept, deadline)
         finally:
-            if not works:  # what has ended one connection has probably ended them all
+            if not works:  # the other connections are probably broken too
                 self._stop_all([kept, *self._take_idle()])
         return kept if works else self._start(deadline)
 

@@ -1,13 +1,13 @@
 """Nameko's `ClusterRpcProxy` with hard deadlines, requests that expire, and no leaks.
 
-A drop-in for Nameko's own; only what it raises are the errors of this package:
+It replaces Nameko's own proxy, but raises the errors of this package:
 
     with LeanClusterRpcProxy(BrokerConfig(uri), timeout=5) as rpc:
         rpc.compute.method(99999, 99999)
         reply = rpc.compute.method.call_async(1, 2)
         reply.result()
 
-As Nameko's, it is for one thread at a time and one process; `client.py` keeps a pool of them.
+Like Nameko's, it is for one process and one thread at a time; `client.py` uses a pool of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .wire import connect
 
 
 class LeanClusterRpcProxy(ClusterRpcProxy):
-    """Talks over a `Wire` of its own instead of two kombu connections.
+    """A proxy that uses one `Wire` instead of two kombu connections.
 
     context_data: Nameko's worker context. timeout: seconds for each call, from sending to result.
     """
@@ -44,7 +44,7 @@ class LeanClusterRpcProxy(ClusterRpcProxy):
         self._proxy = _Cluster(self)
 
     def start(self, deadline: Deadline | None = None) -> Any:
-        """Connect; raises BrokerUnreachable."""
+        """Connect; raise BrokerUnreachable."""
         self.wire = connect(self.config, deadline or Deadline(self.config.connect_timeout))
         return self._proxy
 
@@ -53,7 +53,7 @@ class LeanClusterRpcProxy(ClusterRpcProxy):
         self.wire.close()
 
     def begin(self, request: Request, message: encoding.Encoded, deadline: Deadline) -> Call:
-        """Send a request; raises NotSent where another connection may be tried."""
+        """Send a request; raise NotSent if it can be sent again over another connection."""
         call = Call(self.wire, request)
         call.send(message, deadline)
         return call
@@ -103,5 +103,5 @@ class _Reply:
         self._call = call
 
     def result(self) -> Any:
-        """Wait for the result until the timeout that began when the request was sent."""
+        """Wait for the result; the timeout counts from when the request was sent."""
         return self._call.result()

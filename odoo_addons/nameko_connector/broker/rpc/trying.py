@@ -1,4 +1,4 @@
-"""Trying the broker out, as a call would use it."""
+"""Test the connection to the broker in the same way as a call uses it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .wire import Wire, connect
 
 
 def running_services(config: BrokerConfig, services: Iterable[str]) -> dict[str, int]:
-    """Connect, see that requests could be sent, and look who would take them.
+    """Connect, check that requests can be sent, and count the consumers of the services.
 
-    :return: how many instances of each of these services run
-    :raises RpcError: the subclass of BrokerUnreachable says what is wrong
+    :return: the number of running instances by service
+    :raises RpcError: the test failed; the subclass of BrokerUnreachable says why
     """
     wire = connect(config, Deadline(config.connect_timeout))
     try:
@@ -31,7 +31,7 @@ def running_services(config: BrokerConfig, services: Iterable[str]) -> dict[str,
 
 
 def _send_to_nobody(wire: Wire, config: BrokerConfig) -> None:
-    """Send a request that comes back, as no service has its name."""
+    """Send a request that the broker returns, because no service has that name."""
     request = Request(f"nameko_compute_test_{uuid.uuid4().hex}", "nobody")
     call = Call(wire, request)
     try:

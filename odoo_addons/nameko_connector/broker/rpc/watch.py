@@ -1,4 +1,4 @@
-"""Whether anybody takes the requests of a service, asked of the broker while no reply comes."""
+"""Ask the broker, while no reply comes, whether a service's queue has consumers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from .wire import QueueState, Wire
 
 
 class Watch:
-    """What the queue of a service looked like while requests waited in it."""
+    """The states of a service's queue while requests wait for replies."""
 
     def __init__(self, service: str) -> None:
         self.service = service
         self.answered_at: float | None = (
-            None  # time.monotonic of the last reply, set by who sees it
+            None  # time.monotonic of the last reply, set by the code that sees it
         )
         self.looked_at = 0.0
         self.unanswered_look = False
         self._states: list[QueueState] = []
 
     def look(self, wire: Wire, deadline: Deadline) -> None:
-        """Ask the broker; TimeoutError if it does not answer."""
+        """Ask the broker; raise TimeoutError if it does not answer."""
         self.unanswered_look = True
         self.looked_at = time.monotonic()
         self._states.append(wire.look(self.service, deadline))
@@ -37,6 +37,6 @@ class Watch:
 
     @property
     def deserted(self) -> bool:
-        """Whether no instance was there at any of two looks or more."""
+        """Whether at least two looks found no instance, and no reply came."""
         seen = self.answered_at is not None or any(state.consumers for state in self._states)
         return len(self._states) > 1 and not seen

@@ -1,17 +1,17 @@
-"""How many requests of a batch may be on their way at once."""
+"""The number of requests of a batch that may wait for a reply at the same time."""
 
 from __future__ import annotations
 
 FIRST = 2  # requests
-FAST = 1 / 8  # of the timeout: a reply that takes no longer shows no queue worth minding
-STEADY, QUEUED = 1.5, 2.5  # times the shortest wait: still growing, already too much
+FAST = 1 / 8  # of the timeout: a reply within this time does not indicate a queue
+STEADY, QUEUED = 1.5, 2.5  # times the shortest wait: grow below the first, shrink above the second
 
 
 class Window:
-    """Opens while replies come promptly, closes while requests queue up.
+    """A window that grows while replies come fast, and shrinks while requests queue up.
 
-    So a service that takes a second for each request is not sent more than it can answer within
-    their timeout, and a fast one never waits for the client.
+    So a slow service does not get more requests than it can answer within their timeout, and a fast
+    service does not wait for the client.
     """
 
     def __init__(self, most: int, timeout: float) -> None:
@@ -21,7 +21,7 @@ class Window:
         self._shortest = timeout
 
     def answered(self, waited: float) -> None:
-        """A reply took `waited` seconds."""
+        """Adjust the size after a reply that took `waited` seconds."""
         self._shortest = min(self._shortest, waited)
         if waited < max(self._fast, STEADY * self._shortest):
             self.size = min(self._most, self.size + 1)

@@ -1,7 +1,7 @@
 """Nameko's RPC on one AMQP connection: requests and replies over the same channel.
 
 Nameko's own proxy publishes through a second, process-wide connection and waits for the confirm
-of a request before it waits for the reply. Here confirm and reply are awaited together.
+of a request before it waits for the reply. This module waits for both at the same time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..amqp.names import EXCHANGE
 from ..amqp.publishing import Confirm, ConfirmingPublisher
 from ..amqp.transport import DeadlineConnection
 
-# s; nothing beats while idle, so the broker closes a forgotten connection itself
+# s; an idle connection sends no heartbeats, so that the broker closes it if it was forgotten
 HEARTBEAT = 60.0
 REFUSED = (amqp.AccessRefused, amqp.PreconditionFailed)  # the broker closes the channel
 
@@ -35,7 +35,7 @@ def connect(config: BrokerConfig, deadline: Deadline) -> Wire:
 
 @dataclass
 class Pending:
-    """A request on its way."""
+    """A request that waits for its confirm and reply."""
 
     correlation_id: str
     expire: float  # s in the broker
@@ -43,7 +43,7 @@ class Pending:
     returned: bool = False
     refused: bool = False
     reply: Any = None
-    notify: Callable[[], None] | None = None  # called when one of the three is set
+    notify: Callable[[], None] | None = None  # called once when it is settled
 
     def settle(self, **how: Any) -> None:
         """Set `reply`, `returned` or `refused`."""
@@ -65,29 +65,29 @@ class Pending:
         return self.confirmed_at is not None
 
     def expired(self, at: float) -> bool:
-        """Whether the broker had certainly dropped it by then, unless an instance had it."""
+        """Return whether it had expired at this time, unless an instance had consumed it."""
         return self.confirmed_at is not None and at > self.confirmed_at + self.expire
 
 
 class QueueState(NamedTuple):
-    """What the broker says of the queue of a service; no consumers if there is no queue."""
+    """The number of ready messages and of consumers of a service's queue; 0 without a queue."""
 
     messages: int
     consumers: int
 
 
 class Wire:
-    """One connection with an exclusive reply queue, for one user at a time.
+    """One connection with an exclusive reply queue, for one caller at a time.
 
-    Methods raise TimeoutError at the deadline, OSError or AMQPError when the connection is lost;
-    after either the connection must be discarded.
+    Methods raise TimeoutError at the deadline, and OSError or AMQPError if the connection is lost.
+    Discard the connection after any of these.
     """
 
     def __init__(self, config: BrokerConfig, deadline: Deadline) -> None:
         self.reply_to = str(uuid.uuid4())
         self.used_at = time.monotonic()
         self.blocked = False
-        self.spoiled = False  # set where something was left half done
+        self.spoiled = False  # set if an operation was interrupted
         self._pending: dict[str, Pending] = {}
         self._connection = DeadlineConnection(config, deadline, HEARTBEAT)
         try:
@@ -107,7 +107,7 @@ class Wire:
         channel.queue_bind(queue, EXCHANGE, self.reply_to, nowait=True)
         channel.basic_consume(queue, "reply", no_ack=True, nowait=True, callback=self._on_reply)
         self._publisher = ConfirmingPublisher(channel, self._on_settled)
-        self._publisher.select()  # waits: a refusal of the above comes first
+        self._publisher.select()  # waits, so errors of the calls above are raised here
         return channel
 
     # What arrives
@@ -145,9 +145,9 @@ class Wire:
         expire: float,
         notify: Callable[[], None] | None = None,
     ) -> Pending:
-        """Send a request that the broker drops after `expire` seconds in a queue.
+        """Publish a request that expires after `expire` seconds in a queue.
 
-        If it raises, the broker did not get all of the request and will not execute it.
+        If this raises, the broker did not receive the complete request and will not deliver it.
         """
         pending = Pending(str(uuid.uuid4()), expire, notify=notify)
         message = amqp.Message(
@@ -155,13 +155,13 @@ class Wire:
             application_headers={**request.headers, "nameko.call_id_stack": [pending.call_id]},
             content_type="application/json",
             content_encoding="utf-8",
-            delivery_mode=1,  # on disk it would outlive a restart of the broker, and its caller
+            delivery_mode=1,  # persistent, it would survive a restart of the broker
             correlation_id=pending.correlation_id,
             reply_to=self.reply_to,
             expiration=str(max(1, int(expire * 1000))),  # ms
         )
         self._connection.transport.deadline = deadline
-        self._pending[pending.correlation_id] = pending  # first: half a request is not clean either
+        self._pending[pending.correlation_id] = pending  # first: if this fails, it is not clean
         self._publisher.publish(message, EXCHANGE, request.routing_key)
         return pending
 
@@ -184,7 +184,7 @@ class Wire:
             self._connection.send_heartbeat()
 
     def look(self, service: str, deadline: Deadline) -> QueueState:
-        """The state of the queue of a service."""
+        """Return the state of a service's queue."""
         self._connection.transport.deadline = deadline
         channel = self._connection.channel()
         try:
@@ -196,11 +196,11 @@ class Wire:
 
     @property
     def clean(self) -> bool:
-        """Whether no request is open on it, and nothing half done."""
+        """Whether no request is open and no operation was interrupted."""
         return not (self._pending or self.spoiled)
 
     def works(self, deadline: Deadline, *, ask_broker: bool) -> bool:
-        """Whether the connection is alive, as far as is known here, or by asking the broker."""
+        """Return whether the connection is open; with `ask_broker`, ask the broker."""
         try:
             self._connection.transport.deadline = deadline
             self._connection.drain_arrived(deadline.passed)
@@ -210,10 +210,10 @@ class Wire:
             return False
         return True
 
-    # Its end
+    # Closing
 
     def close(self) -> None:
-        """Tell the broker, which deletes the reply queue; never waits for an answer."""
+        """Send connection.close, so that the broker deletes the reply queue; do not wait."""
         self._connection.close_at_once()
 
     def discard(self) -> None:
@@ -221,5 +221,5 @@ class Wire:
         self._connection.discard()
 
     def abandon(self) -> None:
-        """Forget the connection in a forked child, leaving the parent's alone."""
+        """Drop the connection in a forked child without affecting the parent's."""
         self._connection.abandon()

@@ -1,1 +1,1 @@
-"""What people see of jobs: attempts, batches, failures, the overview's numbers, workflows."""
+"""The data for the screens: attempts, batches, failures, statistics, workflows."""

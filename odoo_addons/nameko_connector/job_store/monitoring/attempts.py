@@ -1,4 +1,4 @@
-"""Attempts of jobs that failed: the others leave no row."""
+"""Store the failed attempts of jobs. Successful attempts are not stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_TEXT = 10_000  # characters of a message, or a traceback
 
 
 def note_failed(cr: Cursor, failed: Collection[tuple[Row, Exception]]) -> None:
-    """Keep the last attempt of these jobs, and the error that each ended with."""
+    """Store the last attempt of these jobs with its error."""
     if not failed:
         return
     cr.execute(
@@ -43,7 +43,7 @@ def _values(row: Row, error: Exception) -> dict[str, Any]:
 
 
 def note_unanswered(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Keep the last attempt of these jobs, which nobody has answered in time."""
+    """Store the last attempt of these jobs, which was not answered in time."""
     cr.execute(
         f"""
         INSERT INTO nameko_job_attempt (job_id, number, sent_at, ended_at, error_type)

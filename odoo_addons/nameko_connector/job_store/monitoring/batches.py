@@ -1,4 +1,4 @@
-"""Jobs that were asked for together: how many have ended, and the end of all."""
+"""Batches of jobs: count their jobs by state, and note when all have ended."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def counts(cr: Cursor, batch_ids: Collection[int]) -> dict[int, Counts]:
 
 
 def end_finished(cr: Cursor) -> list[int]:
-    """Note the end of batches of which no job is left, some at most; return their ids.
+    """End some batches that have no unfinished jobs; return their ids.
 
-    One whose jobs somebody is sending again is locked, and left alone.
+    A batch whose jobs are being retried is locked, and skipped.
     """
     cr.execute(
         f"""
@@ -68,7 +68,7 @@ def end_finished(cr: Cursor) -> list[int]:
 
 
 def begin_again(cr: Cursor, job_ids: Collection[int]) -> None:
-    """Note that the batches of these jobs, which run again, have not ended."""
+    """Set the batches of these retried jobs to running again."""
     cr.execute(
         """
         UPDATE nameko_batch SET state = 'running', done_at = NULL, has_called_back = false
@@ -80,7 +80,7 @@ def begin_again(cr: Cursor, job_ids: Collection[int]) -> None:
 
 
 def count_again(cr: Cursor, job_ids: Collection[int]) -> None:
-    """Write anew how the batches of these jobs have ended, if they have."""
+    """Update the counts and the state of these jobs' batches, if they have ended."""
     cr.execute(
         f"""
         UPDATE nameko_batch batch

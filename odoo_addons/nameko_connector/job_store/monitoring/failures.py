@@ -1,7 +1,7 @@
-"""Failed jobs in groups: those of one company, service and method with alike messages.
+"""Group failed jobs by company, service, method and similar error messages.
 
-A relay puts jobs into groups after they have failed, so that it costs the others nothing. It never
-waits for a group that somebody changes: its numbers follow with the next look.
+A relay groups jobs after they have failed, so that this does not delay other jobs. It skips groups
+that are locked; their counts follow later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..rows import Cursor
 
 MOST_GROUPED = 1_000  # jobs at a time
-# A job that failed because of another one is no failure of its own: a retry of that one retries it.
+# A job that failed because of its predecessor is not grouped: a retry of that one retries it too.
 UNGROUPED = "state = 'failed' AND failure_id IS NULL AND error_type <> 'PredecessorFailed'"
 
 
@@ -29,7 +29,7 @@ class Failed(NamedTuple):
 
     @property
     def place(self) -> tuple[int, str, str]:
-        """Whose job it was, and of what."""
+        """The company, service and method."""
         return self.company_id, self.service, self.method
 
 
@@ -56,7 +56,7 @@ def put_into_group(cr: Cursor, group_ids: Mapping[int, Collection[int]]) -> None
 
 
 def count_groups(cr: Cursor) -> list[int]:
-    """Count the jobs of all groups that nobody has locked; return the groups that have changed."""
+    """Count the jobs of all groups that are not locked; return the ids of changed groups."""
     cr.execute(
         """
         WITH counted AS MATERIALIZED (
@@ -80,7 +80,7 @@ def count_groups(cr: Cursor) -> list[int]:
 
 
 def to_remind(cr: Cursor, most: int) -> list[int]:
-    """Return some groups whose responsible has not the right activity yet."""
+    """Return some groups whose responsible user needs a new or changed activity."""
     cr.execute(
         """
         SELECT id FROM nameko_failure
@@ -94,9 +94,9 @@ def to_remind(cr: Cursor, most: int) -> list[int]:
 
 
 def cancel_failed(cr: Cursor, job_ids: Collection[int]) -> list[int]:
-    """Make failed jobs cancelled ones, with the error that they had; return which.
+    """Set failed jobs to cancelled, keep their errors, and return their ids.
 
-    Those stay whose result is there and is yet to be written.
+    Jobs with a result that can still be written stay failed.
     """
     cr.execute(
         "UPDATE nameko_job SET state = 'cancelled'"

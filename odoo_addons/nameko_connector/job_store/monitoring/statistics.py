@@ -1,13 +1,12 @@
-"""Numbers for the overview, kept in small rows: nothing there counts the jobs themselves.
+"""Statistics for the overview, in small tables, so that it need not count the jobs themselves.
 
 Each transaction that ends jobs adds rows to `nameko_job_minute`: how many jobs of a service ended
-in a minute, in which state, and how long they waited and ran. Nobody updates these rows, so no
+in a minute, in which state, and how long they waited and ran. These rows are never updated, so no
 transaction waits for another one. Once the minute is over, a relay merges them. From time to time
 a relay also counts the jobs that have not ended, by service, into `nameko_job_count`.
 
-Times are kept as the numbers of buckets: bucket n holds those from 2^(n/2) to 2^((n+1)/2) ms. So a
-quantile that is read from them is at most 19 % from the true one, as in the histograms of HDR and
-Prometheus's native ones.
+Durations are stored as bucket numbers: bucket n is for 2^(n/2) to 2^((n+1)/2) ms. So a quantile is
+at most 19 % from the true one. HDR histograms and Prometheus's native histograms work like this.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from ..rows import NOW, READY, Cursor
 PER_OCTAVE = 2  # buckets between a time and twice that time
 MOST_BUCKET = 120  # 2^60 ms
 MINUTES = 60  # that are kept, and shown
-LATE_SECONDS = 15  # after a minute in which its last rows come
+LATE_SECONDS = 15  # after a minute, for its last rows
 MOST_MERGED = 50_000  # rows at a time
 
 
 def _bucket(seconds: str) -> str:
-    """Return the SQL for the bucket of a time; NULL for none, which a job has that was not sent."""
+    """Return the SQL for the bucket of a duration; NULL for a job that was not sent."""
     milliseconds = f"least(greatest(1000 * {seconds}, 1), 2.0 ^ {MOST_BUCKET // PER_OCTAVE})"
     bucket = f"floor({PER_OCTAVE} * log(2.0, ({milliseconds})::numeric))::int"
     return f"CASE WHEN {seconds} IS NOT NULL THEN {bucket} END"
@@ -45,13 +44,13 @@ ADD = f"""
 
 
 def add_finished(cr: Cursor, job_ids: Collection[int]) -> None:
-    """Note that these have ended in the current transaction."""
+    """Add rows for jobs that end in the current transaction."""
     if job_ids:
         cr.execute(ADD, [list(job_ids)])
 
 
 def merge_minutes(cr: Cursor) -> None:
-    """Merge the rows of the minutes that are over, and delete those that nobody reads any more."""
+    """Merge the rows of past minutes, and delete those older than MINUTES."""
     cr.execute(
         f"""
         WITH taken AS (
@@ -77,7 +76,7 @@ def merge_minutes(cr: Cursor) -> None:
     )
 
 
-# By service, and all together under an empty name.
+# By service; the row with an empty name counts all services.
 COUNT = f"""
     WITH live AS (
         SELECT coalesce(service, '') AS service, count(*) FILTER (WHERE kind = 'ready') AS waiting,
@@ -113,7 +112,7 @@ COUNTS = """
 def count_live(cr: Cursor) -> bool:
     """Count the jobs that have not ended.
 
-    Return whether the numbers are others than before, or jobs have ended meanwhile.
+    Return whether the counts have changed, or jobs have ended, since the last count.
     """
     cr.execute(COUNTS)
     before = cr.fetchone()
@@ -123,13 +122,13 @@ def count_live(cr: Cursor) -> bool:
 
 
 def is_busy(cr: Cursor) -> bool:
-    """Tell whether a job was ready or running at the last count."""
+    """Return whether a job was ready or running at the last count."""
     cr.execute("SELECT coalesce(sum(waiting + running), 0) > 0 FROM nameko_job_count")
     return bool(cr.fetchone()[0])
 
 
 class Quantiles(NamedTuple):
-    """Median and 95th percentile in seconds; None without a job."""
+    """Median and 95th percentile in seconds; None without jobs."""
 
     p50: float | None = None
     p95: float | None = None
@@ -137,14 +136,14 @@ class Quantiles(NamedTuple):
 
 @dataclass
 class Ended:
-    """Jobs that ended: how many in each state, and in each bucket of times."""
+    """The number of ended jobs by state, and by bucket of waiting and running time."""
 
     states: Counter[str] = field(default_factory=Counter)
     waited: Counter[int] = field(default_factory=Counter)
     ran: Counter[int] = field(default_factory=Counter)
 
 
-# Each row is of one grouping: a service or a minute, and a state or a bucket.
+# Each row has a service or a minute, and a state or a bucket.
 LAST_HOUR = f"""
     SELECT service, minute, state, waited, ran, sum(jobs)::int
       FROM nameko_job_minute
@@ -171,7 +170,7 @@ def last_hour(cr: Cursor) -> tuple[dict[str, Ended], dict[datetime, Ended]]:
 
 
 def quantiles(buckets: Mapping[int, int]) -> Quantiles:
-    """Return the quantiles of times, from the number of jobs in each bucket."""
+    """Return the quantiles of durations from the number of jobs in each bucket."""
     return Quantiles(_quantile(buckets, 0.5), _quantile(buckets, 0.95))
 
 

@@ -1,4 +1,4 @@
-"""Which jobs wait for which: the part of it that a screen can show."""
+"""Read which jobs wait for which, limited to what a screen can show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ..rows import Cursor
 
-Link = tuple[int, int]  # the id of a job, and that of one that waits for it
+Link = tuple[int, int]  # the ids of a predecessor and of the job that waits for it
 
 
 NEAR = """
@@ -19,9 +19,9 @@ NEAR = """
 
 
 def linked_with(cr: Cursor, job_id: int, most: int) -> list[int]:
-    """Return the ids of the jobs that are linked with this one, over any number of links.
+    """Return the ids of jobs connected with this one by any number of links.
 
-    The nearest first; no more than `most`.
+    The nearest come first; at most `most` are returned.
     """
     found = near = [job_id]
     while near and len(found) < most:

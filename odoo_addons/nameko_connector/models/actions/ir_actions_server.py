@@ -1,4 +1,4 @@
-"""The kind of server action “Call a Nameko service”: what it has, and what fits together."""
+"""Server actions of the type “Call a Nameko service”: their fields and constraints."""
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
@@ -13,7 +13,7 @@ from ..jobs.nameko_job import DEFAULT_PRIORITY
 KIND = "nameko"
 MANAGER = "nameko_connector.group_nameko_manager"
 NUMBERS = ("nameko_timeout", "nameko_priority", "nameko_max_attempts")
-MOST_SECONDS_NOW = 60  # that a user waits: one of Odoo's few connections to the broker is held
+MOST_SECONDS_NOW = 60  # that a call may wait, as it occupies one of few connections to the broker
 
 
 class IrActionsServer(models.Model):
@@ -106,7 +106,7 @@ class IrActionsServer(models.Model):
     )
 
     def _unlink_with_schedules(self) -> None:
-        """Delete these actions where the addon goes: a scheduled action would keep its own."""
+        """Delete these actions, and the scheduled actions that use them, on uninstallation."""
         schedules = self.env["ir.cron"].with_context(active_test=False)
         schedules.search([("ir_actions_server_id", "in", self.ids)]).unlink()
         self.exists().unlink()
@@ -120,7 +120,7 @@ class IrActionsServer(models.Model):
         offer_parameters(self)
 
     def _compute_allowed_states(self) -> None:  # pylint: disable=missing-return
-        """Offer this kind to those who may design it."""
+        """Offer this type only to users who may design it."""
         super()._compute_allowed_states()
         if not self.env.user.has_group(MANAGER):
             for action in self:
@@ -152,7 +152,7 @@ class IrActionsServer(models.Model):
         return [*warnings, *self._nameko_warnings()] if self.state == KIND else warnings
 
     def _nameko_warnings(self) -> list[str]:
-        """Say what keeps the action from running; some of it can come after it was saved."""
+        """Return what prevents the action from running; some of it can arise after saving."""
         warnings = []
         if not (self.nameko_service and self.nameko_method):
             warnings.append(self.env._("Choose a method, or type a service and a method."))
@@ -292,7 +292,7 @@ class IrActionsServer(models.Model):
 
 
 def _takes(field: Field) -> bool:
-    """Tell whether a result can be written into the field."""
+    """Return whether a result can be written into the field."""
     writable = field.inverse or (field.store and not (field.compute and field.readonly))
     by_odoo = field.name in models.MAGIC_COLUMNS
     return bool(field.type in FIELD_TYPES and writable and not by_odoo)

@@ -1,8 +1,8 @@
 """The server action “Call a Nameko service”: who may design it.
 
-Odoo runs an action with the rights of the user who runs it, and a link is enough to make somebody
-run it. So what an action reads and writes must be allowed to the user who designed it as well,
-unless that is an administrator, who may write any code.
+Odoo runs an action with the rights of the user who runs it, and a link is enough to make a user run
+it. So its designer must also have the right to read and write what it reads and writes, unless the
+designer is an administrator, who may write any code.
 """
 
 from typing import Any
@@ -16,9 +16,9 @@ from .ir_actions_server_run import running_actions
 
 ADMINISTRATOR = "base.group_system"
 OWN_MODULE = "nameko_connector"
-DESIGN = ("model_id", "state", "group_ids")  # beside all that is named nameko_*
-# Models whose records decide what others see, run or receive. Their own checks look at the user who
-# writes, which is the one who runs the action, not its designer.
+DESIGN = ("model_id", "state", "group_ids")  # and all fields named nameko_*
+# Models whose records decide what others see, run or receive. Their own checks apply to the user
+# who writes, that is, the user who runs the action, not its designer.
 TECHNICAL = (
     "ir.", "base.", "bus.", "res.users", "res.groups", "res.config", "mail.template", "mail.alias",
     "mail.server", "fetchmail.", "sms.template", "mailing.",
@@ -40,7 +40,7 @@ class IrActionsServer(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "IrActionsServer":
-        """Let managers alone make calls of services, and nothing else where they are no admins."""
+        """Let only managers create actions of this type; without admin rights, no other type."""
         self._check_nameko_path(*vals_list)
         actions = super().create(vals_list)
         actions._check_nameko_designer()
@@ -48,9 +48,9 @@ class IrActionsServer(models.Model):
         return actions
 
     def write(self, vals: dict[str, Any]) -> bool:
-        """Check before and after: neither may it have been another's, nor become something else.
+        """Check the user's rights to the actions both before and after the change.
 
-        Who moves or renames it only does not become its designer.
+        A user who only moves or renames an action does not become its designer.
         """
         self._check_nameko_path(vals)
         self._check_nameko_designer()
@@ -61,7 +61,7 @@ class IrActionsServer(models.Model):
         return result
 
     def copy_data(self, default: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Let managers copy their actions: all but the code and the path, which are not theirs."""
+        """Let managers copy their actions, without the code and the path."""
         if self.env.su or self.env.user.has_group(ADMINISTRATOR):
             return super().copy_data(default)
         self.check_access("read")
@@ -71,7 +71,7 @@ class IrActionsServer(models.Model):
         ]
 
     def unlink(self) -> bool:
-        """Let managers delete their actions, with what Odoo looks up meanwhile."""
+        """Let managers delete their actions; Odoo needs superuser rights for its lookups."""
         if self.env.su or self.env.user.has_group(ADMINISTRATOR):
             return super().unlink()
         self.check_access("unlink")
@@ -79,11 +79,10 @@ class IrActionsServer(models.Model):
         return super(IrActionsServer, self.sudo()).unlink()
 
     def _check_nameko_designer(self) -> None:
-        """Raise AccessError where this user may not have these actions be as they are.
+        """Raise AccessError if this user may not design these actions as they are.
 
-        An administrator may write any code in actions of other kinds, so only the managers who
-        are none are held to this kind, and to the “Action” menu: what is part of another action,
-        a rule or a schedule runs without anybody choosing it.
+        Managers without admin rights may design only this type, and only for the “Action” menu:
+        actions in another action, a rule or a schedule run without a user's choice.
         """
         user = self.env.user
         if self.env.su or not self:
@@ -98,9 +97,9 @@ class IrActionsServer(models.Model):
             self._check_nameko_manager(calls, user)
 
     def _check_nameko_manager(self, calls: models.BaseModel, user: models.BaseModel) -> None:
-        """Raise AccessError where a manager may not have these actions be as they are.
+        """Raise AccessError if a manager may not design these actions as they are.
 
-        :param calls: those of these actions that call services, with all rights
+        :param calls: those of these actions that call services, in superuser mode
         """
         if calls != self.sudo() or any(action._nameko_runs_elsewhere() for action in calls):
             raise AccessError(
@@ -124,9 +123,9 @@ class IrActionsServer(models.Model):
             action._nameko_check_reach(user)
 
     def _nameko_note_designer(self) -> None:
-        """Take this user for the designer; what a module's data or code make has none.
+        """Set this user as the designer; actions from a module's data or code have none.
 
-        Nor does a result: who runs an action that writes into another one does not design that.
+        A result that an action writes into another action does not change its designer.
         """
         if self.env.su or running_actions(self.env.context):
             return
@@ -137,7 +136,7 @@ class IrActionsServer(models.Model):
                 action.write({"nameko_designer_id": designer})
 
     def _check_nameko_path(self, *vals_list: dict[str, Any]) -> None:
-        """Raise AccessError for an address of the web client that a manager would take."""
+        """Raise AccessError if a manager sets a path, which is a URL of the web client."""
         is_free = self.env.su or self.env.user.has_group(ADMINISTRATOR)
         if not is_free and any(vals.get("path") for vals in vals_list):
             raise AccessError(self.env._("Only administrators may set the path of an action."))
@@ -148,7 +147,7 @@ class IrActionsServer(models.Model):
         return bool(others or (rule in self._fields and self[rule]))
 
     def _nameko_breaks_menus(self) -> bool:
-        """Tell whether Odoo would take it for something else where it lists a model's actions."""
+        """Return whether Odoo would list the action elsewhere than in its model's “Action” menu."""
         elsewhere = self.binding_model_id and self.binding_model_id != self.model_id
         kinds = (self.type, self.binding_type)
         return bool(elsewhere or kinds != (self._name, "action"))
@@ -158,7 +157,7 @@ class IrActionsServer(models.Model):
         return any(internal not in group.all_implied_ids for group in self.group_ids)
 
     def _nameko_check_reach(self, user: models.BaseModel) -> None:
-        """Raise AccessError where its model or the field for the result are not for this user."""
+        """Raise AccessError if the user may not use its model or its result field."""
         model = self.env.get(self.model_id.model)
         if self.state != KIND or model is None:
             return
@@ -175,6 +174,6 @@ class IrActionsServer(models.Model):
 
     @property
     def _nameko_limit(self) -> Limit | None:
-        """The rights that count beside those of who runs the action."""
+        """The designer's rights, which apply in addition to those of the current user."""
         designer = self.nameko_designer_id
         return Limit(designer) if designer and designer != self.env.user else None

@@ -1,6 +1,6 @@
-"""The kind of server action “Call a Nameko service”: later, as jobs.
+"""Server actions of the type “Call a Nameko service” that run later, as jobs.
 
-One notification for each user who asked for jobs that failed, whatever their number.
+Each user gets one notification of failed jobs, whatever their number.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ ON_RESULT = "_on_nameko_action_result"
 ON_ERROR = "_on_nameko_action_error"
 MOST_KEY = 255
 TOLD = "nameko_failures"
-MOST_IDS = 1000  # of failed jobs, or of their records, that a message leads to
+MOST_IDS = 1000  # of failed jobs, or of their records, that a message links to
 
 
 class NamekoJob(models.Model):
@@ -38,15 +38,15 @@ class NamekoJob(models.Model):
     )
 
     def _failed(self, answer: Answer, problem: Exception) -> Finish:
-        """Tell also that a result came that could not be written; it is kept all the same."""
+        """Call the action's `on_error` too if a result cannot be written; the result is kept."""
         if not answer.error and answer.row.on_error == ON_ERROR:
             self._in_savepoint(partial(self._call, answer.row, ON_ERROR, problem))
         return super()._failed(answer, problem)
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
-        """Tell the users what has failed, one message for each of them and server action.
+        """Notify the users of failed jobs, with one message per user and server action.
 
-        A batch has one message of its own, when it ends.
+        Jobs of a batch are left out: the batch has its own message when it ends.
         """
         failed = {each.row.id: each for each in finished if each.error}
         jobs = (
@@ -79,7 +79,7 @@ class NamekoJob(models.Model):
             )
 
     def _shown_to(self, user: models.BaseModel) -> dict[str, Any]:
-        """Return what the user may see: these jobs, or else the records that they are for."""
+        """Return model and ids of what the user may see: these jobs, or else their records."""
         if user.has_group(JOBS_ARE_FOR):
             return {self._name: self.ids}
         by_model = self.grouped("res_model").items()
@@ -90,7 +90,7 @@ class IrActionsServer(models.Model):
     _inherit = "ir.actions.server"
 
     def _nameko_delay(self, requests: Outcomes) -> Outcomes:
-        """Make a job for each request; return the jobs, and the errors there were."""
+        """Enqueue a job for each request; return by target the job or the error."""
         outcomes = {
             target: self._nameko_job_or_error(target, request)
             for target, request in requests.items()
@@ -99,7 +99,7 @@ class IrActionsServer(models.Model):
         if not wanted:
             return outcomes
         jobs = next(iter(wanted)).env["nameko.rpc"].delay_many(wanted.values(), name=self.name)
-        # One that had the identity key already has its action, too.
+        # A job that already had the identity key keeps its action.
         jobs.sudo().filtered(lambda job: not job.server_action_id).server_action_id = self.id
         return {**outcomes, **dict(zip(wanted, jobs, strict=True))}
 
@@ -114,7 +114,7 @@ class IrActionsServer(models.Model):
                 request.service, request.method, request.args, request.kwargs, options
             )
             target.env["nameko.rpc"]._encode_arguments(wanted)
-        except NamekoError as error:  # of this record alone
+        except NamekoError as error:  # concerns this record only
             return error
         return wanted
 
@@ -132,7 +132,7 @@ class IrActionsServer(models.Model):
         )
 
     def _nameko_identity(self, target: models.BaseModel) -> str | None:
-        """Return the key: of this action alone, whatever others have as their values."""
+        """Return the identity key, with a prefix that makes it unique to this action."""
         expression = self.nameko_identity_key
         if not expression:
             return None
@@ -144,7 +144,7 @@ class IrActionsServer(models.Model):
         return f"{self._name},{self.id}:{key}"
 
     def _nameko_job_done(self, target: models.BaseModel, answer: Any) -> None:
-        """Write a job's result as the action wants it now; raises what keeps it from that."""
+        """Write a job's result as the action is configured now; raise if that is not possible."""
         self._nameko_check_access(target)
         self._nameko_write({target: self._nameko_value(target, answer)})
 
@@ -155,7 +155,7 @@ class IrActionsServer(models.Model):
 
 
 class Base(models.AbstractModel):
-    """Any record can be a server action's target: these are called on it when its job ends."""
+    """The callbacks of jobs of server actions, for any model that can be a target."""
 
     _inherit = "base"
 
@@ -168,7 +168,7 @@ class Base(models.AbstractModel):
         action._nameko_job_failed(target, error)
 
     def _of_nameko_action(self) -> tuple[models.BaseModel, models.BaseModel]:
-        """Find the action of the job that is ending; the record stays the user's."""
+        """Return the record, with the user's rights, and the action of the current job."""
         jobs = self.env["nameko.job"].sudo()
         job = jobs.search([("uuid", "=", self.env.context["nameko_job"])])
         action = job.server_action_id

@@ -1,4 +1,4 @@
-"""The kind of server action “Call a Nameko service”: running it on records, as who asked."""
+"""Run server actions of the type “Call a Nameko service” on records, with the user's rights."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,12 +19,12 @@ from ...exceptions import NamekoError, ResultNotWritten, UnusableExpression, Unu
 from ...tools.locks import is_under_way
 
 RUNNING = "nameko_running_actions"  # in the context: a RunningActions
-SCHEDULED = "nameko_scheduled"  # in the context: BY_THE_SCHEDULER, where it runs the action
-BY_THE_SCHEDULER = object()  # what a context holds that came over the web, it cannot be
+SCHEDULED = "nameko_scheduled"  # in the context: BY_THE_SCHEDULER, if the scheduler runs the action
+BY_THE_SCHEDULER = object()  # a context from the web client cannot contain it
 
 
 class RunningActions(frozenset[int]):
-    """The actions whose results are being written; a context from the web holds none."""
+    """The ids of actions whose results are being written; the web client cannot send it."""
 
 
 def running_actions(context: Mapping[str, Any]) -> RunningActions:
@@ -33,8 +33,8 @@ def running_actions(context: Mapping[str, Any]) -> RunningActions:
 
 
 class IrActionsServer(models.Model):
-    """In all that follows `self` has all rights, as Odoo runs actions, and the targets have not:
-    they are the user's, and whatever is read, sent or written goes through them.
+    """`self` is in superuser mode, as Odoo runs actions. The targets have the user's rights, and
+    everything is read, sent and written through them.
     """
 
     _inherit = "ir.actions.server"
@@ -42,13 +42,13 @@ class IrActionsServer(models.Model):
     def _run_action_nameko_multi(
         self, eval_context: dict[str, Any] | None = None
     ) -> dict[str, Any] | bool:
-        """Call the service for each record, or make a job for each.
+        """Call the service for each record, or enqueue a job for each.
 
-        :return: a notification, or False where the records themselves show what happened
-        :raises odoo.exceptions.AccessError: before anything was sent
-        :raises exceptions.NamekoError: where nothing came of it and the user is to be told
+        :return: a notification, or False if the record itself shows what happened
+        :raises odoo.exceptions.AccessError: the user may not do this; nothing was sent
+        :raises exceptions.NamekoError: all targets failed, and the action is configured to raise
         """
-        if self.id in running_actions(self.env.context):  # a rule that its own result has set off
+        if self.id in running_actions(self.env.context):  # its own result triggered a rule
             return False
         by_code = bool(eval_context and eval_context["env"].su)
         self._nameko_check_caller()
@@ -68,12 +68,12 @@ class IrActionsServer(models.Model):
     # Who may run it, and on which records
 
     def _nameko_is_allowed(self) -> bool:
-        """Tell whether this user is allowed explicitly: by a group, or by the schedule."""
+        """Return whether a group of the action or the schedule allows this user explicitly."""
         scheduled = self.env.context.get(SCHEDULED) is BY_THE_SCHEDULER
         return scheduled or bool(self.group_ids & self.env.user.all_group_ids)
 
     def _nameko_check_caller(self) -> None:
-        """Refuse portal and public users, whatever set the action off."""
+        """Refuse portal and public users, whatever triggered the action."""
         user = self.env.user
         if not (user._is_internal() or self.group_ids & user.all_group_ids):
             raise AccessError(
@@ -122,7 +122,7 @@ class IrActionsServer(models.Model):
     def _nameko_within(
         self, found: models.BaseModel, domain: Any, limit: Limit
     ) -> models.BaseModel:
-        """Return those that the domain finds for the designer, too."""
+        """Return those records that the domain also finds with the designer's rights."""
         try:
             within = limit.of(found).search(Domain(domain) & Domain("id", "in", found.ids))
         except AccessError as error:
@@ -131,7 +131,7 @@ class IrActionsServer(models.Model):
         return found.filtered(lambda record: record.id in ids)
 
     def _nameko_check_access(self, targets: models.BaseModel) -> None:
-        """Refuse before anything is sent what could not be written after."""
+        """Raise AccessError, before anything is sent, if the result could not be written."""
         self._nameko_check_rights(targets)
         if limit := self._nameko_limit:
             try:
@@ -149,10 +149,10 @@ class IrActionsServer(models.Model):
             targets.check_access(targets._mail_post_access)
 
     def _nameko_check_click(self, targets: models.BaseModel) -> None:
-        """Raise UserError where an earlier click runs this action on the same records."""
+        """Raise UserError if an earlier click is running this action on the same records."""
         of_user = (
             "" if targets else f" of {self.env.uid}"
-        )  # without a record, users do not wait for each other
+        )  # without a record, users do not block each other
         if is_under_way(targets, f"{self._name} {self.id}{of_user}"):
             raise UserError(
                 self.env._(
@@ -164,7 +164,7 @@ class IrActionsServer(models.Model):
     # Now
 
     def _nameko_call(self, requests: Outcomes) -> Outcomes:
-        """Return the answer to each request, or the error that it met."""
+        """Return, by target, the answer or the error."""
         wanted = {t: each for t, each in requests.items() if isinstance(each, Request)}
         if not wanted:
             return requests
@@ -173,7 +173,7 @@ class IrActionsServer(models.Model):
         return {**requests, **dict(zip(wanted, answers, strict=True))}
 
     def _nameko_take(self, answers: Outcomes) -> Outcomes:
-        """Write the answers; each target's result is written whole or not at all."""
+        """Write the answers; return, by target, the written value or the error."""
         values = {
             target: self._nameko_value_or_error(target, answers[target]) for target in answers
         }
@@ -194,7 +194,7 @@ class IrActionsServer(models.Model):
             return error
 
     def _nameko_value(self, target: models.BaseModel, answer: Any) -> Any:
-        """Return what is written for an answer; raises UnusableResult where it does not fit."""
+        """Return the value to write for an answer; raise UnusableResult if it does not fit."""
         try:
             part = part_of(answer, self.nameko_result_path or "")
         except NotThere as error:
@@ -221,7 +221,7 @@ class IrActionsServer(models.Model):
         return value
 
     def _nameko_write_error(self, values: Outcomes) -> Exception | None:
-        """Write all of these or none; return the error that undid it."""
+        """Write all of these in a savepoint; return the error that rolled it back, or None."""
         return self.env["nameko.job"]._in_savepoint(lambda: self._nameko_write(values))
 
     def _nameko_write(self, values: Outcomes) -> None:
@@ -240,7 +240,7 @@ class IrActionsServer(models.Model):
             record.write({self.nameko_result_field_id.name: value})
 
     def _nameko_write_in_vain(self, values: Outcomes) -> None:
-        """Write as the designer, and undo it: a model's own checks look at the user who writes.
+        """Write with the designer's rights and roll back, to run the model's own checks for them.
 
         :raises odoo.exceptions.AccessError: the designer may not write this
         """

@@ -1,4 +1,4 @@
-"""Scheduled actions that call a service: Odoo's form offers code alone."""
+"""Scheduled actions that call a service; Odoo's form offers only code."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class IrCron(models.Model):
 
     @api.onchange("nameko_method_id")
     def _onchange_nameko_method_id(self) -> None:
-        """Do what the action computes: a schedule that is not saved yet has no action."""
+        """Compute the action's fields here: a scheduled action has no action before it is saved."""
         take_names(self)
         offer_parameters(self)
         self.nameko_signature = self.nameko_method_id.signature
@@ -28,15 +28,15 @@ class IrCron(models.Model):
 
     @api.onchange("model_id")
     def _onchange_nameko_model_id(self) -> None:
-        """Let the records be chosen before the schedule is saved."""
+        """Set the model for the domain editor before the scheduled action is saved."""
         self.model_name = self.model_id.model
 
     def action_nameko_try(self) -> dict[str, Any]:
-        """Try the action that is scheduled: fields are inherited from it, methods are not."""
+        """Open the trial of the action: `_inherits` provides its fields, not its methods."""
         return self.ir_actions_server_id.action_nameko_try()
 
     def _callback(self, cron_name: str, server_action_id: int) -> None:
-        """Have the action know that it runs on schedule: an administrator has allowed that."""
+        """Mark in the context that the scheduler runs the action, as an administrator allowed."""
         action = self.env["ir.actions.server"].sudo().browse(server_action_id)
         if action.state == KIND:
             self = self.with_context(**{SCHEDULED: BY_THE_SCHEDULER})  # noqa: PLW0642

@@ -57,7 +57,7 @@ class NamekoActionParameter(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "NamekoActionParameter":
-        """Let those alone add rows who may change the action, as with all that follows."""
+        """Let only users who may design the action add rows; the same applies to changes."""
         rows = super().create(vals_list)
         rows._check_designer()
         rows.action_id._nameko_note_designer()
@@ -78,7 +78,7 @@ class NamekoActionParameter(models.Model):
         return super().unlink()
 
     def _check_designer(self) -> None:
-        """Raise AccessError where this user may not have the actions of these rows be so."""
+        """Raise AccessError if this user may not design the actions of these rows."""
         if self:
             self.check_access("read")
             self.action_id._check_nameko_designer()

@@ -36,12 +36,12 @@ class NamekoRpc(models.AbstractModel):
     ) -> Any:
         """Call a method of a Nameko service and wait for what it returns.
 
-        Texts, numbers, booleans, None, lists and dictionaries travel as JSON. Decimals, dates,
-        datetimes, times, UUIDs and bytes come back as what they were; tuples come back as lists
-        and keys of dictionaries as texts. Recordsets, sets and everything else are refused: send
-        `record.id` or the values that the service needs.
+        Texts, numbers, booleans, None, lists and dictionaries are sent as JSON. Decimals, dates,
+        datetimes, times, UUIDs and bytes keep their types; tuples become lists, and keys of
+        dictionaries become texts. Recordsets, sets and other types are refused: send `record.id` or
+        the values that the service needs.
 
-        :param timeout: seconds to wait at the most, everything included; odoo.conf's by default
+        :param timeout: the longest total time in seconds; by default, the one in odoo.conf
         :raises exceptions.NamekoError: a subclass that says what happened and what to do
         """
         request = checked_call(Request(service, method, args, kwargs))
@@ -57,11 +57,11 @@ class NamekoRpc(models.AbstractModel):
     def call_many(
         self, requests: Sequence[Request], *, timeout: float | None = None
     ) -> list[Any | NamekoError]:
-        """Call many methods at once, pipelined through one connection.
+        """Call many methods at once, pipelined over one connection.
 
-        :param requests: `broker.request.Request` objects
-        :param timeout: seconds that any one of them may take
-        :return: in the order of the requests, each one's result, or the NamekoError it met
+        :param requests: `broker.amqp.request.Request` objects
+        :param timeout: the longest time of each request, in seconds
+        :return: in the order of the requests, the result or the NamekoError of each
         """
         timeout = checked_timeout(None, timeout)
         checked = [_checked_or_error(each) for each in checked_list(requests, Request)]
@@ -86,7 +86,7 @@ class NamekoRpc(models.AbstractModel):
         return self._user_error(outcome.error) if outcome.error else outcome.result
 
     def _user_error(self, error: RpcError) -> NamekoError:
-        """Say what an error means; of a service without queue, whether it has had one."""
+        """Return the error for the user; for a missing queue, say whether there was one before."""
         is_known = self.env["nameko.route"].is_known
         if isinstance(error, errors.UnknownService) and is_known(error.service):
             text = self.env._(
@@ -99,7 +99,7 @@ class NamekoRpc(models.AbstractModel):
         return user_error(error, self.env)
 
     def _client(self) -> Client:
-        """Return what every call goes out by.
+        """Return the client for calls.
 
         :raises exceptions.SendingRefused: nothing may leave this database
         """

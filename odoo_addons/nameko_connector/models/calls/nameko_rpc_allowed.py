@@ -13,9 +13,9 @@ class NamekoRpc(models.AbstractModel):
 
     @api.model
     def _check_allowed(self, *services: str) -> None:
-        """See that all of these services may be called.
+        """Check that all of these services may be called.
 
-        :raises exceptions.ServiceNotAllowed: for the first one that may not
+        :raises exceptions.ServiceNotAllowed: one of them may not be called
         """
         text = allowed_services(self.env)
         allowed = service_names(text)
@@ -37,5 +37,5 @@ def allowed_services(env: api.Environment) -> str:
 
 @lru_cache
 def service_names(text: str) -> frozenset[str]:
-    """Part the names in a list with commas."""
+    """Return the names in a list with commas."""
     return frozenset(filter(None, (name.strip() for name in text.split(","))))

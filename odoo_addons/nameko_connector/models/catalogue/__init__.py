@@ -1,4 +1,4 @@
-"""What is known of services: their instances, methods and queues."""
+"""The catalogue of services: their instances, methods and queues."""
 
 from . import nameko_service
 from . import nameko_service_keep

@@ -1,8 +1,8 @@
-"""The catalogue is kept: beats are written, and instances judged that do not beat.
+"""Write beats (heartbeats) into the catalogue, and mark instances that miss beats.
 
-For the relay, in transactions of level READ COMMITTED, one at a time. The clock is the database's:
-that of a service may be a day off. Of an instance that says nothing new, only `last_seen` is
-written, for all of them at once.
+The relay calls this in READ COMMITTED transactions, one at a time. All times are from the
+database's clock, as a service's clock may be wrong. If an instance reports nothing new, only
+`last_seen` and `running` are written, in one statement for all such instances.
 """
 
 import logging
@@ -21,18 +21,18 @@ from .nameko_service import MOST_TOLD
 from .nameko_service_keep import QUIETLY
 
 _logger = logging.getLogger(__name__)
-LOCK_TIMEOUT = "2s"  # for a row that somebody else writes
+LOCK_TIMEOUT = "2s"  # for a locked row
 SLACK = 10  # s that a beat may take from the service to its row
-MOST_LEARNED = 25  # beats with news at a time; the others will come again
-LEARN_SECONDS = 1.0  # after which the next beats with news wait for the next time
-MOST_INSTANCES = 2_000  # listed; somebody who invents instances shall not fill the database
-SILENT = 60  # s after which an instance makes room for a new one, where there is none left
+MOST_LEARNED = 25  # new or changed beats at a time; the others are sent again
+LEARN_SECONDS = 1.0  # after which other changed beats wait for the next time
+MOST_INSTANCES = 2_000  # listed; false beats must not fill the database
+SILENT = 60  # s without a beat, after which an instance is deleted if the list is full
 RARELY = 600.0  # s between two log lines of one kind
-_warned: dict[str, float] = {}  # when, by the monotonic clock, by text
+_warned: dict[str, float] = {}  # time.monotonic by text
 
 
 def warn_rarely(text: str, *values: object, exc_info: bool = False) -> None:
-    """Log a warning, unless one of this text was logged a short while ago."""
+    """Log a warning, unless the same text was logged within RARELY seconds."""
     now = time.monotonic()
     if now >= _warned.get(text, -RARELY) + RARELY:
         _warned[text] = now
@@ -45,9 +45,9 @@ class NamekoInstance(models.Model):
     @api.model
     @api.private
     def keep(self, beats: Sequence[Beat]) -> bool:
-        """Write what beats say, one of each instance, and who is missed.
+        """Write beats, one of each instance, and mark instances that miss beats.
 
-        :return: False where another relay is at it, and nothing was done
+        :return: False if another relay is doing this, and nothing was written
         """
         self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.CATALOGUE])
         if self.env.cr.fetchone() == (False,):
@@ -70,14 +70,14 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _note_changed(self, instances: models.BaseModel) -> None:
-        """Have open views show what has become of instances and their services."""
+        """Make open views of these instances and their services reload."""
         changed = [(record._name, record.id) for record in (*instances, *instances.service_ids)]
         if changed:
             self.env["nameko.live"]._note([("nameko.job.count", 0), *changed])
 
     @api.model
     def _unknown(self, beats: Sequence[Beat]) -> list[Beat]:
-        """Return the beats that say something new, or something else than is kept of a service."""
+        """Return the beats of new or changed instances or services."""
         self.env.cr.execute(
             "SELECT uuid, fingerprint FROM nameko_instance WHERE uuid = ANY(%s)",
             [[beat.uuid for beat in beats]],
@@ -97,7 +97,7 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _learn_all(self, beats: Sequence[Beat]) -> models.BaseModel:
-        """Write them for a limited time; return the instances."""
+        """Write beats for LEARN_SECONDS at most; return the instances."""
         until = time.monotonic() + LEARN_SECONDS
         learned = self.browse()
         for beat in beats:
@@ -112,7 +112,7 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _learn(self, beat: Beat) -> models.BaseModel:
-        """Write an instance that is new or says something new, and what it hosts."""
+        """Write a new or changed instance and its services; return the instance."""
         instance = self.search([("uuid", "=", beat.uuid)])
         if not instance and not self._make_room():
             warn_rarely("More than %s instances: %s is not listed", MOST_INSTANCES, beat.uuid)
@@ -139,7 +139,7 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _make_room(self) -> bool:
-        """Tell whether one more instance can be listed; the longest silent ones go for it."""
+        """Return whether one more instance can be listed; if full, delete long silent ones."""
         if self.search_count([], limit=MOST_INSTANCES) < MOST_INSTANCES:
             return True
         self.flush_model(["state", "last_seen"])
@@ -169,9 +169,9 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _note_seen(self, running: Mapping[str, str]) -> models.BaseModel:
-        """Note that these beat, by uuid, and what each works on; return those that are back.
+        """Write when these were seen and what they run, by uuid; return those that are up again.
 
-        A beat that comes just after its instance has said goodbye was under way.
+        A beat that arrives within SLACK seconds after the last beat of an instance is ignored.
         """
         self.env.cr.execute(
             f"""
@@ -193,7 +193,7 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _note_stopped(self, uuids: Sequence[str]) -> models.BaseModel:
-        """Note that they said goodbye; return those that ran."""
+        """Set these instances to stopped; return those that were not stopped before."""
         stopped = self.search([("uuid", "in", list(uuids)), ("state", "!=", "stopped")])
         if stopped:
             ended = {"late_since": False, "running": False}
@@ -202,10 +202,10 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _note_missed(self) -> models.BaseModel:
-        """Mark instances as late that missed some beats, and as gone that stayed late.
+        """Set instances that missed some beats to late, and those that stayed late to gone.
 
-        An instance is late before it is gone. So after a time in which no relay ran, each instance
-        has time to send a beat. Return those that are gone now.
+        An instance is late before it is gone. So after a time without a relay, each instance has
+        time to send a beat. Return those that are gone now.
         """
         late, gone = LATE_BEATS.value(self.env), GONE_BEATS.value(self.env)
         if stayed := self._missing("late", "late_since", max(gone - late, 0), 0):
@@ -223,7 +223,7 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _missing(self, state: str, since: str, beats: float, slack: float) -> models.BaseModel:
-        """Find the instances in a state that said nothing for so many of their own beats."""
+        """Return the instances in a state that have missed so many beats since a time."""
         self.env.cr.execute(
             f"""
             SELECT id FROM nameko_instance

@@ -1,4 +1,4 @@
-"""Where no relay runs, a scheduled action keeps the catalogue."""
+"""The scheduled action that updates the catalogue if no relay runs."""
 
 import logging
 
@@ -13,13 +13,13 @@ class NamekoInstance(models.Model):
 
     @api.model
     def _cron_keep(self) -> None:
-        """Write the beats that came since the last run, and who is missed, unless a relay does."""
+        """Write the beats in the queue, and mark silent instances, unless a relay runs."""
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         if self.env["nameko.job"]._relay_runs():
             return
         from ...relay.catalogue import keep_once  # noqa: PLC0415  loads amqp
 
-        # The work goes on in transactions of its own.
+        # `keep_once` uses its own transactions.
         self.env.cr.commit()  # pylint: disable=invalid-commit
         keep_once(self.env.cr.dbname)

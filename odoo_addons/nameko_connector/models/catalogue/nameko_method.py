@@ -55,9 +55,9 @@ class NamekoMethod(models.Model):
 
     @api.model
     def _learn(self, service: models.BaseModel, told: Sequence[dict[str, Any]]) -> None:
-        """Write the methods of a service, as an instance tells them, where they differ.
+        """Write the methods of a service that are new or changed in a beat.
 
-        :param told: {"name", "doc", "parameters"} each
+        :param told: a {"name", "doc", "parameters"} for each method
         """
         known = {m.name: m for m in service.with_context(active_test=False).method_ids}
         new = [values for values in told if values["name"] not in known]
@@ -70,7 +70,7 @@ class NamekoMethod(models.Model):
 
     @api.model
     def _room(self, wanted: int) -> int:
-        """Return how many more methods can be listed; services that do not run go for them."""
+        """Return how many more methods can be listed; if full, delete services that do not run."""
         room = self._free() if wanted else 0
         if room < wanted and self.env["nameko.service"]._forget_some():
             room = self._free()
@@ -83,7 +83,7 @@ class NamekoMethod(models.Model):
         return max(MOST_METHODS - self.with_context(active_test=False).search_count([]), 0)
 
     def _set_active(self, names: set[str]) -> None:
-        """Archive those that have none of these names, and bring the others back."""
+        """Archive the methods without one of these names, and unarchive the others."""
         has_name = self.filtered(lambda method: method.name in names)
         (self - has_name).filtered("active").write({"active": False})
         has_name.filtered(lambda method: not method.active).write({"active": True})

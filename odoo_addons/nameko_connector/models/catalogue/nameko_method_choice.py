@@ -1,4 +1,4 @@
-"""Methods of the catalogue, as those need them who design server actions."""
+"""Methods of the catalogue, for users who design server actions."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class NamekoMethod(models.Model):
     _rec_names_search = ["service", "name"]
 
     def _search_display_name(self, operator: str, value: Any) -> Any:
-        """Find `pricing.quote` too, as it is shown, and not by its parts alone."""
+        """Find a method also by its full name, such as `pricing.quote`."""
         domain = Domain(super()._search_display_name(operator, value))
         service, dot, name = value.rpartition(".") if isinstance(value, str) else ("", "", "")
         if not dot or operator in Domain.NEGATIVE_OPERATORS:
@@ -25,7 +25,7 @@ class NamekoMethod(models.Model):
         return domain | (Domain("service", operator, service) & Domain("name", operator, name))
 
     def _offered_parameters(self) -> dict[str, str]:
-        """Return the names of the parameters, each with how it is passed in the table."""
+        """Return how each parameter is passed, by its name."""
         return {
             each["name"]: PASSED[each["kind"]]
             for each in self.parameters or []
@@ -38,9 +38,9 @@ class NamekoMethod(models.Model):
         return next(map(_shown, named), "")
 
     def _refusal(self, positional: list[str], by_name: list[str]) -> str:
-        """Say why the method does not take such arguments, "" where it does.
+        """Return why the method does not take these arguments, "" if it does.
 
-        :param positional: anything for each argument without a name
+        :param positional: one item for each positional argument; only their number counts
         :param by_name: the names of the others
         """
         signature = Signature(self.parameters or [], len(positional), by_name)
@@ -70,7 +70,7 @@ class NamekoMethod(models.Model):
 
 
 def take_names(actions: models.BaseModel) -> None:
-    """Take service and method from the catalogue's entry, where one is chosen."""
+    """Set service and method from the catalogue's entry, if one is selected."""
     for action in actions:
         chosen = action.nameko_method_id
         action.nameko_service = chosen.service or action.nameko_service
@@ -78,7 +78,7 @@ def take_names(actions: models.BaseModel) -> None:
 
 
 def offer_parameters(actions: models.BaseModel) -> None:
-    """Offer the chosen method's parameters, and keep what has been typed."""
+    """Add rows for the selected method's parameters; keep rows with a value."""
     for action in actions:
         rows = action.nameko_parameter_ids
         offered = action.nameko_method_id._offered_parameters()

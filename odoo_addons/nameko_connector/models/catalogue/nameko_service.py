@@ -14,8 +14,8 @@ INSTANCE_STATES = [("up", "Up"), ("late", "Late"), ("stopped", "Stopped"), ("gon
 STATES = [*INSTANCE_STATES, ("unknown", "Unknown")]
 LIVE = ("up", "late")
 MOST_SERVICES = 1_000  # listed
-MOST_TOLD = 20  # that managers are notified about at a time, and that have activities
-MOST_FORGOTTEN = 10  # at a time, where there is no room for more
+MOST_TOLD = 20  # services at a time that managers are notified about, and that have activities
+MOST_FORGOTTEN = 10  # services deleted at a time if the list is full
 
 
 class NamekoService(models.Model):
@@ -25,7 +25,7 @@ class NamekoService(models.Model):
     _description = "Service"
     _nameko_live = True
     _inherit = ["mail.thread", "mail.activity.mixin"]
-    _mail_post_access = "read"  # managers only read, but close the activities
+    _mail_post_access = "read"  # managers may only read, but must be able to close activities
     _order = "name"
 
     name = fields.Char("Service", required=True, readonly=True)
@@ -110,13 +110,13 @@ class NamekoService(models.Model):
         return {**action, "context": {"search_default_service": self.name}}
 
     def action_dead_letters(self) -> dict[str, Any]:
-        """Show what this service has given up."""
+        """Show the dead letters of this service."""
         self.ensure_one()
         action: dict[str, Any] = self.env["nameko.dead.letter"].action_look(self.name)
         return action
 
     def action_refresh_queue(self) -> None:
-        """Ask RabbitMQ's management API what waits in the queues of these services."""
+        """Update the state of these services' queues from RabbitMQ's management API."""
         self._check_manager()
         from ...broker.beats import management  # noqa: PLC0415  loads requests
 
@@ -148,7 +148,7 @@ class NamekoService(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_if_gone(self) -> None:
-        """Let services be forgotten that have no instance left; a beat brings them back."""
+        """Allow deletion only of services that do not run; a beat creates them again."""
         for service in self:
             if service.state in LIVE:
                 text = self.env._(
@@ -159,7 +159,7 @@ class NamekoService(models.Model):
         self.instance_ids.sudo().unlink()
 
     def _tell_gone(self) -> None:
-        """Give every manager an activity, once for as long as it lasts."""
+        """Create an activity for every manager, and post a message, when services are gone."""
         room = max(0, MOST_TOLD - self.search_count([("activity_ids", "!=", False)]))
         text = self.env._(
             "All instances of this service are gone. Look into its log and start it again."
@@ -173,7 +173,7 @@ class NamekoService(models.Model):
             service.message_post(body=text)
 
     def _tell_back(self) -> None:
-        """Close the activities: it runs again."""
+        """Delete the activities of services that run again, and post a message."""
         for service in self.filtered(lambda s: s.method_ids and s.state in LIVE):
             service.activity_unlink(["mail.mail_activity_data_warning"])
             service.message_post(body=self.env._("The service runs again"))

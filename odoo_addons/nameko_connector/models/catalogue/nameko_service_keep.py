@@ -1,4 +1,4 @@
-"""The catalogue of services is bounded, and knows the methods of those that run."""
+"""Limit the size of the catalogue, and update the methods and queues of services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 FIGURES = ("ready", "unacknowledged", "consumers", "rate")  # of a QueueReport, in the statement
-# Its parameters: whether each page is whole, and a list of figures for each column.
+# Parameters: whether each page is whole, and for each column a list of values.
 WRITE_QUEUES = """
     UPDATE nameko_service s
        SET queue_known = told.known, queue_ready = told.ready,
@@ -46,9 +46,9 @@ class NamekoService(models.Model):
     _inherit = "nameko.service"
 
     def _settle_methods(self) -> None:
-        """Archive the methods that no running instance has any more, and bring others back.
+        """Archive the methods that no running instance has any more, and unarchive others.
 
-        Where no running instance tells of any method, all stay as they are.
+        If no running instance reports any method, all methods stay as they are.
         """
         if not self:
             return
@@ -72,16 +72,16 @@ class NamekoService(models.Model):
     @api.model
     @api.private
     def keep_queues(self, queues: Page[QueueReport], dead: Page[int]) -> None:
-        """Write what RabbitMQ says of the queues of services.
+        """Write the state of services' queues, as RabbitMQ reports it.
 
-        A service that is not listed yet is listed, as far as there is room.
+        Services that are not in the catalogue are added, up to MOST_SERVICES.
 
-        :param queues: of their requests
-        :param dead: how many requests each has given up
+        :param queues: the request queues
+        :param dead: the number of dead letters of each service
         """
         self.env.cr.execute("SELECT pg_try_advisory_xact_lock(%s)", [locks.CATALOGUE])
         if self.env.cr.fetchone() == (False,):
-            return  # another relay is at it
+            return  # another relay is doing this
         known = set(self.search([], limit=MOST_SERVICES).mapped("name"))
         room = MOST_SERVICES - len(known)
         new = [name for name in sorted(queues.by_service) if name not in known][:room]
@@ -90,9 +90,9 @@ class NamekoService(models.Model):
         self._write_queues(queues, dead)
 
     def _write_queues(self, queues: Page[QueueReport], dead: Page[int]) -> None:
-        """Write the figures of all services, and have open views show those that have changed.
+        """Write the figures of all services, and make open views of changed ones reload.
 
-        What is on no page that is whole has no queue; otherwise nothing is known of it.
+        A service that is missing on a page has no queue if the page is whole; else it is unknown.
         """
         reports = list(queues.by_service.values())
         self.env.cr.execute(
@@ -110,7 +110,7 @@ class NamekoService(models.Model):
 
     @api.model
     def _make_room(self) -> bool:
-        """Tell whether one more service can be listed; those that do not run go for it."""
+        """Return whether one more service can be listed; if full, delete some that do not run."""
         if self.search_count([], limit=MOST_SERVICES) < MOST_SERVICES:
             return True
         return self._forget_some()
@@ -120,13 +120,13 @@ class NamekoService(models.Model):
         """Delete some services that do not run and that no action calls, the oldest first."""
         actions = self.env["ir.actions.server"].search([("nameko_service", "!=", False)])
         used = actions.mapped("nameko_service")
-        before = self.env.cr.now()  # what this transaction has made stays
+        before = self.env.cr.now()  # keep the services that this transaction has created
         idle = [
             ("state", "not in", LIVE),
             ("name", "not in", used),
             ("create_date", "<", before),
         ]
         forgotten = self.search(idle, order="write_date, id", limit=MOST_FORGOTTEN)
-        _logger.info("%s services that do not run are forgotten: too many", len(forgotten))
+        _logger.info("The catalogue is full: deleting %s services that do not run", len(forgotten))
         forgotten.unlink()
         return bool(forgotten)

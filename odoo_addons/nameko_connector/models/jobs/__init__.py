@@ -1,4 +1,4 @@
-"""Durable jobs: asking for them, their rows, what people do with them, writing their answers."""
+"""Durable jobs: create them, store them, let users act on them, and write their answers."""
 
 from . import nameko_job
 from . import nameko_job_actions

@@ -1,4 +1,4 @@
-"""Batches: jobs that were asked for together, with one progress, one end and one message."""
+"""Batches: jobs that are enqueued together, with a common progress and one final message."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -19,15 +19,15 @@ from .nameko_job import JOBS_ARE_FOR
 from .nameko_rpc_delay import check_callback
 
 CHANNEL = "nameko_batch"
-MOST_IDS = 1_000  # of records that a message leads to
+MOST_IDS = 1_000  # of records that a message links to
 MOST_CALLED_BACK = 100  # in one run of the scheduled action
 MOST_NAME = 200  # characters
-MOST_SHOWN = 20  # in the menu of the running ones
+MOST_SHOWN = 20  # in the menu of running batches
 DELETED_AT_ONCE = 1_000
 
 
 class NamekoBatch(models.Model):
-    """Made by `nameko.rpc`'s `delay_many`, ended by the relay, and by nobody else."""
+    """Only `nameko.rpc`'s `delay_many` creates batches, and only the relay ends them."""
 
     _name = "nameko.batch"
     _description = "Batch of Jobs"
@@ -48,7 +48,7 @@ class NamekoBatch(models.Model):
     )
     job_ids = fields.One2many("nameko.job", "batch_id", "Jobs", readonly=True)
     total = fields.Integer("Number of Jobs", readonly=True, aggregator=None)
-    done = fields.Integer(readonly=True)  # these three are of its end
+    done = fields.Integer(readonly=True)  # this and the next two are set at the end
     failed = fields.Integer(readonly=True)
     cancelled = fields.Integer(readonly=True)
     done_at = fields.Datetime("Ended At", readonly=True)
@@ -91,7 +91,7 @@ class NamekoBatch(models.Model):
     @api.depends("state", "create_date", "left_count")
     @api.depends_context("lang", "tz")
     def _compute_outlook(self) -> None:
-        """Estimate by the jobs that have ended so far."""
+        """Estimate the remaining time from the jobs that have ended so far."""
         locale = babel_locale_parse(self.env.lang or self.env.user.lang)
         for batch in self:
             ended = batch.total - batch.left_count
@@ -117,7 +117,7 @@ class NamekoBatch(models.Model):
     def _begin(
         self, name: str, *, record: models.BaseModel | None = None, on_done: str | None = None
     ) -> "NamekoBatch":
-        """Make a batch of this user's, whose jobs are to come."""
+        """Create a batch of the current user, before its jobs."""
         target: dict[str, Any] = {}
         if record and on_done:
             record.check_access("read")
@@ -127,7 +127,7 @@ class NamekoBatch(models.Model):
         return self.sudo().create(values).with_env(self.env)
 
     def _begun(self, count: int) -> None:
-        """Note how many jobs it has; one without any, for whose end nothing waits, is no batch."""
+        """Set the number of jobs; delete a batch without new jobs and without a callback."""
         if not (count or self.on_done):
             self.sudo().unlink()
             return
@@ -141,7 +141,7 @@ class NamekoBatch(models.Model):
     @api.model
     @api.readonly
     def my_running(self) -> list[dict[str, Any]]:
-        """Return what the menu of the web client shows: the user's newest that have not ended."""
+        """Return the user's newest running batches, for the menu of the web client."""
         mine = [("user_id", "=", self.env.uid), ("state", "=", "running")]
         names = ["name", "total", "left_count", "failed_count", "progress", "outlook"]
         return self.search_read(mine, names, limit=MOST_SHOWN)
@@ -151,7 +151,7 @@ class NamekoBatch(models.Model):
         return self._jobs(("state", "in", ("pending", "sent"))).action_cancel()
 
     def action_retry(self) -> dict[str, Any]:
-        """Send the jobs again that have failed."""
+        """Retry the failed jobs."""
         return self._jobs(("state", "=", "failed")).action_retry()
 
     def _jobs(self, *domain: tuple[str, str, Any]) -> models.BaseModel:
@@ -159,7 +159,7 @@ class NamekoBatch(models.Model):
         return self.env["nameko.job"].search([("batch_id", "in", self.ids), *domain])
 
     def action_show_jobs(self) -> dict[str, Any]:
-        """Show the jobs; those that failed first asked for, where there are some."""
+        """Show the jobs; if some have failed, only those at first."""
         self.check_access("read")
         action = self.env["ir.actions.act_window"]._for_xml_id("nameko_connector.nameko_job_action")
         failed = any(self.mapped("failed_count"))
@@ -171,7 +171,7 @@ class NamekoBatch(models.Model):
 
     @api.model
     def _end(self) -> None:
-        """End the batches of which no job is left; tell their users, once for each batch."""
+        """End the batches without unfinished jobs; notify the user of each batch once."""
         ended = self.browse(store.end_finished(self.env.cr))
         if not ended:
             return
@@ -192,14 +192,14 @@ class NamekoBatch(models.Model):
             self.user_id._bus_send(CHANNEL, {**message, **shown})
 
     def _first_error(self) -> str:
-        """Return why the first of the failed jobs failed, and on which record."""
+        """Return the record and the error of the first failed job."""
         failed = [("batch_id", "=", self.id), ("state", "=", "failed")]
         job = self.env["nameko.job"].sudo().search(failed, order="id", limit=1)
         name = job.with_user(self.user_id).sudo(False).record_name
         return ": ".join(filter(None, [name, (job.reason or "")[:MOST_NAME]]))
 
     def _shown(self) -> dict[str, Any]:
-        """Return what the user may see of it: its jobs, or else the records they are for."""
+        """Return model and domain of what the user may see: its jobs, or else their records."""
         wanted = [("batch_id", "=", self.id)]
         if self.failed:
             wanted.append(("state", "=", "failed"))
@@ -213,7 +213,7 @@ class NamekoBatch(models.Model):
 
     @api.model
     def _cron_call_back(self) -> None:
-        """Call the methods that wait for the end of a batch, each in a transaction of its own."""
+        """Call the `on_done` methods of ended batches, each in its own transaction."""
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         due = [
@@ -228,11 +228,11 @@ class NamekoBatch(models.Model):
                 if isinstance(error, CONFLICTS):
                     raise error
                 batch.write({"has_called_back": True, "error": error and clean(str(error))})
-            # Its effects and its mark are committed together.
+            # This commits the effects of the callback and has_called_back together.
             self.env["ir.cron"]._commit_progress(1, remaining=len(waiting) - number)
 
     def _call_back(self) -> None:
-        """Call the method as the user who asked, in the company and language of that moment."""
+        """Call `on_done` with the user, company and language of the batch."""
         env = env_of(self.env, self.user_id.id, self.company_id.id, self.language)
         record = env[self.res_model].browse(self.res_id)
         if record.exists():
@@ -240,7 +240,7 @@ class NamekoBatch(models.Model):
 
     @api.autovacuum
     def _gc_ended(self) -> tuple[int, bool]:
-        """Delete some that ended too long ago.
+        """Delete some batches that ended too long ago.
 
         :return: how many, and whether there may be more
         """

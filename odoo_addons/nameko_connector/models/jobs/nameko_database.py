@@ -1,8 +1,8 @@
-"""Which database this is, and whether anything may leave it.
+"""The identity of this database, and whether it may send anything.
 
-The identity names the queues in which a database receives its replies. It is kept in a system
-parameter as `<name>@<place>`: a restored, copied or moved database finds itself in another place.
-Then it sends, takes and cancels nothing until a person has said which it is.
+The identity is part of the names of the queues in which a database receives its replies. A system
+parameter stores it as `<name>@<place>`. If the database was restored, copied or moved, its place is
+different. Then it sends and receives nothing until an administrator has said what happened.
 """
 
 import logging
@@ -20,8 +20,8 @@ PARAMETER = "nameko_connector.database_identity"
 NEUTRALIZED = "database.is_neutralized"
 ACTIVITY = "nameko_connector.activity_database"
 ADMINISTRATORS = "base.group_system"
-ANSWER_SECONDS = 300  # that jobs sent before the database moved have at most to be answered
-ELSEWHERE = "elsewhere"  # a place in which no database is
+ANSWER_SECONDS = 300  # the longest time to answer for jobs sent before the database moved
+ELSEWHERE = "elsewhere"  # a place that no database has
 
 
 class NamekoDatabase(models.AbstractModel):
@@ -31,7 +31,7 @@ class NamekoDatabase(models.AbstractModel):
     @api.model
     @api.private
     def database_identity(self) -> str:
-        """Return the name under which this database receives replies; make it at the first use.
+        """Return the name under which this database receives replies; create it at first use.
 
         :raises exceptions.SendingRefused: nothing may leave this database
         """
@@ -45,17 +45,17 @@ class NamekoDatabase(models.AbstractModel):
 
     @api.model
     def _check_may_send(self) -> None:
-        """See that something may leave this database; free once it was found to be so.
+        """Check that this database may send; a positive answer is cached.
 
-        :raises exceptions.SendingRefused: nothing may
+        :raises exceptions.SendingRefused: nothing may leave this database
         """
         self._may_send(self.env.cr.connection.get_backend_pid())
 
     @ormcache("session", cache="stable")
     def _may_send(self, session: int) -> bool:
-        """Return True, kept until a system parameter changes; a refusal is not kept.
+        """Return True, cached until a system parameter changes; a refusal is not cached.
 
-        session: of PostgreSQL; a new one may have led to another database of this name.
+        session: of PostgreSQL; a new session may use another database with the same name.
         """
         self._refuse_to_send()
         return True
@@ -81,7 +81,7 @@ class NamekoDatabase(models.AbstractModel):
 
     @api.model
     def _is_asking(self) -> bool:
-        """Tell whether a person must say first which database this is."""
+        """Return whether an administrator must say first which database this is."""
         name, _, place = self._stored_identity().partition("@")
         return bool(name) and place != self._place()
 
@@ -89,15 +89,15 @@ class NamekoDatabase(models.AbstractModel):
         return self._stored(PARAMETER)
 
     def _stored(self, key: str) -> str:
-        """Read past the cache: another process may have written it a moment ago."""
+        """Return a system parameter from the database, as another process may have changed it."""
         self.env["ir.config_parameter"].flush_model(["key", "value"])
         self.env.cr.execute("SELECT value FROM ir_config_parameter WHERE key = %s", [key])
         return (self.env.cr.fetchone() or ("",))[0] or ""
 
     def _place(self) -> str:
-        """Return the cluster and the database in it: renaming keeps both, copying does not.
+        """Return the ids of the PostgreSQL cluster and of the database in it.
 
-        A physical copy keeps both as well, and so does a standby that takes over.
+        Renaming keeps both, copying does not. A physical copy and a standby also keep both.
         """
         self.env.cr.execute(
             "SELECT system_identifier || '/' || (SELECT oid FROM pg_database"
@@ -109,7 +109,7 @@ class NamekoDatabase(models.AbstractModel):
         self.env.cr.execute("SELECT pg_advisory_xact_lock(%s)", [locks.IDENTITY])
 
     def _bind_identity(self, name: str, place: str | None = None) -> None:
-        """Keep the name, as that of the database in this place."""
+        """Store the name together with the place; by default, the current one."""
         place = self._place() if place is None else place
         self.env["ir.config_parameter"].sudo().set_param(PARAMETER, f"{name}@{place}")
 
@@ -118,9 +118,9 @@ class NamekoDatabase(models.AbstractModel):
     @api.model
     @api.private
     def ask_administrators(self) -> None:
-        """Give each administrator one activity, for as long as this database asks.
+        """Create one activity for each administrator, unless there are some already.
 
-        Call it in a transaction of level READ COMMITTED that has just begun.
+        Call this in a READ COMMITTED transaction that has just begun.
         """
         self._lock_identity()
         if not self._is_asking() or self._activities():
@@ -144,18 +144,18 @@ class NamekoDatabase(models.AbstractModel):
         _logger.warning("The database was restored, copied or moved: administrators are asked")
 
     def _activities(self) -> models.BaseModel:
-        """Return the activities of this question, done ones as well."""
+        """Return the activities for this question, including done ones."""
         activities = self.env["mail.activity"].sudo().with_context(active_test=False)
         return activities.search([("activity_type_id", "=", self.env.ref(ACTIVITY).id)])
 
     @api.model
     def _answer_moved(self) -> bool:
-        """Take it that the original moved here: it keeps its name, and its jobs go on.
+        """Confirm that the original was moved here: it keeps its name, and its jobs continue.
 
-        What it had sent is sent again soon, unless its replies wait in the broker: they may have
-        been taken after the backup was made.
+        Sent jobs are sent again soon, unless their replies wait in the broker: other replies may
+        have been consumed after the backup was made.
 
-        :return: whether the database asked; if not, nothing is changed
+        :return: whether the database was waiting for this answer; if not, nothing is changed
         """
         self._lock_identity()
         if not self._is_asking():
@@ -168,9 +168,9 @@ class NamekoDatabase(models.AbstractModel):
 
     @api.model
     def _answer_copy(self) -> bool:
-        """Take it that this is a copy: its live jobs are cancelled, and it gets a name of its own.
+        """Confirm that this is a copy: cancel its unfinished jobs, and give it a new name.
 
-        :return: whether the database asked; if not, nothing is changed
+        :return: whether the database was waiting for this answer; if not, nothing is changed
         """
         self._lock_identity()
         if not self._is_asking():
@@ -183,9 +183,9 @@ class NamekoDatabase(models.AbstractModel):
 
     @api.model
     def _ask_again(self) -> bool:
-        """Have the database ask, as a physical copy should that cannot notice that it is one.
+        """Make the database ask which it is; for a physical copy, which cannot detect that.
 
-        :return: whether it asks now; one that has never sent anything does not
+        :return: whether it asks now; a database that has never sent anything does not
         """
         self._lock_identity()
         name, _, _place = self._stored_identity().partition("@")

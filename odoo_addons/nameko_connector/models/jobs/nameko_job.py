@@ -21,7 +21,7 @@ MOST_REASON = 1_000  # characters, of an error
 
 
 class NamekoJob(models.Model):
-    """Made by `nameko.rpc`'s `delay`, sent and finished by the relay, and by nobody else."""
+    """Only `nameko.rpc` creates jobs; the relay, or a scheduled action, sends and finishes them."""
 
     _name = "nameko.job"
     _description = "Job"
@@ -128,7 +128,7 @@ class NamekoJob(models.Model):
         help="It was cancelled after it was sent, and the services have not been informed yet.",
     )
 
-    # Each index holds live rows only: it stays small however many jobs have finished.
+    # Partial indexes stay small, however many jobs have finished.
     _uuid_unique = models.UniqueIndex("(uuid)")
     _identity_unique = models.UniqueIndex(
         "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
@@ -143,7 +143,7 @@ class NamekoJob(models.Model):
     _record_index = models.Index("(res_model, res_id) WHERE res_model IS NOT NULL")
 
     def init(self) -> None:
-        """Keep the order of the jobs that one waits for."""
+        """Add a column for the order of a job's predecessors."""
         self.env.cr.execute(
             "ALTER TABLE nameko_job_predecessor ADD COLUMN IF NOT EXISTS sequence integer"
         )
@@ -156,7 +156,7 @@ class NamekoJob(models.Model):
     @api.depends("res_model", "res_id")
     @api.depends_context("uid", "lang", "allowed_company_ids")
     def _compute_record_name(self) -> None:
-        """Name the records that the user may read."""
+        """Set the display names of records that the user may read."""
         self.record_name = False
         for model, jobs in self.filtered("res_model").grouped("res_model").items():
             if model not in self.env or self.env[model]._abstract:
@@ -169,7 +169,7 @@ class NamekoJob(models.Model):
     @api.depends("state", "is_ready", "is_waiting", "eta", "attempts", "error_message")
     @api.depends_context("lang", "tz")
     def _compute_reason(self) -> None:
-        """Say why a job waits, and what to do where somebody can do something; or its error."""
+        """Set why a pending job waits and what the user can do; for other jobs, the error."""
         pending = self.filtered(lambda job: job.state == "pending")
         for job in self - pending:
             job.reason = (job.error_message or "").strip().partition("\n")[0][:MOST_REASON]
@@ -181,7 +181,7 @@ class NamekoJob(models.Model):
             job.reason = refusal or job._waits_for(job.service in away, runs)
 
     def _refusal(self) -> str:
-        """Return why nothing leaves this database, or an empty text."""
+        """Return why this database may not send anything; "" if it may."""
         try:
             self.env["nameko.database"]._check_may_send()
         except SendingRefused as refusal:
@@ -189,7 +189,7 @@ class NamekoJob(models.Model):
         return ""
 
     def _outlook(self) -> str:
-        """Say what an unfinished job does, for the record that waits for it."""
+        """Return a text about an unfinished job's state, for the form of its record."""
         self.ensure_one()
         if self.state == "pending":
             return f"{self.display_name}: {self.reason}"
@@ -229,7 +229,7 @@ class NamekoJob(models.Model):
 
     @api.private
     def get_result(self) -> Any:
-        """Return what the service returned, None where nothing has come yet."""
+        """Return the result of the service; None if there is none yet."""
         self.ensure_one()
         from ...broker.jobs.body import decode  # noqa: PLC0415  loads kombu
 
@@ -239,14 +239,14 @@ class NamekoJob(models.Model):
 
     @api.model
     def _wake(self) -> None:
-        """Have this transaction's jobs seen to once it is committed, by a relay or the cron."""
+        """Notify the relays of this transaction's jobs; without a relay, trigger the cron."""
         relays.notify(self.env.cr)
         if not self._relay_runs():
             self._cron()._trigger()
 
     @api.model
     def _relay_runs(self) -> bool:
-        """Tell whether a relay works in this database: one that is frozen does not."""
+        """Return whether a relay works in this database; frozen relays do not count."""
         return relays.running_relays(self.env.cr, relays.FROZEN_SECONDS) > 0
 
     @api.model
@@ -255,7 +255,7 @@ class NamekoJob(models.Model):
 
     @api.model
     def _cron_move_jobs(self) -> None:
-        """Send what is pending and write what is answered, unless a relay does."""
+        """Send pending jobs and write replies, unless a relay runs."""
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         if self._relay_runs() or not relays.has_live_jobs(self.env.cr):
@@ -263,7 +263,7 @@ class NamekoJob(models.Model):
         relays.end_frozen_relays(self.env.cr)
         from ...relay.fallback import move_for  # noqa: PLC0415  loads kombu
 
-        # The work goes on in transactions of its own.
+        # `move_for` uses its own transactions.
         self.env.cr.commit()  # pylint: disable=invalid-commit
         move_for(self.env.cr.dbname, CRON_SECONDS)
         self.env.cr.rollback()

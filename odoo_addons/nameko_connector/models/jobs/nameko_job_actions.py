@@ -1,4 +1,4 @@
-"""Jobs: what people do with them, one or many at once."""
+"""The actions of users on jobs: cancel, retry, write the result again."""
 
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -23,14 +23,14 @@ from ...tools.client_actions import Kind, notification
 AGAIN = ("failed", "cancelled")
 LOCK_TRIES = 10
 LOCK_FREE = "SELECT id FROM nameko_job WHERE id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
-LOCK_PAUSE = 0.2  # s between two tries to lock jobs that somebody else writes
+LOCK_PAUSE = 0.2  # s between two tries to lock jobs
 
 
 class NamekoJob(models.Model):
     _inherit = "nameko.job"
 
     def action_cancel(self) -> dict[str, Any]:
-        """Have these jobs not run, or their results not be written where they run already."""
+        """Cancel these jobs; if a job is running already, its result is not written."""
         mine, skipped = self._taken()
         live = mine.filtered(lambda job: job.state in LIVE)
         live._set_cancelled(self.env._("Cancelled by %s", self.env.user.name))
@@ -40,9 +40,9 @@ class NamekoJob(models.Model):
         )
 
     def action_retry(self) -> dict[str, Any]:
-        """Send failed and cancelled jobs again, from the first attempt on.
+        """Retry failed and cancelled jobs; their attempts count from 0 again.
 
-        Jobs that failed because of one of these are sent again, too.
+        Jobs that failed because of one of these are retried too.
         """
         mine, skipped = self._taken()
         finished = mine.filtered(lambda job: job.state in AGAIN)
@@ -69,7 +69,7 @@ class NamekoJob(models.Model):
         )
 
     def action_apply_again(self) -> dict[str, Any]:
-        """Write the results of failed jobs once more, without computing again."""
+        """Write the stored results of failed jobs again, without calling the service."""
         mine, skipped = self._taken()
         kept = mine.filtered(lambda job: job.state == "failed" and job.has_result)
         kept._apply_kept_results()
@@ -97,7 +97,7 @@ class NamekoJob(models.Model):
         }
 
     def _taken(self) -> tuple["NamekoJob", list[tuple[int, str]]]:
-        """Lock the user's jobs, to be changed with all rights; of the others, say how many."""
+        """Lock these jobs; return the locked ones in superuser mode, and the number of others."""
         self._check_mine()
         wanted = self.union()  # each once
         locked = wanted.sudo()._locked_soon()
@@ -105,14 +105,14 @@ class NamekoJob(models.Model):
         return locked, [(len(wanted) - len(locked), in_use)]
 
     def _check_mine(self) -> None:
-        """Let users touch their own jobs, and managers those of their companies."""
+        """Raise AccessError unless the jobs are the user's, or the user is a manager."""
         self.check_access("read")
         is_manager = self.env.user.has_group("nameko_connector.group_nameko_manager")
         if not (self.env.su or is_manager or self.user_id <= self.env.user):
             raise AccessError(self.env._("These jobs belong to somebody else."))
 
     def _locked_soon(self) -> "NamekoJob":
-        """Lock these jobs, but for those that others hold for seconds, or write meanwhile."""
+        """Lock these jobs, except those that stay locked for seconds or are changed meanwhile."""
         locked, waiting = self.browse(), self
         for _ in range(LOCK_TRIES):
             free, changed = waiting._lock_free()
@@ -125,10 +125,10 @@ class NamekoJob(models.Model):
         return locked
 
     def _lock_free(self) -> tuple["NamekoJob", "NamekoJob"]:
-        """Lock those that nobody holds; return them, and those that nobody can lock any more.
+        """Lock the jobs that are free; return them, and those that cannot be locked any more.
 
-        What others have written since this transaction began cannot be locked in it. A batch that
-        runs always has some: the others are found by halves.
+        A row that was changed since this transaction began cannot be locked in it, and raises for
+        the whole statement. So the method splits the jobs in halves to find the others.
         """
         try:
             with self.env.cr.savepoint(flush=False):
@@ -143,14 +143,14 @@ class NamekoJob(models.Model):
         return free | more_free, changed | more_changed
 
     def _to_allowed_services(self) -> "NamekoJob":
-        """Leave out the jobs whose services may not be called."""
+        """Return the jobs whose services may be called."""
         rpc = self.env["nameko.rpc"]
         return self.browse().union(
             *(jobs for service, jobs in self.grouped("service").items() if _allowed(rpc, service))
         )
 
     def _of_existing_records(self) -> "NamekoJob":
-        """Leave out the jobs whose record is gone: nothing could take their results."""
+        """Return the jobs without a record or whose record exists."""
         there = {
             (model, res_id)
             for model, jobs in self.filtered("res_model").grouped("res_model").items()
@@ -160,7 +160,7 @@ class NamekoJob(models.Model):
         return self.filtered(lambda job: not job.res_model or (job.res_model, job.res_id) in there)
 
     def _counted(self, done: str, skipped: Iterable[tuple[int, str]]) -> dict[str, Any]:
-        """Tell how many were done, and how many were not and why."""
+        """Return a notification with the number of jobs that were done or skipped, and why."""
         lines: Sequence[str] = [text % count for count, text in skipped if count]
         kind: Kind = "warning" if lines else "success"
         return notification("\n".join([done, *lines]), kind, reload=True)
@@ -177,7 +177,7 @@ class NamekoJob(models.Model):
         return self.search([*domain, ("state", "in", LIVE)])
 
     def _cancel_of_deleted(self) -> None:
-        """Cancel jobs whose records have been deleted: there is no `on_error` to call."""
+        """Cancel jobs whose records were deleted, without calling `on_error`."""
         error = JobCancelled(self.env._("The record was deleted."))
         rows = self._locked_soon()._rows_to_cancel()
         self._write_finished([Finish(row, error=error, state="cancelled") for row in rows])
@@ -185,16 +185,16 @@ class NamekoJob(models.Model):
         self._wake()
 
     def _rows_to_cancel(self) -> list[Row]:
-        """Lock the unfinished ones, and have the services told."""
+        """Lock and return the unfinished jobs; have cancelled events published for sent ones."""
         rows, _ = lock_free_rows(self.env.cr, self.mapped("uuid"))
         live = [row for row in rows.values() if row.state in LIVE]
         note_cancelled(self.env.cr, [row.id for row in live if row.state == "sent"])
         return live
 
     def _set_pending_again(self) -> "NamekoJob":
-        """Begin finished jobs anew, with those that failed because of them; return which.
+        """Set finished jobs, and jobs that failed because of them, to pending; return them.
 
-        A job whose identity key another one has stays as it is.
+        A job whose identity key is used by another job is left unchanged.
         """
         jobs = self._with_successors()
         try:
@@ -209,7 +209,7 @@ class NamekoJob(models.Model):
         return again
 
     def _with_successors(self) -> "NamekoJob":
-        """Add the jobs that failed because one of these did, theirs, and so on."""
+        """Return these jobs and, recursively, the jobs that failed because of them."""
         found = frontier = self
         while frontier:
             frontier = frontier.successor_ids.filtered(
@@ -220,7 +220,7 @@ class NamekoJob(models.Model):
         return found
 
     def _finish_with(self, rows: Collection[Row], error: NamekoError, state: str) -> None:
-        """End jobs for a reason of a person's, and call their `on_error`."""
+        """Finish jobs with this error and state, and call their `on_error`."""
         ends = {row.id: Finish(row, error=error, state=state) for row in rows}
         self._write_finished(ends.values())
         for row in rows:
@@ -235,7 +235,7 @@ class NamekoJob(models.Model):
         self._tell_finished(ends.values())
 
     def _apply_kept_results(self) -> None:
-        """Write the results of failed jobs that have one."""
+        """Write the stored results of failed jobs."""
         from ...broker.jobs.body import decode  # noqa: PLC0415  loads kombu
         from ...broker.jobs.reply import Reply  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Replies become results: written as the user who asked, each exactly once."""
+"""Write the answers of jobs with the rights of their users, each exactly once."""
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -67,9 +67,9 @@ class NamekoJob(models.Model):
     @api.model
     @api.private
     def fail_reply(self, event: Event, problem: Exception | GivenUp) -> set[str]:
-        """Finish a job whose answer cannot be written; a result is kept.
+        """Fail a job whose answer cannot be written; keep its result.
 
-        :return: its uuid where somebody else has it locked
+        :return: its uuid if the row is locked, and nothing was written; else an empty set
         """
         rows, locked = store.lock_free_rows(self.env.cr, [event.uuid])
         text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
@@ -87,7 +87,7 @@ class NamekoJob(models.Model):
     # What each job gets
 
     def _answers(self, rows: dict[str, Row], events: Sequence[Event]) -> list[Answer]:
-        """Return the answer of each job that waits for one: the first that counts."""
+        """Return, for each job that waits for an answer, the first valid one."""
         answers: dict[str, Answer] = {}
         for event in events:
             row = rows.get(event.uuid)
@@ -101,18 +101,18 @@ class NamekoJob(models.Model):
         if isinstance(event, Lost):
             return self._lost_answer(row, event)
         if not (row.state in LIVE or self._takes_late_result(row)):
-            return None  # without reading it
+            return None  # without decoding the reply
         if not (event.error or event.unreadable):
             return self._result_answer(row, event)
         attempt = getattr(event, "attempt", None)
         if row.state != "sent" or (attempt is not None and attempt != row.attempt):
-            # It is sent again, or was: only the error of the attempt that runs says how it ended.
-            _logger.info("Job %s: an error of attempt %s counts no more", row.uuid, attempt)
+            # The job is or was sent again: only an error of the current attempt counts.
+            _logger.info("Job %s: an error of attempt %s is ignored", row.uuid, attempt)
             return None
         return Answer(row, event, job_errors.reply_error(self._env_of(row), row, event))
 
     def _result_answer(self, row: Row, reply: "Reply | ArrivedReply") -> Answer | None:
-        """Keep a result that comes after its job has failed, for Write Result Again."""
+        """Return the answer; if the job has failed, store the result for Write Result Again."""
         if row.state in LIVE:
             return Answer(row, reply)
         if self._takes_late_result(row):
@@ -142,7 +142,7 @@ class NamekoJob(models.Model):
         return Answer(row, None, job_errors.no_answer(env, row)) if is_lost else None
 
     def _env_of(self, row: Row) -> api.Environment:
-        """The user who asked, in the company and language of that moment."""
+        """Return the environment of the job's user, company and language."""
         return env_of(self.env, row.user_id, row.company_id, row.language, nameko_job=row.uuid)
 
     # Which of them now
@@ -157,7 +157,7 @@ class NamekoJob(models.Model):
         return admitted
 
     def _free(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
-        """Return those whose record is not locked by somebody else, with the records locked."""
+        """Lock the records; return the answers whose records were not locked by others."""
         locked = locked_records(self.env, {a.target for a in answers if a.key and a.row.res_id})
         if not locked:
             return list(answers)
@@ -169,9 +169,9 @@ class NamekoJob(models.Model):
     # Writing
 
     def _apply(self, answers: Sequence[Answer], pace: Pace, applied: Applied) -> None:
-        """Finish the jobs, then run what their answers run; put back those that must wait.
+        """Finish the jobs, then run their callbacks; restore the jobs that must wait.
 
-        A callback finds its job finished: it may make another one with the same identity key.
+        A callback runs after its job is finished, so it may enqueue one with the same identity key.
         """
         ends = {answer.row.id: answer.finish() for answer in answers}
         self._write_finished(ends.values())
@@ -200,7 +200,7 @@ class NamekoJob(models.Model):
     def _run_group(
         self, group: Sequence[Answer], pace: Pace
     ) -> Iterable[tuple[Answer, Exception | None]]:
-        """Write answers of one user and kind: results of a field together where that works."""
+        """Write answers of one user and callback; results of a field together, if possible."""
         together = TOGETHER if group[0].field else 1
         for start in range(0, len(group), together):
             yield from self._run_some(group[start : start + together], pace)
@@ -254,17 +254,17 @@ class NamekoJob(models.Model):
         return self._env_of(row)[row.res_model]
 
     def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
-        """Run it and return the error that undid it."""
+        """Run the action in a savepoint; return the error that rolled it back, or None."""
         try:
             with self.env.cr.savepoint():
                 action()
         except CONFLICTS as error:
             return error
-        except Exception as error:  # whatever it is, it is this job's alone
+        except Exception as error:  # it concerns only this job
             if self.env.cr.connection.closed:
                 raise
-            is_odd = not isinstance(error, UserError)  # which says itself what is wrong
-            _logger.info("What an answer leads to was undone: %s", error, exc_info=is_odd)
+            is_odd = not isinstance(error, UserError)  # its text is enough
+            _logger.info("An error rolled the savepoint back: %s", error, exc_info=is_odd)
             return error
         return None
 
@@ -275,12 +275,12 @@ class NamekoJob(models.Model):
         return Finish(answer.row, error=both)
 
     def _write_finished(self, finished: Collection[Finish]) -> None:
-        """Write how these jobs ended; have those looked at that wait for them."""
+        """Finish these jobs; notify the relays of those for which other jobs wait."""
         store.write_finished(self.env.cr, finished)
         self._forget_rows(each.row for each in finished)
 
     def _put_back(self, rows: Collection[Row]) -> None:
-        """Make jobs what they were before this transaction finished them."""
+        """Restore jobs to their state before this transaction finished them."""
         store.put_back(self.env.cr, rows)
         self._forget_rows(rows)
 
@@ -288,7 +288,7 @@ class NamekoJob(models.Model):
         self.browse(row.id for row in rows).invalidate_recordset(flush=False)
 
     def _tell_finished(self, finished: Collection[Finish]) -> None:
-        """Tell those concerned how jobs ended, once nothing of it will be put back."""
+        """Store failed attempts and statistics of finished jobs, and make open views reload."""
         sent = [each for each in finished if not each.state and each.row.state == "sent"]
         note_failed(self.env.cr, [(each.row, each.error) for each in sent if each.error])
         add_finished(self.env.cr, [each.row.id for each in finished])

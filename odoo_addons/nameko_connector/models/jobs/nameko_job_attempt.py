@@ -1,4 +1,4 @@
-"""Attempts of jobs that failed. `job_store/monitoring/attempts.py` writes them."""
+"""Failed attempts of jobs. `job_store/monitoring/attempts.py` writes them."""
 
 from odoo import api, fields, models
 
@@ -30,7 +30,7 @@ class NamekoJobAttempt(models.Model):
     @api.depends("error_type", "error_message")
     @api.depends_context("lang")
     def _compute_reason(self) -> None:
-        """Say in the user's language what no service has said."""
+        """Set the error; if no service sent a message, a text in the user's language."""
         reasons = {
             "CallTimeout": self.env._("No answer came in time."),
             "UnknownService": self.env._("The message broker has no queue of this service."),

@@ -1,4 +1,4 @@
-"""For models whose records have jobs: how many, what they do now, and their end."""
+"""A mixin for models whose records have jobs: it counts, shows and cancels them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class NamekoJobMixin(models.AbstractModel):
 
     @api.depends_context("uid", "allowed_company_ids")
     def _compute_nameko_job_count(self) -> None:
-        """Count the jobs that the user may see; none for who may see no jobs at all."""
+        """Count the jobs that the user may see; 0 for a user without access to jobs."""
         jobs, counts = self.env["nameko.job"], {}
         if jobs.has_access("read"):
             domain = [("res_model", "=", self._name), ("res_id", "in", self.ids)]
@@ -25,7 +25,7 @@ class NamekoJobMixin(models.AbstractModel):
 
     @api.depends_context("uid", "lang", "tz", "allowed_company_ids")
     def _compute_nameko_job_outlook(self) -> None:
-        """Say what the newest unfinished job of each record does, if the user may see it."""
+        """Describe the state of each record's newest unfinished job, if the user may see it."""
         newest = {job.res_id: job for job in self._nameko_unfinished().sorted("id")}
         for record in self:
             job = newest.get(record.id)
@@ -44,7 +44,7 @@ class NamekoJobMixin(models.AbstractModel):
         return self._nameko_unfinished().action_cancel()
 
     def unlink(self) -> bool:
-        """Cancel the unfinished jobs of the deleted records; services stop working for them."""
+        """Cancel the unfinished jobs of the deleted records, so that services stop them."""
         jobs = self.env["nameko.job"].sudo()._unfinished_of(self)
         result = super().unlink()
         if jobs:

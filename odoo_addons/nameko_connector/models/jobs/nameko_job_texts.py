@@ -1,4 +1,4 @@
-"""Jobs: what was sent and what came back, as a person reads it."""
+"""The arguments and the result of a job as readable texts."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from odoo import api, fields, models
 from ...tools.texts import clean, pretty
 
 MOST_SHOWN = 20_000  # characters: a browser need not load megabytes to show a form
-MOST_READ = 200_000  # characters of JSON, to be laid out
+MOST_READ = 200_000  # characters of JSON that is formatted
 
 
 class NamekoJob(models.Model):
@@ -29,7 +29,7 @@ class NamekoJob(models.Model):
             job.shown_result = job.has_result and job._shortened(_readable(job.result, pretty))
 
     def _shortened(self, text: str) -> str:
-        """Return what can be shown of a text: of a long one the beginning, which it says."""
+        """Return the text; of a long one, the beginning and the number of other characters."""
         text = clean(text)
         if len(text) <= MOST_SHOWN:
             return text
@@ -38,7 +38,7 @@ class NamekoJob(models.Model):
 
 
 def _readable(text: str | None, write: Callable[[Any], str]) -> str:
-    """Write the value of a text in JSON; one that is long, or no JSON, stays as it is."""
+    """Format a JSON text with `write`; return it unchanged if it is long or not JSON."""
     if text is None or len(text) > MOST_READ:
         return text or ""
     try:
@@ -48,7 +48,7 @@ def _readable(text: str | None, write: Callable[[Any], str]) -> str:
 
 
 def _arguments(sent: Any) -> str:
-    """Write arguments a line each, those by name with their names."""
+    """Return one argument per line, keyword arguments with their names."""
     if not isinstance(sent, dict) or not {"args", "kwargs"} <= sent.keys():
         return pretty(sent)
     lines = [pretty(each) for each in sent["args"]]

@@ -1,15 +1,15 @@
-"""Services that have had a queue on the broker, and those of them whose queue is gone.
+"""Services that have had a queue on the broker, and whether that queue is gone now.
 
-A service of Nameko's has its queue for good: it is only away with the broker's node that holds it,
-or because somebody deleted it. So the jobs of a service that was there once wait for it: every few
-seconds one of them is sent to see whether it is back, the others stay pending.
+The queue of a Nameko service is durable: it is gone only if its RabbitMQ node is down, or if it was
+deleted. So jobs of a service that once had a queue wait for it: every few seconds one of them is
+sent, to check whether the queue is back. The others stay pending.
 """
 
 from odoo import api, fields, models
 
 
 class NamekoRoute(models.Model):
-    """Kept by the relay, with `job_store.routes`, in the transactions in which it sends jobs."""
+    """The relay writes these with `job_store.routes`, in the transactions that send jobs."""
 
     _name = "nameko.route"
     _description = "Known Queue of a Service"
@@ -24,13 +24,13 @@ class NamekoRoute(models.Model):
 
     @api.model
     def _away(self) -> set[str]:
-        """Return the services whose queue is missed."""
+        """Return the services whose queue is gone."""
         return set(self.search([("away_since", "!=", False)]).mapped("service"))
 
     @api.model
     @api.private
     def is_known(self, service: str) -> bool:
-        """Tell whether a service has had a queue on the broker, or was heard of."""
+        """Return whether a service has had a queue on the broker, or is in the catalogue."""
         known = bool(self.sudo().search_count([("service", "=", service)], limit=1))
         heard = self.env["nameko.service"].sudo()
         return known or bool(heard.search_count([("name", "=", service)], limit=1))

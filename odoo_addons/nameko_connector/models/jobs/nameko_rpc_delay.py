@@ -1,4 +1,4 @@
-"""Making jobs: `self.env["nameko.rpc"].delay("pricing", "quote", 5, on_result="_on_quote")`."""
+"""Enqueue jobs: `self.env["nameko.rpc"].delay("pricing", "quote", 5, on_result="_on_quote")`."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -31,16 +31,16 @@ class NamekoRpc(models.AbstractModel):
     @api.model
     @api.private
     def delay(self, service: str, method: str, *args: Any, **kwargs: Any) -> models.BaseModel:
-        """Have a service work later; the job is part of this transaction.
+        """Enqueue a job that calls a service; the job is part of this transaction.
 
-        It runs at least once when the transaction is committed, never when it is rolled back, and
-        its result is written exactly once, with the rights of this user in this company.
+        It runs at least once after the commit, and never after a rollback. Its result is written
+        exactly once, with the rights of this user in this company.
 
         :param args: of the method, as for `call`
-        :param kwargs: `job_request.JobOptions` by name; all others go to the method. For a method
-            that has such a name itself, use `delay_many`.
+        :param kwargs: `job_request.JobOptions` by name; all others go to the method. If the method
+            itself has a parameter with such a name, use `delay_many`.
         :return: the job
-        :raises exceptions.NamekoError: where an argument cannot be sent or an option is wrong
+        :raises exceptions.NamekoError: an argument cannot be sent, or an option is wrong
         """
         options = JobOptions(**{name: kwargs.pop(name) for name in OPTIONS & kwargs.keys()})
         return self.delay_many([JobRequest(service, method, args, kwargs, options)])
@@ -55,13 +55,13 @@ class NamekoRpc(models.AbstractModel):
         record: models.BaseModel | None = None,
         on_done: str | None = None,
     ) -> models.BaseModel:
-        """Make many jobs at once. More than one are a batch, which shows how far they are.
+        """Enqueue many jobs at once. More than one form a batch, which shows their progress.
 
         :param name: of the batch
         :param record: on which `on_done` is called, with the batch, when all its jobs have ended
         :param on_done: a method of `record`, named `_on_...`
-        :return: the jobs in the order of the requests; for a request whose identity key is taken,
-            the job that has it
+        :return: the jobs in the order of the requests; for a request whose identity key is in use,
+            the job that uses it
         """
         requests = [checked_job(each) for each in checked_list(requests, JobRequest)]
         if on_done and not record:
@@ -78,7 +78,7 @@ class NamekoRpc(models.AbstractModel):
     def _delay_all(
         self, requests: Sequence[JobRequest], batch: models.BaseModel | None = None
     ) -> tuple[models.BaseModel, int]:
-        """Make the jobs; return them, and how many are new."""
+        """Insert the jobs; return them, and how many are new."""
         self._check_allowed(*{request.service for request in requests})
         self._check_predecessors(requests)
         common = {**self._common_values(), "batch_id": batch and batch.id}
@@ -96,9 +96,9 @@ class NamekoRpc(models.AbstractModel):
     @api.model
     @api.private
     def chain(self, *requests: JobRequest, name: str | None = None) -> models.BaseModel:
-        """Make jobs that run one after the other, each with the result of the one before it.
+        """Enqueue jobs that run one after the other, each with the result of the one before it.
 
-        :param name: of the batch that they are
+        :param name: of their batch
         :return: the jobs in their order
         """
         checked = [checked_job(each) for each in requests]
@@ -171,7 +171,7 @@ class NamekoRpc(models.AbstractModel):
             raise user_error(error, self.env) from error
 
     def _target_values(self, request: JobRequest) -> dict[str, Any]:
-        """Where the result goes, once this user may write there."""
+        """Return the columns of the record and callbacks; check that the user may use them."""
         record, options = request.options.record, request.options
         names = {
             "result_field": options.result_field,
@@ -184,7 +184,7 @@ class NamekoRpc(models.AbstractModel):
             return {}
         self._check_target(request, record)
         target = {"res_model": record._name, "res_id": record.id, **names}
-        if "company_id" in record._fields:  # who may not see the record sees no job of it
+        if "company_id" in record._fields:  # hides the job with the record
             company = record.sudo().company_id
             target |= {"company_id": company.id} if company in self.env.companies else {}
         return target
@@ -217,13 +217,13 @@ class NamekoRpc(models.AbstractModel):
 
 
 def _name_of(requests: Sequence[JobRequest]) -> str:
-    """Return the name of a batch that was given none."""
+    """Return the default name of a batch: its methods."""
     names = dict.fromkeys(map(str, requests))
     return ", ".join([*list(names)[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
 
 
 def check_callback(record: models.BaseModel, name: str) -> str:
-    """Let no other methods be called than those written for it; return the name."""
+    """Return the name; raise InvalidJob unless it is that of a method named `_on_...`."""
     if not name.startswith(CALLBACK_PREFIX) or not callable(getattr(type(record), name, None)):
         raise InvalidJob(
             f"{record._name} has no method {name} that takes results: its name must begin with "

@@ -1,4 +1,4 @@
-"""What people see of jobs: the overview, failures in groups, workflows, views that follow."""
+"""The screens about jobs: the overview, groups of failures, workflows, live views."""
 
 from . import nameko_failure
 from . import nameko_failure_grouping

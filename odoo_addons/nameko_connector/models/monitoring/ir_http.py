@@ -1,4 +1,4 @@
-"""What the web client learns when it starts: which views are live, whether batches run."""
+"""Add to the session info which models have live views, and whether batches run."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The websocket's channels of live views: for internal users, and noted while somebody listens."""
+"""Allow internal users to subscribe to channels of live views, and store the subscriptions."""
 
 import uuid
 from typing import Any
@@ -9,7 +9,7 @@ from odoo.addons.bus.websocket import Websocket, wsrequest
 
 from .nameko_live import PREFIX
 
-_connections: WeakKeyDictionary[Websocket, str] = WeakKeyDictionary()  # with a name for each
+_connections: WeakKeyDictionary[Websocket, str] = WeakKeyDictionary()  # an id for each
 
 
 class IrWebsocket(models.AbstractModel):
@@ -22,18 +22,18 @@ class IrWebsocket(models.AbstractModel):
 
     def _after_subscribe_data(self, data: dict[str, Any]) -> None:  # pylint: disable=missing-return
         super()._after_subscribe_data(data)
-        if not wsrequest:  # a single look, over HTTP
+        if not wsrequest:  # a poll over HTTP
             return
         connection = _connections.setdefault(wsrequest.ws, uuid.uuid4().hex)
         heard = list(filter(_is_live, data["channels"]))
         begun = self.env["nameko.live.viewer"]._note(connection, heard)
-        # Nothing was sent before that: what has changed since the view was read is read again.
+        # Earlier changes were not sent to these channels, so make the views reload.
         self.env["nameko.live"]._send(begun)
 
 
 @Websocket.onclose
 def forget_connection(env: api.Environment, websocket: Websocket) -> None:
-    """Forget what a browser has listened to. Called for databases without this addon, too."""
+    """Delete a browser's subscriptions. Odoo also calls it for databases without this addon."""
     connection = _connections.get(websocket)
     if connection and "nameko.live.viewer" in env:
         env["nameko.live.viewer"]._note(connection, [])

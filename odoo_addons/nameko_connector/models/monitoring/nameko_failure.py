@@ -1,4 +1,4 @@
-"""Groups of failures: what fails for one reason, with what can be done about all of it."""
+"""Groups of failed jobs with similar errors, and the actions on a whole group."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,14 +15,14 @@ from ...tools.client_actions import notification
 from ...tools.parameters import KEEP_DAYS
 from ..catalogue.nameko_service_keep import QUIETLY
 
-MOST_REMINDED = 20  # groups whose activities are made or changed at a time
+MOST_REMINDED = 20  # groups whose activities are created or changed at a time
 ACTIVITY = "mail.mail_activity_data_warning"
 WRITABLE = {"user_id", "is_ignored", "activity_ids"}
 DELETED_AT_ONCE = 50
 
 
 class NamekoFailure(models.Model):
-    """Made by the relay, from jobs that have failed; managers say who cares for it."""
+    """The relay creates these from failed jobs; managers assign a responsible user."""
 
     _name = "nameko.failure"
     _description = "Group of Failures"
@@ -66,7 +66,7 @@ class NamekoFailure(models.Model):
             failure.display_name = name or self.env._("Various errors")
 
     def write(self, vals: dict[str, Any]) -> bool:
-        """Let people change only who is responsible, and whether it is ignored."""
+        """Let users change only the responsible user, and whether the group is ignored."""
         if not self.env.su and not WRITABLE.issuperset(vals):
             raise AccessError(
                 self.env._("You can change only the responsible, and whether it is ignored.")
@@ -79,7 +79,7 @@ class NamekoFailure(models.Model):
         return written
 
     def _check_responsible(self) -> None:
-        """Refuse a responsible who may not read the failure: their activity quotes the error."""
+        """Refuse a responsible user who may not read the failure, as the activity quotes it."""
         for failure in self.filtered("user_id"):
             user = failure.user_id.sudo()
             theirs = failure.with_user(user).with_context(allowed_company_ids=user.company_ids.ids)
@@ -94,13 +94,13 @@ class NamekoFailure(models.Model):
     # What people do with it
 
     def action_retry(self) -> dict[str, Any]:
-        """Send the jobs again."""
+        """Retry the failed jobs."""
         done: dict[str, Any] = self._failed_jobs().action_retry()
         self.sudo()._count()
         return done
 
     def action_cancel(self) -> dict[str, Any]:
-        """Have the jobs count as cancelled: nobody will try them again."""
+        """Set the failed jobs to cancelled."""
         jobs = self._failed_jobs()
         jobs._check_mine()
         cancelled = store.cancel_failed(self.env.cr, jobs.ids)
@@ -113,7 +113,7 @@ class NamekoFailure(models.Model):
         return jobs._counted(self.env._("%s cancelled.", len(cancelled)), left)
 
     def action_ignore(self) -> dict[str, Any]:
-        """Hide them, and later ones of their kind, from the overview; close their activities."""
+        """Hide these groups and their new failures from the overview; close the activities."""
         self.write({"is_ignored": True})
         text = self.env._(
             "Ignored. New failures of this kind are hidden, too. To undo: Failures, filter Ignored."
@@ -121,7 +121,7 @@ class NamekoFailure(models.Model):
         return notification(text, "success", reload=True)
 
     def action_heed(self) -> None:
-        """Show them again."""
+        """Stop ignoring these groups."""
         self.write({"is_ignored": False})
 
     def action_show_jobs(self) -> dict[str, Any]:
@@ -147,14 +147,14 @@ class NamekoFailure(models.Model):
 
     @api.model
     def _count(self) -> set[int]:
-        """Count the jobs of the groups; return those that have changed."""
+        """Count the jobs of all groups, update activities; return the ids of changed groups."""
         changed = self.browse(store.count_groups(self.env.cr))
         changed.invalidate_recordset(flush=False)
         self.browse(store.to_remind(self.env.cr, MOST_REMINDED))._remind()
         return set(changed.ids)
 
     def _remind(self) -> None:
-        """Keep one activity for each group's responsible, as long as jobs have failed."""
+        """Create, update or delete the activity of each group's responsible user."""
         for failure in self.with_context(mail_activity_quick_update=True, **QUIETLY):
             problem = self.env["nameko.job"]._in_savepoint(failure._remind_one)
             if not isinstance(problem, CONFLICTS):
@@ -187,7 +187,7 @@ class NamekoFailure(models.Model):
 
     @api.autovacuum
     def _gc_empty(self) -> tuple[int, bool]:
-        """Delete some groups of which no job fails any more, and none has for long.
+        """Delete some groups that have had no failed jobs for a long time.
 
         :return: how many, and whether there may be more
         """
@@ -206,6 +206,6 @@ class NamekoJob(models.Model):
         groups="nameko_connector.group_nameko_manager",
     )  # fmt: skip
 
-    # It serves the foreign key, too.
+    # This index also serves the foreign key.
     _failure_index = models.Index("(failure_id, state, done_at) WHERE failure_id IS NOT NULL")
     _ungrouped_index = models.Index(f"(id) WHERE {store.UNGROUPED}")

@@ -1,4 +1,4 @@
-"""The relay puts failed jobs into groups, and makes groups where there is none yet."""
+"""Put failed jobs into groups, and create missing groups. The relay calls this."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ from ...tools.texts import shape_of
 from ..catalogue.nameko_service_keep import QUIETLY
 
 MOST_SHAPES = 50  # groups of one method; further messages share a group
-MOST_GROUPS = 2_000  # in all; what comes then shares a group of its company's
+MOST_GROUPS = 2_000  # in all; further failures share one group per company
 MOST_MADE = 20  # groups at a time
 Name = tuple[int, str, str, str, str]  # company, service, method, type of error, shape
 
@@ -21,7 +21,7 @@ class NamekoFailure(models.Model):
 
     @api.model
     def _group_new(self) -> set[int]:
-        """Put failed jobs into their groups, some at most; return the groups."""
+        """Put some failed jobs into their groups; return the ids of the groups."""
         jobs = store.ungrouped(self.env.cr)
         if not jobs:
             return set()
@@ -31,7 +31,7 @@ class NamekoFailure(models.Model):
 
     @api.model
     def _groups_of(self, jobs: Iterable[store.Failed]) -> dict[int, list[int]]:
-        """Return the ids of the jobs by their group's; those are left out that need yet another."""
+        """Return job ids by group id; create MOST_MADE groups at most, and leave other jobs out."""
         found = self._known(jobs)
         count = self._count_places()
         made = 0
@@ -85,7 +85,7 @@ class NamekoFailure(models.Model):
         )
 
     def _responsible(self, job: store.Failed) -> models.BaseModel:
-        """Return who asked for the job, if a manager, or else the first manager of the company."""
+        """Return the job's user if it is a manager, else the first manager of the company."""
         managers = self.env["nameko.service"]._managers()
         asked = managers.filtered(lambda user: user.id == job.user_id)
         theirs = managers.filtered(lambda user: job.company_id in user.company_ids.ids)
@@ -93,7 +93,7 @@ class NamekoFailure(models.Model):
 
 
 def _names(job: store.Failed) -> tuple[Name, Name, Name]:
-    """Return the groups that it may be in: the first where there is room, or else the next."""
+    """Return the groups that the job may be in, the preferred one first."""
     return (
         (*job.place, job.error_type, shape_of(job.message, f"{job.service}.{job.method}")),
         (*job.place, "", ""),

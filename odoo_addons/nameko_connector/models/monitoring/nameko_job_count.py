@@ -1,4 +1,4 @@
-"""Numbers of jobs for the overview, as `job_store/monitoring/statistics.py` explains them."""
+"""Counts of unfinished jobs for the overview; see `job_store/monitoring/statistics.py`."""
 
 from odoo import fields, models
 
@@ -20,5 +20,5 @@ class NamekoJobCount(models.Model):
     _once = models.UniqueIndex("(service)")
 
     def init(self) -> None:
-        """Have the ids begin again where they end: rows come and go for years."""
+        """Let the sequence of ids restart after its maximum, as rows are replaced for years."""
         self.env.cr.execute("ALTER SEQUENCE nameko_job_count_id_seq CYCLE")

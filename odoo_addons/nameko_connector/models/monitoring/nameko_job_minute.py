@@ -1,4 +1,4 @@
-"""Numbers of jobs for the overview, as `job_store/monitoring/statistics.py` explains them."""
+"""Counts of ended jobs for the overview; see `job_store/monitoring/statistics.py`."""
 
 from odoo import fields, models
 
@@ -19,5 +19,5 @@ class NamekoJobMinute(models.Model):
     _fresh_index = models.Index("(id) WHERE NOT is_merged")
 
     def init(self) -> None:
-        """Have the ids begin again where they end: rows come and go for years."""
+        """Let the sequence of ids restart after its maximum, as rows are replaced for years."""
         self.env.cr.execute("ALTER SEQUENCE nameko_job_minute_id_seq CYCLE")

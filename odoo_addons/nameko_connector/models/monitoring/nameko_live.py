@@ -1,17 +1,16 @@
-"""Views that refresh when jobs change what they show: pushed over Odoo's bus, without polling.
+"""Live views: they reload when jobs change their data. Odoo's bus notifies them, without polling.
 
 A form asks once for the channel of its record (`watch`), and gets it if its user may read the
-record. A list asks for a channel of its model. The browser listens to it, and reads the view again
-at each message, which says nothing but that something has changed. The name of a channel is a
-keyed digest of model and id: without this server's answer nobody can guess it, or knows what it
-stands for.
+record. A list asks for a channel of its model. The browser subscribes to the channel, and reloads
+the view at each message. A message contains no data. The name of a channel is a keyed digest of
+model and id, so it cannot be guessed, and does not reveal the record.
 
-A message is sent only to channels that somebody listens to (`nameko.live.viewer`): by the relay,
-for what it has changed (`relay/live.py`), and otherwise by the transaction that changes a record.
+Messages are sent only to channels with subscribers (`nameko.live.viewer`): by the relay, for its
+own changes (`relay/live.py`), and otherwise by the transaction that changes a record.
 
-A model has ten channels, one for each group of sessions. To read its message each browser's
-websocket takes one of the database connections of Odoo's websocket process. The relay sends to one
-group after the other, as hundreds at the same moment would take all of them.
+A model has ten channels, each for a part of the sessions. To read a message, each websocket takes
+a database connection of Odoo's websocket process. So the relay notifies one channel after the
+other: hundreds of browsers at the same time would use up all connections.
 """
 
 import base64
@@ -30,14 +29,14 @@ KIND = "nameko_live"  # of the messages
 PREFIX = "nameko_live_"  # of the channels
 DIGEST_LENGTH = 22  # characters of base64: 132 bits
 GROUPS = 10  # of sessions
-MOST_CHANGED = 10_000  # records; where more have changed, every view reloads
+MOST_CHANGED = 10_000  # records; if more have changed, every view reloads
 MOST_WATCHED = 1_000  # records of one view
-KEPT = "20 seconds"  # messages: a browser that has lost its connection reloads its views anyway
+KEPT = "20 seconds"  # age of messages; after a lost connection, a browser reloads its views anyway
 Changed = tuple[str, int]  # a model, and the id of a record
 
 
 class Collector:
-    """What has changed in a database: for a process that sends it once a second."""
+    """Collects the changes in a database, for a process that sends them once a second."""
 
     def __init__(self) -> None:
         self._changed: set[Changed] = set()
@@ -59,7 +58,7 @@ _collectors: dict[str, Collector] = {}  # by database
 
 @contextmanager
 def collecting(database: str) -> Iterator[None]:
-    """Have this process collect changes of a database while the block runs."""
+    """Collect the changes of this process to a database while the block runs."""
     _collectors[database] = Collector()
     try:
         yield
@@ -68,7 +67,7 @@ def collecting(database: str) -> Iterator[None]:
 
 
 def collected(database: str) -> set[Changed]:
-    """Return what has been committed since the last call, while this process collects."""
+    """Return the changes that were committed since the last call, inside `collecting`."""
     return _collectors[database].take()
 
 
@@ -80,11 +79,11 @@ class NamekoLive(models.AbstractModel):
     def watch(self, model: str, record_ids: list[int]) -> list[str]:
         """Return the channels of those of these records that the user may read.
 
-        Without any, a channel that gets a message when any record of this model changes.
+        Without ids, return a channel that gets a message when any record of this model changes.
 
-        :raises odoo.exceptions.AccessError: the model is not one of those that jobs change, or the
-            user may not read it
-        :raises odoo.exceptions.UserError: these are no ids
+        :raises odoo.exceptions.AccessError: the model has no live views, or the user may not read
+            it
+        :raises odoo.exceptions.UserError: record_ids is not a list of ids
         """
         if not isinstance(record_ids, list) or any(type(each) is not int for each in record_ids):
             raise UserError(self.env._("The records to watch must be a list of ids."))
@@ -100,7 +99,7 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def _models(self) -> list[str]:
-        """Return the models whose views are live: those that jobs change, by a class attribute."""
+        """Return the models with live views, which have the class attribute `_nameko_live`."""
         registry = self.env.registry
         return [name for name in registry if getattr(registry[name], "_nameko_live", False)]
 
@@ -111,7 +110,7 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def _channels_of(self, changed: Collection[Changed], among: Collection[str]) -> list[str]:
-        """Return the channels of these records and of their models, as far as they are `among`."""
+        """Return those channels of these records and of their models that are in `among`."""
         if not among:
             return []
         if len(changed) > MOST_CHANGED:
@@ -126,7 +125,7 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def _note(self, changed: Collection[Changed]) -> None:
-        """Have open views of these records reload once this transaction is committed."""
+        """Make open views of these records reload after this transaction is committed."""
         if not changed:
             return
         collector = _collectors.get(self.env.cr.dbname)
@@ -145,20 +144,20 @@ class NamekoLive(models.AbstractModel):
 
     @api.model
     def _send(self, channels: Collection[str]) -> None:
-        """Have the views reload whose browsers listen to these channels."""
+        """Make the views that are subscribed to these channels reload."""
         for channel in channels:
             self.env["bus.bus"]._sendone(channel, KIND, {"channels": [channel]})
 
     @api.model
     def _send_sign_of_life(self, model: str) -> None:
-        """Send a message to all lists of a model, which has none of them reload."""
+        """Send a message to all lists of a model that does not make them reload."""
         listened = self.env["nameko.live.viewer"]._listened()
         for channel in self._channels_of([(model, 0)], listened):
             self.env["bus.bus"]._sendone(channel, KIND, {"channels": []})
 
     @api.model
     def _forget_old(self) -> None:
-        """Delete messages that nobody needs any more: Odoo would keep them for a day."""
+        """Delete old messages of live views; Odoo would keep them for a day."""
         ours = json_dump(channel_with_db(self.env.cr.dbname, PREFIX)).removesuffix('"]')
         self.env.cr.execute(
             "DELETE FROM bus_bus WHERE starts_with(channel, %s)"
@@ -168,12 +167,12 @@ class NamekoLive(models.AbstractModel):
 
 
 def _group() -> int:
-    """Return the group of the session that asks."""
+    """Return the group, a number, of the current session."""
     session_id = request.session.sid if request else ""
     return hashlib.sha256(session_id.encode()).digest()[0] % GROUPS
 
 
 def _channel(key: bytes, changed: Changed) -> str:
-    """Return the channel of a record, or of a group of lists, whose number is negative."""
+    """Return the channel of a record or, for a negative id, of a model's lists in a group."""
     digest = hmac.digest(key, f"{changed[0]},{changed[1]}".encode(), hashlib.sha256)
     return PREFIX + base64.urlsafe_b64encode(digest)[:DIGEST_LENGTH].decode()

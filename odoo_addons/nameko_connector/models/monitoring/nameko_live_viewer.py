@@ -1,10 +1,10 @@
-"""Which channels of live views somebody listens to: nothing is sent to others."""
+"""The browsers' subscriptions to channels of live views. Other channels get no messages."""
 
 from collections.abc import Sequence
 
 from odoo import api, fields, models
 
-LONGEST = "1 day"  # that one counts: an Odoo that was killed does not delete those of its browsers
+LONGEST = "1 day"  # validity of a subscription: a killed Odoo does not delete it
 MOST_CHANNELS = 1_000  # of a browser
 
 
@@ -21,7 +21,7 @@ class NamekoLiveViewer(models.Model):
 
     @api.model
     def _note(self, connection: str, channels: Sequence[str]) -> list[str]:
-        """Note which channels a browser listens to; return those that it did not listen to."""
+        """Store the channels that a browser is subscribed to; return the new ones."""
         heard = list(channels[:MOST_CHANNELS])
         self.env.cr.execute(
             "DELETE FROM nameko_live_viewer WHERE connection = %s AND channel != ALL(%s::text[])",
@@ -38,7 +38,7 @@ class NamekoLiveViewer(models.Model):
 
     @api.model
     def _listened(self) -> dict[str, int]:
-        """Return the channels that somebody listens to, with the number of browsers."""
+        """Return the number of subscribed browsers by channel."""
         self.env.cr.execute(
             "SELECT channel, count(*) FROM nameko_live_viewer"
             " WHERE since > now() AT TIME ZONE 'UTC' - %s::interval GROUP BY channel",

@@ -1,4 +1,4 @@
-"""The overview: what runs, how fast, what fails, and whether all parts are there."""
+"""The overview: running jobs, their speed, failures, and the state of broker and relay."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -15,23 +15,23 @@ from ...tools.configuration import broker_config
 
 MOST_SERVICES = 50  # listed
 MOST_FAILURES = 10
-OLD_SECONDS = 75  # after which nobody keeps the numbers: the overview counts then
-RATE_MINUTES = 5  # that the present rate is taken from, at most
-SHORTEST_RATE = 10  # s that it is taken from at least
+OLD_SECONDS = 75  # after which counts are outdated, and the overview counts itself
+RATE_MINUTES = 5  # the longest period for the current rate
+SHORTEST_RATE = 10  # s, the shortest period for it
 Level = Literal["good", "warning", "bad", "off"]
 
 
 class NamekoOverview(models.AbstractModel):
-    """Read by the client action `nameko_connector.overview`, from rows that the relay keeps."""
+    """The data for the client action `nameko_connector.overview`, from rows of the relay."""
 
     _name = "nameko.overview"
     _description = "Overview"
 
     @api.model
     def read_overview(self) -> dict[str, Any]:
-        """Return all that the overview shows; times in seconds, moments as Odoo's web client has.
+        """Return the data of the overview: durations in seconds, datetimes as Odoo's UTC texts.
 
-        :raises odoo.exceptions.AccessError: the user is no manager
+        :raises odoo.exceptions.AccessError: the user is not a manager
         """
         if not self.env.user.has_group("nameko_connector.group_nameko_manager"):
             raise AccessError(
@@ -57,7 +57,7 @@ class NamekoOverview(models.AbstractModel):
         }
 
     def _counts(self, now: datetime) -> tuple[dict[str, dict[str, Any]], datetime]:
-        """Return what has not ended by service, and when that was counted."""
+        """Return the counts of unfinished jobs by service, and when they were counted."""
         counts = self._read_counts()
         if not counts or counts[""]["counted_at"] < now - timedelta(seconds=OLD_SECONDS):
             statistics.count_live(self.env.cr)
@@ -165,7 +165,7 @@ class NamekoOverview(models.AbstractModel):
     def _services(
         self, counts: dict[str, dict[str, Any]], ended: dict[str, Ended], now: datetime
     ) -> list[dict[str, Any]]:
-        """Return the services with jobs, and those that are in the catalogue; the busiest first."""
+        """Return the services with jobs and those in the catalogue, the busiest first."""
         listed = self.env["nameko.service"].search([("method_ids", "!=", False)])
         by_name = {service.name: service for service in listed}
         rows = [
@@ -232,7 +232,7 @@ def _ended(all_ended: Any) -> dict[str, Any]:
 
 
 def _rate(minutes: dict[datetime, Ended], now: datetime) -> float:
-    """Return how many jobs that ran have ended in a minute of late."""
+    """Return how many sent jobs per minute have ended in the last RATE_MINUTES."""
     late = {m: each for m, each in minutes.items() if m >= now - timedelta(minutes=RATE_MINUTES)}
     if not late:
         return 0.0
@@ -241,13 +241,13 @@ def _rate(minutes: dict[datetime, Ended], now: datetime) -> float:
 
 
 def _left(total: dict[str, Any], rate: float) -> float | bool:
-    """Return the seconds until no ready job is left at this rate; False where none is, or ends."""
+    """Return the seconds until no ready job is left at this rate; False without jobs or rate."""
     left = total.get("waiting", 0) + total.get("running", 0)
     return max(1.0, 60 * left / rate) if left and rate else False
 
 
 def _minutes(minutes: dict[datetime, Ended], now: datetime) -> list[dict[str, Any]]:
-    """Return what ended in each minute of the last hour, the earliest first."""
+    """Return the ended jobs of each minute of the last hour, the earliest first."""
     last = now.replace(second=0, microsecond=0)
     shown = [last - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
     return [

@@ -8,7 +8,7 @@ from odoo import api, fields, models
 from ...job_store.monitoring import workflow as store
 
 MOST_SHOWN = 60  # jobs
-MOST_LOOKED_AT = 2_000  # jobs of a batch: one with more has no drawing, as it is read again often
+MOST_LOOKED_AT = 2_000  # jobs of a batch; larger batches have no drawing, as it is reloaded often
 
 
 class NamekoJob(models.Model):
@@ -28,10 +28,10 @@ class NamekoJob(models.Model):
 
     @api.model
     def _workflow(self, job_ids: Sequence[int]) -> dict[str, Any] | bool:
-        """Return what the widget `nameko_workflow` draws of these jobs, without what is not theirs.
+        """Return the data of the widget `nameko_workflow` for the jobs that the user may read.
 
-        jobs: {"id", "name", "state", "label", "record"} each; links: pairs of ids, the earlier job
-        first; is_whole: whether there is nothing more
+        jobs: a {"id", "name", "state", "label", "record"} for each; links: pairs of ids, the
+        predecessor first; is_whole: whether all jobs are included
         """
         jobs = self.browse(job_ids[:MOST_SHOWN]).exists()._filtered_access("read")
         links = store.links_among(self.env.cr, jobs.ids)

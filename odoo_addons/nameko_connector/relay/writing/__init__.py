@@ -1,16 +1,16 @@
-"""Threads that write answers, so that the relay's loop goes on whatever a callback does.
+"""Threads that write answers, so that slow callbacks do not block the relay's main loop.
 
-One thread is enough as long as callbacks are fast. Another is added, up to a few, while answers
-wait because all are busy.
+One thread is enough as long as callbacks are fast. While answers wait because all threads are busy,
+another one is added, up to a few.
 
-- What is fast is written together: up to 250 answers, or a second of callbacks, a transaction.
-- A callback that has never run in this process runs alone first; one that is slow always does.
-  At most `MOST_ALONE` of these are kept here; the rest is parked in the broker.
-- One that usually is fast and now holds up others for `HOLD_SECONDS`: its session is ended, which
-  undoes the transaction, and all are written again, it alone.
-- One that runs alone for longer than the limit: its session is ended, and its job fails.
-- A thread that does not come back is given up. Where there are many, the process must end.
+- Answers with fast callbacks share a transaction: up to 250 answers or a second of callbacks.
+- A callback that has never run in this process first runs alone; a slow one always runs alone.
+  At most `MOST_ALONE` answers of this kind wait here; the rest is parked in the broker.
+- If a usually fast callback blocks others for `HOLD_SECONDS`, its session is ended, which rolls
+  the transaction back. All its answers are written again, this one alone.
+- If a callback runs alone for longer than the limit, its session is ended, and its job fails.
+- A thread that does not return is abandoned. If there are too many, the process must exit.
 
-`threads` has the threads and watches them, `backlog` decides what is written next, `transactions`
-writes it, `pace` knows what is slow, and `work` is what they hand to each other.
+`threads` starts and watches the threads, `backlog` chooses what is written next, `transactions`
+writes it, `pace` measures which callbacks are slow, and `work` has the values that they exchange.
 """

@@ -1,4 +1,4 @@
-"""What waits for a thread, and in which order it is written. Used under one lock."""
+"""The answers that wait for a thread, and the order in which they are written."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from .work import Fate, Fates, Item, Work
 
 BATCH = 250
 BATCH_BYTES = 4_000_000
-STREAM = 5  # answers at once, from which on it is worth waiting for more: a large batch costs less
+STREAM = 5  # answers at once, from which on a thread waits for more, as large batches cost less
 GATHERING_SECONDS = 0.05
 MOST_OF_A_KIND = 2  # threads that run the same slow callback
 MOST_ALONE = 50  # slow answers that wait in this process
-MOST_AGAIN = 20  # times in a row, after which an answer is parked
-BUSY_SECONDS = 0.5  # that a slow one waits at most while fast ones come
+MOST_AGAIN = 20  # retries, after which an answer is parked
+BUSY_SECONDS = 0.5  # the longest wait of a slow answer while fast ones come
 
 
 class Backlog:
-    """Answers that are not settled: those that are written together, and those that go alone.
+    """The unsettled answers: those that are written together, and those that are written alone.
 
-    is_streaming: whether more may come in a moment, so that a thread waits for it.
+    The caller holds a lock. is_streaming: whether more may come soon, so that a thread waits.
     """
 
     def __init__(self, speeds: Speeds) -> None:
         self._speeds = speeds
-        self._open: dict[str, Item] = {}  # by the job's uuid, all that is not settled
+        self._open: dict[str, Item] = {}  # all unsettled ones, by the job's uuid
         self._inbox: deque[Item] = deque()
         self._alone: deque[Item] = deque()
-        self._waiting: dict[Key, list[Item]] = {}  # until their kind has run once, alone
+        self._waiting: dict[Key, list[Item]] = {}  # until their callback has run once, alone
         self._settled: Fates = []
 
     @property
@@ -46,18 +46,18 @@ class Backlog:
 
     @property
     def waited(self) -> float:
-        """For how many seconds something has waited; 0 where nothing does."""
+        """The longest time, in seconds, that an answer has waited; 0 if none waits."""
         now = time.monotonic()
         return max((now - each[0].since for each in (self._inbox, self._alone) if each), default=0)
 
     def add(self, items: Iterable[Item]) -> None:
-        """Take items; behind one to the same job it waits, so that the first answer counts."""
+        """Add items; an item waits for an earlier one of the same job, so that the first counts."""
         for item in items:
             first = self._open.setdefault(item.uuid, item)
             (self._inbox if first is item else first.followers).append(item)
 
     def add_again(self, items: Iterable[Item], culprit: str) -> None:
-        """Take back what a thread did not finish; the culprit and what has failed go alone."""
+        """Add unfinished items of a thread again; the culprit and failed items run alone."""
         for item in items:
             if item.uuid == culprit or item.failure:
                 item.alone = True
@@ -67,17 +67,17 @@ class Backlog:
             item.since = time.monotonic()
 
     def take_settled(self) -> Fates:
-        """Return what was settled since the last call."""
+        """Return the items that were settled since the last call."""
         settled, self._settled = self._settled, []
         return settled
 
     def in_hand(self) -> list[Item]:
-        """Return what was added and not yet taken as settled."""
+        """Return all items that `take_settled` has not returned yet."""
         opened = [each for item in self._open.values() for each in (item, *item.followers)]
         return opened + [item for item, _ in self._settled]
 
     def forget(self) -> None:
-        """Leave all of it."""
+        """Drop all items."""
         self._open.clear()
         self._inbox.clear()
         self._alone.clear()
@@ -85,7 +85,7 @@ class Backlog:
         self._settled.clear()
 
     def choose(self, running: Collection[Work], threads: int) -> Work | None:
-        """Return what a free thread writes next, while these run; None where nothing is due."""
+        """Return the next work for a free thread, while `running` runs; None if there is none."""
         now = time.monotonic()
         slow = self._slow_turn(running, threads)
         if slow is not None and (not self._inbox or now - slow.since > BUSY_SECONDS):
@@ -98,7 +98,7 @@ class Backlog:
         return None
 
     def _slow_turn(self, running: Collection[Work], threads: int) -> Item | None:
-        """Return what may run alone now: one thread is left for what is fast."""
+        """Return an item that may run alone now; one thread stays free for fast items."""
         kinds = [work.items[0].key for work in running if work.alone]
         if not self._alone or len(kinds) >= max(1, threads - 1):
             return None
@@ -106,7 +106,7 @@ class Backlog:
         return next(free, None)
 
     def sort(self, fates: Fates) -> None:
-        """Settle what a thread has written, and have the rest written again."""
+        """Settle the items that a thread has written, and add the others again."""
         for item, fate in reversed(fates):
             self._sort(item, fate)
 
@@ -131,7 +131,7 @@ class Backlog:
                 self.add([follower])
 
     def _postpone(self, item: Item) -> None:
-        """Have an item written alone, after another of its kind, or when it comes back."""
+        """Queue an item to be written alone, or after the first run of its callback, or park it."""
         if item.suspect:
             self._alone.append(item)
         elif self._speeds.is_fast(item.key):
@@ -148,6 +148,6 @@ class Backlog:
             self._settle(item, Fate.BUSY)
 
     def release(self, key: Key | None) -> None:
-        """Sort what has waited for the first run of its kind."""
+        """Queue the items that waited for the first run of this callback."""
         for item in self._waiting.pop(key, ()) if key is not None else ():
             self._postpone(item)

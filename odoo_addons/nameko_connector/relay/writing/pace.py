@@ -1,4 +1,4 @@
-"""How long callbacks take, and so which answers may share a transaction."""
+"""Measure how long callbacks take, to decide which answers may share a transaction."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from ...job_store.events import Pace
 from ...job_store.rows import Key, Row
 from .work import Run, Work
 
-FAST_SECONDS = 0.1  # a callback that takes longer has a transaction of its own
+FAST_SECONDS = 0.1  # a slower callback runs in its own transaction
 TOGETHER_SECONDS = 1.0  # of callbacks in one transaction
-LAST_RUNS = 8  # of a kind, that count
-RUNS_PER_EXCEPTION = 4  # one slow run among so many does not make a kind slow
+LAST_RUNS = 8  # of a callback, that are taken into account
+RUNS_PER_EXCEPTION = 4  # one slow run among so many is ignored
 
 
 class Speeds:
-    """Which kinds of callbacks were slow lately, for all threads."""
+    """Records which callbacks were slow in their last runs. Thread-safe."""
 
     def __init__(self) -> None:
         self._runs: dict[Key, deque[bool]] = {}  # whether each was slow, the last at the end
         self._lock = threading.Lock()
 
     def is_known(self, key: Key | None) -> bool:
-        """Tell whether it has run since this process began."""
+        """Return whether the callback has run in this process; True for None."""
         return key is None or key in self._runs
 
     def is_fast(self, key: Key | None) -> bool:
-        """Tell whether it is known, and was slow once at most among its last runs."""
+        """Return whether it has run, and few of its last runs were slow; True for None."""
         if key is None:
             return True
         with self._lock:
@@ -37,7 +37,7 @@ class Speeds:
             return len(runs) > 0 and sum(runs) <= len(runs) // RUNS_PER_EXCEPTION
 
     def note(self, key: Key | None, seconds: float) -> None:
-        """Take one more run into account, which may not have ended yet."""
+        """Record a run, which may still be going on."""
         if key is not None:
             with self._lock:
                 runs = self._runs.setdefault(key, deque(maxlen=LAST_RUNS))
@@ -45,7 +45,7 @@ class Speeds:
 
 
 class Turn(Pace):
-    """Admits what is fast to a transaction of many, and ends that after a second of callbacks."""
+    """Admits only fast callbacks to a shared transaction, for TOGETHER_SECONDS at most."""
 
     def __init__(self, work: Work, speeds: Speeds) -> None:
         self._work = work

@@ -1,4 +1,4 @@
-"""The threads that write answers: started, watched, and given up where they do not return."""
+"""Start and watch the threads that write answers; abandon those that do not return."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from .work import Fates, Item, Run, Work
 
 _logger = logging.getLogger(__name__)
 MOST_WRITERS = 5
-MOST_STUCK = 8  # threads that do not come back
-HOLD_SECONDS = 5.0  # that one callback may hold up others
+MOST_STUCK = 8  # threads that do not return
+HOLD_SECONDS = 5.0  # that one callback may block others
 CALLBACK_SECONDS = 600.0  # that a callback may take
 IDLE_SECONDS = 1.0
 
 
 class TooManyStuck(SystemExit):
-    """So many callbacks do not return that this process must end; a supervisor starts another."""
+    """Too many callbacks do not return: the process must exit, and a supervisor restarts it."""
 
 
 class Writer(threading.Thread):
-    """A thread with a database session of its own."""
+    """A thread with its own database session."""
 
     def __init__(self, writers: Writers, database: str) -> None:
         super().__init__(name="nameko-writer", daemon=True)
@@ -46,7 +46,7 @@ class Writer(threading.Thread):
             while (work := self._writers.next_work(self)) is not None:
                 self._write(writing, work)
             self.database.close()
-        except Exception as error:  # noqa: BLE001  the main thread raises it
+        except Exception as error:  # noqa: BLE001  `settled` raises it
             self._writers.fail(self, error)
 
     def _write(self, writing: Writing, work: Work) -> None:
@@ -55,13 +55,13 @@ class Writer(threading.Thread):
         except Exception as error:
             if not self.retired:
                 raise
-            _logger.info("A session that was ended: %s", error)
+            _logger.info("A thread stops after its session was ended: %s", error)
             fates = []
         self._writers.finish_work(self, work, fates)
 
 
 class Writers:
-    """The threads of one process, and what waits for them. Used by the relay's main thread."""
+    """The writing threads of one process, and the answers that wait for them."""
 
     def __init__(self, database: str, limit_seconds: float = CALLBACK_SECONDS) -> None:
         self.speeds = Speeds()
@@ -73,14 +73,14 @@ class Writers:
         self._work: dict[Writer, Work] = {}
         self._error: Exception | None = None
         self._stopping = False
-        self._waker, self._woken = socket.socketpair()  # closed when no thread has them any more
+        self._waker, self._woken = socket.socketpair()  # closed once no thread uses them
         self._waker.setblocking(False)
         self._woken.setblocking(False)
 
     # The main thread's side
 
     def fileno(self) -> int:
-        """Readable when something is settled, for `select`."""
+        """Return a file descriptor that is readable when an item is settled, for `select`."""
         return self._woken.fileno()
 
     @property
@@ -90,7 +90,7 @@ class Writers:
             return self._backlog.has_room
 
     def give(self, items: Iterable[Item]) -> None:
-        """Have these written."""
+        """Pass items to the threads."""
         with self._changed:
             self._backlog.add(items)
             if not self._threads:
@@ -98,9 +98,9 @@ class Writers:
             self._changed.notify()
 
     def settled(self) -> Fates:
-        """Return what was settled since the last call: DONE, DEAD or BUSY.
+        """Return the items settled since the last call, each with DONE, DEAD or BUSY.
 
-        :raises Exception: the database is lost
+        :raises Exception: a thread has failed, as the connection to the database is lost
         """
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
@@ -112,12 +112,12 @@ class Writers:
         return settled
 
     def in_hand(self) -> list[Item]:
-        """Return what was given and is not settled."""
+        """Return the items that `settled` has not returned yet."""
         with self._changed:
             return self._backlog.in_hand()
 
     def forget(self) -> None:
-        """Leave all that was given; what is being written is written, but not settled."""
+        """Drop all items; those being written are still written, but not returned as settled."""
         with self._changed:
             self._backlog.forget()
             self._error = None
@@ -125,7 +125,7 @@ class Writers:
                 work.dropped = True
 
     def stop(self, seconds: float) -> None:
-        """Have what was begun end within this time; what has not is undone."""
+        """Stop the threads; after so many seconds, end their sessions, which rolls back."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -138,13 +138,13 @@ class Writers:
 
     @property
     def stuck(self) -> int:
-        """How many threads have not come back."""
+        """The number of threads that are still alive."""
         return sum(thread.is_alive() for thread in (*self._threads, *self._stuck))
 
     def watch(self) -> None:
-        """Look at what takes long; once a second is enough.
+        """Check for slow callbacks, and add threads if needed; call it about once a second.
 
-        :raises TooManyStuck: this process must end
+        :raises TooManyStuck: this process must exit
         """
         now = time.monotonic()
         with self._changed:
@@ -178,7 +178,7 @@ class Writers:
         self._take_back(writer, work, work.items[0].uuid)
 
     def _take_back(self, writer: Writer, work: Work, culprit: str) -> None:
-        """End a thread's session, and have others write what it has."""
+        """Abandon a thread: end its session, and queue its items again."""
         self._backlog.add_again(() if work.dropped else work.items, culprit)
         work.dropped = writer.retired = True
         self._work.pop(writer, None)
@@ -188,7 +188,7 @@ class Writers:
         self._add_thread()
 
     def _end_session(self, writer: Writer) -> None:
-        """Not here: the database may not answer."""
+        """End the session in a separate thread, as the database may not answer."""
         if writer.database is not None and writer.database.pid:
             arguments = (self._database, writer.database.pid)
             threading.Thread(target=_try_to_end, args=arguments, daemon=True).start()
@@ -200,7 +200,7 @@ class Writers:
     # The threads' side
 
     def next_work(self, writer: Writer) -> Work | None:
-        """Wait for something to write; None where the thread is to end."""
+        """Wait for work and return it; None if the thread must end."""
         with self._changed:
             while not (self._stopping or writer.retired):
                 work = self._backlog.choose(self._work.values(), len(self._threads))
@@ -212,7 +212,7 @@ class Writers:
         return None
 
     def finish_work(self, writer: Writer, work: Work, fates: Fates) -> None:
-        """Take what became of a thread's work."""
+        """Process the outcome of a thread's work."""
         with self._changed:
             if self._work.get(writer) is work:
                 del self._work[writer]
@@ -224,7 +224,7 @@ class Writers:
             self._wake()
 
     def fail(self, writer: Writer, error: Exception) -> None:
-        """Take the error that ended a thread."""
+        """Record the error that ended a thread."""
         with self._changed:
             self._work.pop(writer, None)
             if writer in self._threads:

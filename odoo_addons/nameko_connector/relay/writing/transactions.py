@@ -1,4 +1,4 @@
-"""Writing answers into the database: together, or one on its own."""
+"""Write answers into the database, together or one by one."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from .pace import Speeds, Turn
 from .work import Fate, Fates, Item, Work
 
 _logger = logging.getLogger(__name__)
-LOCK_TIMEOUT = "150ms"  # for what else a callback needs that somebody has locked
-MOST_TRIES = 5  # of an answer during which the process ended
-TRIES = 4  # of a transaction that meets another one
+LOCK_TIMEOUT = "150ms"  # for locked rows that a callback needs
+MOST_TRIES = 5  # to write an answer, if the process crashes each time
+TRIES = 4  # of a transaction, if it conflicts with others
 LOCKED_SECONDS = 0.2  # between two tries to fail a job
 FIRST_PAUSE = 0.02  # s before the second try; doubled before each further one
 
 
 class Writing:
-    """Writes what one thread is given."""
+    """Writes the answers of one thread."""
 
     def __init__(self, database: Database, speeds: Speeds) -> None:
         self._database = database
         self._speeds = speeds
 
     def write_answers(self, work: Work) -> Fates:
-        """Write answers; return what becomes of each.
+        """Write answers; return the outcome of each.
 
-        :raises Exception: the database is lost
+        :raises Exception: the connection to the database is lost
         """
         item = work.items[0]
         if work.alone and item.failure is None and item.suspect:
@@ -52,7 +52,7 @@ class Writing:
             item.failure = GivenUp("deadly", MOST_TRIES)
 
     def _mark_tried(self, work: Work) -> None:
-        """Note what is written once more, so that it is noticed if that ends the process."""
+        """Count an attempt for redelivered answers, to detect those that crash the process."""
         items = [item for item in work.items if item.may_have_been_tried and not item.marked]
         if items:
             noted = self._attempt(
@@ -93,7 +93,7 @@ class Writing:
         return [(item, Fate.AGAIN if locked else Fate.DONE)]
 
     def _attempt(self, action: Callable[[Any], Any]) -> Any:
-        """Do it in a transaction, again where it meets another one."""
+        """Run the action in a transaction; retry after a conflict with another one."""
         for tries_left in reversed(range(TRIES)):
             try:
                 with self._database.jobs(lock_timeout=LOCK_TIMEOUT) as jobs:
@@ -106,7 +106,7 @@ class Writing:
 
 
 def fates(work: Work, applied: Applied) -> Fates:
-    """Return what becomes of each item after its transaction."""
+    """Return the outcome of each item after its transaction."""
     return [(item, _fate(item, applied)) for item in work.items]
 
 

@@ -1,4 +1,4 @@
-"""Answers on their way through the threads that write them."""
+"""The values that the main loop and the writing threads exchange."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ...job_store.rows import Key
 
 
 class Fate(enum.Enum):
-    """What becomes of an answer that a thread has had."""
+    """The outcome of an answer after a thread has processed it."""
 
     DONE = enum.auto()  # written, or dropped: acknowledge it
-    DEAD = enum.auto()  # it names no job, or cannot be read: a dead letter
-    BUSY = enum.auto()  # what it needs is locked: park it
-    AGAIN = enum.auto()  # to be written in the next transaction
-    LATER = enum.auto()  # not to be written together with others
+    DEAD = enum.auto()  # it belongs to no job, or is invalid: dead-letter it
+    BUSY = enum.auto()  # its job or record is locked: park it
+    AGAIN = enum.auto()  # write it in another transaction
+    LATER = enum.auto()  # do not write it together with others
 
 
 @dataclass(eq=False)
 class Item:
-    """An answer in this process's hands.
+    """An answer that this process holds. Times are `time.monotonic`.
 
-    delivery: None for what the relay has found out by itself; since: when it began to wait for a
-    thread; taken, leased: when it came, and when its job was last let live longer; marked: the row
-    says that it is being tried; suspect: a process has ended while it was tried; failure: what is
-    written in its place; followers: later answers to the same job.
+    delivery: None for an event without a message; since: when it began to wait for a thread;
+    taken, leased: when it arrived, and when its job's deadline was last extended; marked: the row
+    counts this try; suspect: a process may have crashed while writing it; failure: the error that
+    is written instead; followers: later answers to the same job.
     """
 
     event: Event
@@ -51,7 +51,7 @@ class Item:
 
     @property
     def may_have_been_tried(self) -> bool:
-        """Whether a process may have ended while it was tried."""
+        """Whether a process may have crashed while writing it."""
         return self.delivery is None or self.delivery.redelivered
 
     @property
@@ -64,7 +64,7 @@ Fates = list[tuple[Item, Fate]]
 
 @dataclass(frozen=True)
 class Run:
-    """A callback that runs, or several written at once, since `at` (time.monotonic)."""
+    """A running callback, or `count` fields written at once, since `at` (time.monotonic)."""
 
     uuid: str
     key: Key | None
@@ -73,10 +73,10 @@ class Run:
 
 
 class Work:
-    """What a thread writes at a time.
+    """The items that a thread writes at a time.
 
-    alone: one item, in a transaction of its own; running: what runs, if something does; noted:
-    that it is slow, before its end; dropped: nobody waits for its outcome any more.
+    alone: one item, in its own transaction; running: the current callback; noted: it was recorded
+    as slow while it still runs; dropped: its outcome is ignored.
     """
 
     def __init__(self, items: Sequence[Item], *, alone: bool = False) -> None:
