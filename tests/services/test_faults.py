@@ -80,6 +80,7 @@ def answers(amqp_uri):
         return False
 
 
+@pytest.mark.slow
 def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
     """Whatever was accepted is answered, also what was in hand, and nobody restarts a thing."""
     with supervised(tmp_path, 2, AMQP_URI=fresh_vhost.uri(proxy.port)) as supervisor:
@@ -127,6 +128,7 @@ def test_a_killed_instance_under_load(vhost):
         assert [reply.result() for reply in slow] == [5761455] * 6
 
 
+@pytest.mark.slow
 def test_a_stopped_instance_under_load(vhost):
     """SIGTERM, again and again, to one of two instances: no call fails."""
     environment = {"AMQP_URI": vhost.amqp_uri}
@@ -186,6 +188,7 @@ def test_without_a_broker_a_process_waits_for_it(fresh_vhost, proxy):
         assert answers(fresh_vhost.amqp_uri)
 
 
+@pytest.mark.slow
 def test_a_process_that_waits_for_its_broker_can_be_stopped():
     uri = f"pyamqp://guest:secret@127.0.0.1:{reserve()}"
     with starting("services", AMQP_URI=uri) as process:

@@ -188,6 +188,7 @@ def names(beat):
     return [service["name"] for service in beat["services"]]
 
 
+@pytest.mark.slow
 def test_a_process_that_stops_in_order_says_goodbye(vhost):
     with listening(vhost.amqp_uri) as take_until:
         environment = {"AMQP_URI": vhost.amqp_uri, "HEARTBEAT_INTERVAL": "0.2"}

@@ -45,6 +45,7 @@ def test_one_slow_request_does_not_stop_the_others(kept_service, client: Client)
     assert sum(outcome.error is None for outcome in outcomes) == 499
 
 
+@pytest.mark.slow
 def test_slow_requests_are_not_sent_faster_than_they_are_answered(kept_service, client: Client):
     outcomes = client.call_many([probe("sleep", 2, number) for number in range(40)], timeout=4.8)
     assert [outcome.get() for outcome in outcomes] == list(range(40))
@@ -59,6 +60,7 @@ def test_an_unreachable_broker_is_every_requests_error(make_client):
     assert outcomes[2].error.service == "probe"
 
 
+@pytest.mark.slow
 def test_a_connection_lost_on_the_way_costs_only_what_was_under_way(kept_service, client, vhost):
     requests = [probe("sleep", 0.05, number) for number in range(1500)]
     outcomes: list[object] = []

@@ -8,6 +8,7 @@ from broker import BrokerUnreachable, Client, UncertainOutcome
 from tests.broker.probe import echo, no_longer_than, probe
 
 
+@pytest.mark.slow
 def test_calls_work_again_as_soon_as_it_is_back(start_service, rabbitmq, client: Client):
     service = start_service()
     client.call(echo(1))
@@ -25,6 +26,7 @@ def test_calls_work_again_as_soon_as_it_is_back(start_service, rabbitmq, client:
     assert client.call(echo(3)) == 3
 
 
+@pytest.mark.slow
 def test_a_request_on_its_way_is_uncertain(start_service, rabbitmq, client: Client):
     service = start_service()
     client.call(echo(1))

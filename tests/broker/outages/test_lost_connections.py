@@ -19,6 +19,7 @@ def test_the_broker_closed_it_while_idle(client: Client, vhost):
     assert client.call(echo(2)) == 2
 
 
+@pytest.mark.slow
 def test_all_connections_of_the_pool_are_dead(client: Client, vhost):
     threads = [threading.Thread(target=client.call, args=(probe("sleep", 0.5),)) for _ in range(5)]
     for thread in threads:

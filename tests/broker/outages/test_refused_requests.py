@@ -7,6 +7,7 @@ from tests.broker.probe import echo
 from tests.waiting import wait_until
 
 
+@pytest.mark.slow
 def test_a_full_queue(start_service, rabbitmq, client: Client, vhost):
     start_service().kill()
     limit = {"max-length": 1, "overflow": "reject-publish"}

@@ -52,6 +52,7 @@ def test_every_error_is_a_problem_in_json_that_the_document_knows(api, document,
     assert operation["responses"][str(status)]["content"].keys() == {"application/json"}
 
 
+@pytest.mark.slow
 def test_the_api_is_as_its_document_says(api, tmp_path):
     """At least 1,000 cases: no 5xx, and no answer that the document does not know.
 

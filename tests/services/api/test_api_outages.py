@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
+import pytest
 import requests
 
 from stack.ports import reserve
@@ -15,6 +16,7 @@ from tests.waiting import wait_until
 from tests.wire.raw import RawPublisher, short
 
 
+@pytest.mark.slow
 def test_connections_that_trickle_keep_nobody_out(environment, services):
     with serving(**environment) as api, ExitStack() as stack:
         connections = [

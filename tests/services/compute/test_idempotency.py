@@ -119,7 +119,7 @@ def test_a_store_that_cannot_be_written_does_not_raise(store, key, caplog):
         KEPT.drop(store._engine)
         claim.keep("value")
     store._create()
-    assert "cannot be noted" in caplog.text
+    assert "cannot be kept" in caplog.text
 
 
 def test_what_is_old_is_forgotten(store, key):
@@ -227,6 +227,7 @@ def test_a_process_that_dies_after_the_effect_does_not_repeat_it(fresh_vhost, ur
     assert lines(file) == 1
 
 
+@pytest.mark.slow
 def test_a_request_waits_in_its_queue_while_the_same_runs_elsewhere(fresh_vhost, url, file):
     """Longer than a worker waits; other requests are answered meanwhile."""
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "IDEMPOTENCY_URL": url, "MAX_WORKERS": "2"}

@@ -105,6 +105,7 @@ def test_a_killed_pool_worker_is_an_error_with_a_name_and_the_next_call_works(co
         assert rpc.compute.prime_count(10**6) == 78498
 
 
+@pytest.mark.slow
 def test_the_amqp_heartbeat_holds_while_primes_are_counted(fresh_vhost):
     """The broker ends a connection that misses two heartbeats of 3 s, and hands its request out."""
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "AMQP_HEARTBEAT": "3"}

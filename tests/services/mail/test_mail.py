@@ -203,6 +203,7 @@ class Flapping:
         self.thread.join()
 
 
+@pytest.mark.slow
 def test_a_thousand_mails_while_the_server_is_down_half_of_the_time(environment, server):
     environment["MAIL_RETRY_DELAYS"] = str([0.5, 1] + [2] * 50)
     with running("services.mail", **environment) as process, Flapping(server, 0.6) as flapping:

@@ -17,6 +17,7 @@ def delete(amqp_uri: str, exchange: str = "", queue: str = "") -> None:
             connection.default_channel.queue_delete(queue)
 
 
+@pytest.mark.slow
 def test_a_service_hears_again_after_its_exchange_was_deleted(fresh_vhost, tmp_path):
     with running(POISON, AMQP_URI=fresh_vhost.amqp_uri) as process:
         delete(fresh_vhost.amqp_uri, exchange="nameko-rpc")
@@ -33,6 +34,7 @@ def test_a_service_hears_again_after_its_exchange_was_deleted(fresh_vhost, tmp_p
         assert not process.logged("goes without")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["nameko.dead-poison", "nameko.suspects-poison"])
 def test_side_queues_come_back(fresh_vhost, queue):
     with running(POISON, AMQP_URI=fresh_vhost.amqp_uri) as process:
@@ -41,6 +43,7 @@ def test_side_queues_come_back(fresh_vhost, queue):
         assert process.is_alive()
 
 
+@pytest.mark.slow
 def test_cancelled_jobs_are_heard_of_again(fresh_vhost):
     with running("services.compute", AMQP_URI=fresh_vhost.amqp_uri):
         delete(fresh_vhost.amqp_uri, exchange="nameko_jobs.events")
