@@ -139,7 +139,7 @@ class Container(ServiceContainer):
         def observe(worker_ctx: Any, result: Any, exc_info: Any) -> Any:
             metrics.finished(time.perf_counter() - started, exc_info)
             if message is not None and exc_info:
-                message.in_order = isinstance(exc_info[1], REQUEUED)
+                message.requeued_on_purpose = isinstance(exc_info[1], REQUEUED)
             if handle_result is None:
                 return result, exc_info
             return handle_result(worker_ctx, result, exc_info)

@@ -76,7 +76,7 @@ def update() -> int:
     environment = running_environment()
     control = Control(environment["STACK_SUPERVISOR_URL"])
     with step("the addons"):
-        database.install_addon(environment)
+        database.install_addons(environment)
     with step("Odoo and the relay"):
         control.stop_together("odoo", "relay")
         control.start("odoo", "relay")

@@ -78,7 +78,7 @@ def _superuser(environment: Mapping[str, str], known: Secrets) -> "psycopg2.exte
     )
 
 
-def install_addon(environment: Mapping[str, str]) -> None:
+def install_addons(environment: Mapping[str, str]) -> None:
     """Create Odoo's database with the addons, or update them if their files have changed.
 
     Raises StackError with the end of Odoo's log if that fails.

@@ -85,7 +85,7 @@ def _bring_up(supervisor: Supervisor, environment: Mapping[str, str], known: Sec
         with step("PostgreSQL"):
             _start_postgres(supervisor, environment, known)
     with step("Odoo's database with the addon (the first time: 1 minute)"):
-        database.install_addon(environment)
+        database.install_addons(environment)
     if own_broker(environment):
         with step("RabbitMQ"):
             supervisor.start("rabbitmq", lambda: broker_answers(environment), seconds=90)

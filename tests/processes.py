@@ -17,7 +17,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from stack.layout import CHECKOUT
 from stack.ports import reserve
-from tests.forks import Fork, fork_server
+from tests.forks.client import Fork, fork_server
 from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent

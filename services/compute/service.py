@@ -14,7 +14,7 @@ from services.dependencies import AfterReply, AsyncRpcProxy, Job
 from services.entrypoints import rpc
 from services.exceptions import ComputeError, InvalidOperandError, MailError
 
-MOST_JOB = 255  # characters of a job's id, which each progress event contains
+MAX_JOB_ID = 255  # characters of a job's id, which each progress event contains
 
 
 class ComputeService:
@@ -64,8 +64,8 @@ class ComputeService:
         header nameko.job, or the correlation id of the request. Stops when its job is cancelled.
         """
         number = check_limit(limit)
-        if job is not None and (not isinstance(job, str) or len(job) > MOST_JOB):
-            raise InvalidOperandError(f"job is a text of at most {MOST_JOB} characters.")
+        if job is not None and (not isinstance(job, str) or len(job) > MAX_JOB_ID):
+            raise InvalidOperandError(f"job is a text of at most {MAX_JOB_ID} characters.")
         report = partial(self.report_progress, job or self.job)
         return int(self.pool.run("prime_count", number, report=report, job=self.job))
 

@@ -22,7 +22,7 @@ from services.metrics import MAILS
 logger = logging.getLogger(__name__)
 
 DUE = "due"  # key in the body: when to try a waiting mail, in seconds since the epoch
-MANY = 1_000_000_000  # deliveries: each look at a waiting mail counts as one
+UNLIMITED = 1_000_000_000  # deliveries: each look at a waiting mail counts as one
 DEAD = Queue("mail.dead", routing_key="mail.dead", durable=True)
 OUTGOING = Queue(
     "mail.outgoing",
@@ -30,7 +30,7 @@ OUTGOING = Queue(
     durable=True,
     queue_arguments={
         "x-queue-type": "quorum",
-        "x-delivery-limit": MANY,  # the module `outgoing` limits the deliveries
+        "x-delivery-limit": UNLIMITED,  # the module `outgoing` limits the deliveries
     },
 )
 
@@ -45,7 +45,7 @@ class Wait(NamedTuple):
 def wait_of(seconds: float) -> Wait:
     """Return the `Wait` for a delay in seconds."""
     name = f"mail.waiting.{round(seconds * 1000)}"
-    arguments = {"x-queue-type": "quorum", "x-delivery-limit": MANY}
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": UNLIMITED}
     queue = Queue(name, routing_key=name, durable=True, queue_arguments=arguments)
     return Wait(seconds, queue)
 
@@ -96,7 +96,7 @@ class MailQueues(DependencyProvider):
         MAILS.labels("deferred").inc()
         logger.warning("mail %s is put off, try %s failed: %s", mail.id, mail.attempts, error)
 
-    def put_off(self, mail: Mail) -> None:
+    def postpone(self, mail: Mail) -> None:
         """Publish `mail` to wait for the first delay, without counting a try."""
         self._wait(mail, self.waits[0])
 

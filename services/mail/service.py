@@ -127,7 +127,7 @@ class MailDeliveryService:
             MAILS.labels("sent").inc()
             logger.info("mail %s was sent", mail.id)
         except HeldError:
-            self.queues.put_off(mail)
+            self.queues.postpone(mail)
         except RefusedError as error:
             self.queues.dead_letter(mail, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost

@@ -139,14 +139,14 @@ class QueueConsumer(messaging.QueueConsumer):
         if publisher is not None:
             publisher.lose()
         self.optional.lose()
-        self.counter.lose(self._in_hand.values(), self._places())
+        self.counter.lose(self._in_hand.values(), self._prefetch_counts())
         self._in_hand.clear()
         self._held.clear()
 
-    def _places(self) -> dict[str, int]:
+    def _prefetch_counts(self) -> dict[str, int]:
         """Return by queue how many unacked messages the broker may have delivered."""
-        places = {provider.queue.name: self.prefetch_count for provider in self._providers}
-        return {**places, self.counter.suspects_queue.name: 1}
+        prefetch_counts = {provider.queue.name: self.prefetch_count for provider in self._providers}
+        return {**prefetch_counts, self.counter.suspects_queue.name: 1}
 
     # Stopping
 
@@ -262,8 +262,8 @@ class QueueConsumer(messaging.QueueConsumer):
         self._settle(message, message.ack)
 
     def requeue_message(self, message: Any) -> None:
-        """Requeue a message; the delivery counts unless the message is marked `in_order`."""
-        if getattr(message, "in_order", False):
+        """Requeue a message; the delivery counts, unless it is requeued on purpose."""
+        if getattr(message, "requeued_on_purpose", False):
             self.requeue_uncounted(message)
         else:
             self._settle(message, message.requeue)

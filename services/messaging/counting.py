@@ -83,14 +83,14 @@ class DeliveryCounter:
         """Whether a copy is being published that replaces a message."""
         return bool(self._copied)
 
-    def lose(self, in_hand: Collection[Any], places: Mapping[str, int]) -> None:
+    def lose(self, in_hand: Collection[Any], prefetch_counts: Mapping[str, int]) -> None:
         """Note that the connection is lost, and that these messages will be redelivered.
 
-        places: by queue, how many unacked messages the broker may have sent. Those that are not in
-        hand were perhaps not read yet; those have ended no process.
+        prefetch_counts: by queue, how many unacked messages the broker may have sent. Those that
+        are not in hand were perhaps not read yet; those have ended no process.
         """
         self._orphans.extend((_fingerprint(each), each) for each in in_hand)
-        self._unread = Counter(places) - Counter(each.source for each in in_hand)
+        self._unread = Counter(prefetch_counts) - Counter(each.source for each in in_hand)
 
     def _was_unread(self, message: Any) -> bool:
         """Return whether a redelivered message may have been lost unread by this process."""

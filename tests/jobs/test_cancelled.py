@@ -14,7 +14,7 @@ from tests.waiting import wait_until
 LONG = 9 * 10**9  # counted for minutes
 MANY = 5_000
 EXCHANGE = "nameko_jobs.events"
-UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
+UNANNOUNCED = "SELECT count(*) FROM nameko_job WHERE cancel_unannounced"
 
 
 def start_compute(world: World) -> Process:
@@ -51,7 +51,7 @@ def test_the_work_stops_and_its_process_is_free(world: World):
     assert not worker.is_running()
     count_primes(world, 10**6)
     assert world.wait_until_finished() == {"cancelled": 1, "done": 1}
-    assert world.sql(UNTOLD) == [(0,)]
+    assert world.sql(UNANNOUNCED) == [(0,)]
 
 
 @pytest.mark.usefixtures("use_broker")
@@ -84,7 +84,7 @@ def test_only_jobs_that_were_sent_are_told_and_each_once(world: World):
     queue(channel).declare()
     with world.env(user=2) as env:
         env["nameko.job"].search([("res_id", "in", ids + waiting)]).action_cancel()
-    wait_until(lambda: world.sql(UNTOLD) == [(0,)])
+    wait_until(lambda: world.sql(UNANNOUNCED) == [(0,)])
     heard = [queue(channel).get(no_ack=True).payload["job"] for _ in range(1000)]
     assert queue(channel).get() is None
     sent = world.sql("SELECT uuid FROM nameko_job WHERE service = 'probe'")
@@ -106,9 +106,9 @@ def test_a_broker_that_refuses_it_stops_nothing_and_it_is_told_later(world: Worl
     world.start_service()
     world.make(20)
     assert world.wait_until_finished() == {"cancelled": 1, "done": 20}
-    assert world.sql(UNTOLD) == [(1,)]
+    assert world.sql(UNANNOUNCED) == [(1,)]
     other(connection.channel()).delete()
-    wait_until(lambda: world.sql(UNTOLD) == [(0,)], seconds=100)
+    wait_until(lambda: world.sql(UNANNOUNCED) == [(0,)], seconds=100)
     connection.close()
 
 
@@ -121,9 +121,9 @@ def test_a_job_that_is_retried_is_not_told(world: World):
     with world.env(user=2) as env:
         job = env["nameko.job"].search([])
         job.action_cancel()
-        assert job.sudo().cancel_untold
+        assert job.sudo().cancel_unannounced
         job.action_retry()
-    assert world.sql(UNTOLD) == [(0,)]
+    assert world.sql(UNANNOUNCED) == [(0,)]
     assert world.sql("SELECT state, attempts, sendings FROM nameko_job") == [("pending", 0, 1)]
 
 

@@ -198,7 +198,7 @@ class NamekoCompute(models.Model):
     def _raise_if_nothing_ran(self, outcomes: Outcomes) -> None:
         """Raise the first error if every record failed because of the broker or the service."""
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, NamekoError)]
-        if errors and len(errors) == len(outcomes) and type(errors[0]) not in OF_ONE_RECORD:
+        if errors and len(errors) == len(outcomes) and type(errors[0]) not in RECORD_ERRORS:
             raise errors[0]
 
     def _write_outcomes(self, outcomes: Outcomes) -> None:
@@ -239,7 +239,7 @@ class NamekoCompute(models.Model):
 
 
 # Errors that concern one record: the others can still succeed.
-OF_ONE_RECORD = (RemoteError, UnusableResult)
+RECORD_ERRORS = (RemoteError, UnusableResult)
 
 
 def _wire_number(value: float) -> int | float:

@@ -4,5 +4,5 @@ UPDATE nameko_job
        done_at = now() AT TIME ZONE 'UTC', error_type = 'DatabaseNeutralized',
        error_message = 'The database was neutralized.'
  WHERE state IN ('pending', 'sent');
-UPDATE nameko_job SET cancel_untold = false WHERE cancel_untold;
+UPDATE nameko_job SET cancel_unannounced = false WHERE cancel_unannounced;
 DELETE FROM ir_config_parameter WHERE key = 'nameko_connector.database_identity';

@@ -22,7 +22,7 @@ def due_moment(cr: Cursor) -> datetime | None:
     return moment if is_due else None
 
 
-def retry_unknown(cr: Cursor) -> int:
+def retry_unroutable(cr: Cursor) -> int:
     """Retry jobs that no queue took: they cannot have an answer."""
     return _retry_due(cr, f"deadline <= {NOW} AND error_type = 'UnknownService'", {})
 

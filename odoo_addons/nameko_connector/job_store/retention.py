@@ -52,5 +52,5 @@ def cancel_live(cr: Cursor) -> int:
         """
     )
     cancelled = cr.rowcount
-    cr.execute("UPDATE nameko_job SET cancel_untold = false WHERE cancel_untold")
+    cr.execute("UPDATE nameko_job SET cancel_unannounced = false WHERE cancel_unannounced")
     return cancelled

@@ -12,7 +12,7 @@ FRESH_SECONDS = 10  # after such an attempt is due, for which its result still c
 MOST_LOST = 500  # jobs at a time
 
 
-def note_there(cr: Cursor, services: Collection[str]) -> None:
+def note_has_queue(cr: Cursor, services: Collection[str]) -> None:
     """Note that these services have a queue."""
     if services:
         cr.execute(

@@ -105,9 +105,9 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
         UPDATE nameko_job job
            SET state = 'pending', sendings = {SENDINGS}, attempts = 0, progress = 0,
                eta = NULL, deadline = NULL, is_waiting = false, is_ready = false,
-               cancel_untold = false, sent_at = NULL, done_at = NULL, seconds = NULL, waited = NULL,
-               result = NULL, write_tries = 0, has_result = false, error_type = NULL,
-               error_message = NULL, failure_id = NULL
+               cancel_unannounced = false, sent_at = NULL, done_at = NULL, seconds = NULL,
+               waited = NULL, result = NULL, write_tries = 0, has_result = false,
+               error_type = NULL, error_message = NULL, failure_id = NULL
          WHERE id = ANY(%(ids)s) AND state IN ('failed', 'cancelled')
            AND NOT EXISTS (
                SELECT FROM nameko_job other

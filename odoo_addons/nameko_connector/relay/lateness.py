@@ -50,7 +50,7 @@ class Lateness:
     def turn(self) -> None:
         """Retry or fail late jobs, as far as that is safe now."""
         with self._database.rows() as cr:
-            late.retry_unknown(cr)
+            late.retry_unroutable(cr)
             moment = late.due_moment(cr)
             running = relays.running_relays(cr, ALIVE_SECONDS) if moment else 0
         if moment is None:

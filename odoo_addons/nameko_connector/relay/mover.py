@@ -119,7 +119,7 @@ class Mover:
         dispatch.mark_unsent(cr, [ids[uuid] for uuid in waiting])
         dispatch.mark_unroutable(cr, [ids[uuid] for uuid in sent.unroutable - waiting])
         routes.note_away(cr, {r.service for r in unroutable if r.uuid in waiting} - there)
-        routes.note_there(
+        routes.note_has_queue(
             cr, {s for s in there if capacities[s].is_away or not capacities[s].is_noted}
         )
 

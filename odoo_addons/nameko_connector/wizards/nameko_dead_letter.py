@@ -177,12 +177,12 @@ class NamekoDeadLetter(models.TransientModel):
         why[self.env._("their job cannot be retried. Open it, or drop the letter.")] = len(
             with_job - again
         )
-        return self._told(self.env._("%s sent again.", len(done | again)), done | dropped, why)
+        return self._notify(self.env._("%s sent again.", len(done | again)), done | dropped, why)
 
     def action_drop(self) -> Values:
         """Delete the letters for good."""
         done, why = self._still_there()._handle(send=False)
-        return self._told(self.env._("%s dropped.", len(done)), done, why)
+        return self._notify(self.env._("%s dropped.", len(done)), done, why)
 
     def _still_there(self) -> "NamekoDeadLetter":
         """Return the letters that are still in the list."""
@@ -229,7 +229,7 @@ class NamekoDeadLetter(models.TransientModel):
                 found |= letter
         return found
 
-    def _told(self, done: str, handled: "NamekoDeadLetter", why: Counter[str]) -> Values:
+    def _notify(self, done: str, handled: "NamekoDeadLetter", why: Counter[str]) -> Values:
         """Delete handled letters from the list; return a notification about the outcome."""
         handled.sudo().unlink()
         lines = [

@@ -27,7 +27,7 @@ class NamekoJobReschedule(models.TransientModel):
     def action_reschedule(self) -> dict[str, Any]:
         """Set the time and priority of the pending jobs."""
         self.ensure_one()
-        mine, skipped = self.job_ids._taken()
+        mine, skipped = self.job_ids._locked_for_user()
         pending = mine.filtered(lambda job: job.state == "pending")
         pending._reschedule(self.priority, self.eta or None)
         counted = self.job_ids._counted(

@@ -42,7 +42,7 @@ class NamekoJobRetry(models.TransientModel):
         self.ensure_one()
         self._check_target()
         body = self._body()
-        mine, _skipped = self.job_id._taken()
+        mine, _skipped = self.job_id._locked_for_user()
         again = mine._to_allowed_services()._of_existing_records()
         if self.job_id.id not in again._set_pending_again().ids:
             text = self.env._(

@@ -206,7 +206,7 @@ class TestFailures(CountsCase):
         self.failed("no paper")
         self.kept()
         self.assertEqual((group.failed_count, len(group.activity_ids)), (2, 0))
-        group.with_user(self.manager).action_heed()
+        group.with_user(self.manager).action_stop_ignoring()
         self.assertTrue(group.activity_ids)
 
     def test_another_responsible(self):

@@ -86,7 +86,7 @@ class FailurePresses(JobPresses):
 
     def form_failures_heed(self) -> None:
         self.form_failures_ignore()
-        self.press("action_heed")
+        self.press("action_stop_ignoring")
         expect(self.page.get_by_text("Ignored", exact=True)).to_have_count(0)
 
     def form_failures_jobs(self) -> None:

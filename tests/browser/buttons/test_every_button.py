@@ -56,7 +56,7 @@ PRESSES: dict[Key, Callable[[Presser], None]] = {
     ("nameko.failure", "form", "action_retry"): Presser.form_failures_retry,
     ("nameko.failure", "form", "action_cancel"): Presser.form_failures_cancel,
     ("nameko.failure", "form", "action_ignore"): Presser.form_failures_ignore,
-    ("nameko.failure", "form", "action_heed"): Presser.form_failures_heed,
+    ("nameko.failure", "form", "action_stop_ignoring"): Presser.form_failures_heed,
     ("nameko.failure", "form", "action_show_jobs"): Presser.form_failures_jobs,
     ("nameko.failure", "list", "action_retry"): Presser.list_failures_retry,
     ("nameko.failure", "list", "action_ignore"): Presser.list_failures_ignore,

@@ -24,7 +24,7 @@ CANCELS = kombu.Exchange("nameko_jobs.events", "topic", durable=True)
 REQUESTS = kombu.Exchange("nameko-rpc", "topic", durable=True)
 BACKED_UP = {"sent": 9, "pending": 10, "cancelled": 1}
 ROWS = "SELECT to_jsonb(row) FROM {} row ORDER BY id"
-UNTOLD = "SELECT count(*) FROM nameko_job WHERE cancel_untold"
+UNANNOUNCED = "SELECT count(*) FROM nameko_job WHERE cancel_unannounced"
 UUIDS = "SELECT uuid FROM nameko_job WHERE state = %s"
 DISOWNED = "SELECT count(*) FROM nameko_job WHERE error_type = 'DatabaseCopied'"
 FAILURES = "SELECT sum(coalesce(failures, 0)) FROM nameko_job_probe"
@@ -144,7 +144,7 @@ def test_under_the_same_name(original: World, backup: Path, cancels: Witness, re
     assert original.wait_until_finished() == {"done": 19, "cancelled": 1}
     assert original.hits() == {1: 19, 0: 1}
     assert sorted(original.ran(), key=int) == [str(number) for number in range(20)]
-    wait_until(lambda: original.sql(UNTOLD) == [(0,)])
+    wait_until(lambda: original.sql(UNANNOUNCED) == [(0,)])
     assert [(message.payload["job"],) for message in cancels.take()] == cancelled
     assert original.identity == identity
     assert original.sql(ACTIVITIES) == [(0,)]
@@ -178,7 +178,7 @@ def test_beside_its_original(original: World, beside: World, cancels: Witness, r
     original.start_service()
     original.start_relay()
     assert original.wait_until_finished() == {"done": 19, "cancelled": 1}
-    wait_until(lambda: original.sql(UNTOLD) == [(0,)])
+    wait_until(lambda: original.sql(UNANNOUNCED) == [(0,)])
     assert rows(beside) == before
     answer(beside, "--copy")
     relay.wait_for_log("The relay serves")

@@ -29,7 +29,7 @@ OF_DEAD_LETTERS = {  # arguments of these queues, which keep the newest messages
     "x-overflow": "drop-head",
 }
 SIZE_HEADER = "x-nameko-dropped-bytes"  # of a dead letter whose body was too large
-Told = Callable[[Delivery], None]
+OnSettled = Callable[[Delivery], None]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Moving:
         self,
         channel: Any,
         declare: Callable[[str, dict[str, Any]], None],
-        moved: Told,
-        refused: Told,
+        moved: OnSettled,
+        refused: OnSettled,
     ) -> None:
         self._declare, self._moved, self._refused = declare, moved, refused
         self._declared: set[str] = set()

@@ -21,7 +21,7 @@ from .wire import Wire
 if TYPE_CHECKING:
     from .pool import Pool
 
-MOST_BARREN = 2  # connections lost in a row without a reply, then the rest is not sent
+MOST_LOST_IN_A_ROW = 2  # connections lost in a row without a reply, then the rest is not sent
 
 
 class Batch:
@@ -46,7 +46,7 @@ class Batch:
         self._settled: list[int] = []
         self._watches: dict[str, Watch] = {}
         self._outcomes: dict[int, Outcome] = {}
-        self._barren = 0  # connections lost in a row without a reply
+        self._lost_in_a_row = 0  # connections lost in a row without a reply
 
     def run(self, pool: Pool, most: int) -> list[Outcome]:
         """Send the requests, at most `most` at a time, and return the outcome of each."""
@@ -60,8 +60,8 @@ class Batch:
                 self._give_up(error)
             except (NotSent, *BROKER_LOST) as error:
                 self._lose_open()
-                self._barren += 1
-                if self._barren == MOST_BARREN:
+                self._lost_in_a_row += 1
+                if self._lost_in_a_row == MOST_LOST_IN_A_ROW:
                     text = f"The connection to the broker breaks: {reason(error)}"
                     self._give_up(errors.BrokerUnreachable(text))
         return [self._outcomes[number] for number in range(len(self._requests))]
@@ -129,7 +129,7 @@ class Batch:
         if call is None:  # too late: it already has an error
             return
         self._outcomes[number] = _outcome(call)
-        self._barren = 0
+        self._lost_in_a_row = 0
         now = time.monotonic()
         self._watches[call.request.service].answered_at = now
         self._window.answered(now - call.sent_at)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-IMPATIENT = 0.5  # s per attempt to connect, after one has failed
-PATIENT_EVERY = 5.0  # s between attempts with the full timeout, for a slow broker
+SHORT_TIMEOUT = 0.5  # s per attempt to connect, after one has failed
+FULL_TIMEOUT_EVERY = 5.0  # s between attempts with the full timeout, for a slow broker
 
 
 class Breaker:
@@ -26,15 +26,15 @@ class Breaker:
         """Return the seconds that the next attempt may take."""
         with self._lock:
             if not self._open or time.monotonic() >= self._patient_at:
-                self._patient_at = time.monotonic() + PATIENT_EVERY
+                self._patient_at = time.monotonic() + FULL_TIMEOUT_EVERY
                 return self._connect_timeout
-            return min(IMPATIENT, self._connect_timeout)
+            return min(SHORT_TIMEOUT, self._connect_timeout)
 
     def failed(self) -> None:
         with self._lock:
             if not self._open:
                 self._open = True
-                self._patient_at = time.monotonic() + PATIENT_EVERY
+                self._patient_at = time.monotonic() + FULL_TIMEOUT_EVERY
 
     def succeeded(self) -> None:
         self._open = False

@@ -43,7 +43,7 @@ class NamekoJob(models.Model):
             self._in_savepoint(partial(self._call, answer.row, ON_ERROR, problem))
         return super()._failed(answer, problem)
 
-    def _tell_finished(self, finished: Collection[Finish]) -> None:
+    def _after_finished(self, finished: Collection[Finish]) -> None:
         """Notify the users of failed jobs, with one message per user and server action.
 
         Jobs of a batch are left out: the batch has its own message when it ends.
@@ -61,7 +61,7 @@ class NamekoJob(models.Model):
                 self._in_savepoint(
                     lambda: theirs._tell_failed(user, action, failed[theirs[0].id])  # noqa: B023
                 )
-        return super()._tell_finished(finished)
+        return super()._after_finished(finished)
 
     def _tell_failed(self, user: models.BaseModel, action: models.BaseModel, first: Finish) -> None:
         record = self._env_of(first.row)[first.row.res_model].browse(first.row.res_id)
@@ -149,7 +149,7 @@ class IrActionsServer(models.Model):
         self._nameko_write({target: self._nameko_value(target, answer)})
 
     def _nameko_job_failed(self, target: models.BaseModel, error: Exception) -> None:
-        """Post the error in the chatter if the action is set to; `_tell_finished` tells users."""
+        """Post the error in the chatter if the action is set to; `_after_finished` tells users."""
         if self.nameko_on_error == "chatter":
             post(target, str(error))
 

@@ -229,7 +229,9 @@ class IrActionsServer(models.Model):
         records = {target.with_context(**{RUNNING: running}): values[target] for target in values}
         if self.nameko_result_kind == "field":
             if limit := self._nameko_limit:
-                self._nameko_write_in_vain({limit.of(r): value for r, value in records.items()})
+                self._nameko_write_and_roll_back(
+                    {limit.of(r): value for r, value in records.items()}
+                )
             self._nameko_write_field(records)
         elif self.nameko_result_kind == "chatter":
             for record, value in records.items():
@@ -239,7 +241,7 @@ class IrActionsServer(models.Model):
         for record, value in values.items():
             record.write({self.nameko_result_field_id.name: value})
 
-    def _nameko_write_in_vain(self, values: Outcomes) -> None:
+    def _nameko_write_and_roll_back(self, values: Outcomes) -> None:
         """Write with the designer's rights and roll back, to run the model's own checks for them.
 
         :raises odoo.exceptions.AccessError: the designer may not write this

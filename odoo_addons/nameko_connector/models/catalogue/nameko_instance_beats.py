@@ -17,7 +17,7 @@ from ...broker.beats.beat import Beat, Service
 from ...job_store.rows import NOW
 from ...tools import locks
 from ...tools.parameters import GONE_BEATS, LATE_BEATS
-from .nameko_service import MOST_TOLD
+from .nameko_service import MOST_NOTIFIED
 from .nameko_service_keep import QUIETLY
 
 _logger = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class NamekoInstance(models.Model):
         changed |= self._note_missed()
         changed.exists().service_ids._settle_methods()
         gone = services.search([("state", "=", "gone")])
-        (gone - gone_before)[:MOST_TOLD]._tell_gone()
+        (gone - gone_before)[:MOST_NOTIFIED]._tell_gone()
         back = (gone_before.exists() - gone).sorted(lambda each: not each.activity_ids)
-        back[:MOST_TOLD]._tell_back()
+        back[:MOST_NOTIFIED]._tell_back()
         self._note_changed(changed.exists() | gone.instance_ids.exists())
         return True
 

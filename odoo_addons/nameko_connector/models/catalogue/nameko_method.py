@@ -71,15 +71,15 @@ class NamekoMethod(models.Model):
     @api.model
     def _room(self, wanted: int) -> int:
         """Return how many more methods can be listed; if full, delete services that do not run."""
-        room = self._free() if wanted else 0
+        room = self._free_count() if wanted else 0
         if room < wanted and self.env["nameko.service"]._forget_some():
-            room = self._free()
+            room = self._free_count()
         if room < wanted:
             _logger.info("More than %s methods: some are not listed", MOST_METHODS)
         return room
 
     @api.model
-    def _free(self) -> int:
+    def _free_count(self) -> int:
         return max(MOST_METHODS - self.with_context(active_test=False).search_count([]), 0)
 
     def _set_active(self, names: set[str]) -> None:

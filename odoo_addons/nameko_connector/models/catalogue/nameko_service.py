@@ -14,7 +14,7 @@ INSTANCE_STATES = [("up", "Up"), ("late", "Late"), ("stopped", "Stopped"), ("gon
 STATES = [*INSTANCE_STATES, ("unknown", "Unknown")]
 LIVE = ("up", "late")
 MOST_SERVICES = 1_000  # listed
-MOST_TOLD = 20  # services at a time that managers are notified about, and that have activities
+MOST_NOTIFIED = 20  # services at a time that managers are notified about, and that have activities
 MOST_FORGOTTEN = 10  # services deleted at a time if the list is full
 
 
@@ -160,7 +160,7 @@ class NamekoService(models.Model):
 
     def _tell_gone(self) -> None:
         """Create an activity for every manager, and post a message, when services are gone."""
-        room = max(0, MOST_TOLD - self.search_count([("activity_ids", "!=", False)]))
+        room = max(0, MOST_NOTIFIED - self.search_count([("activity_ids", "!=", False)]))
         text = self.env._(
             "All instances of this service are gone. Look into its log and start it again."
         )

@@ -16,7 +16,7 @@ from ...tools.parameters import KEEP_DAYS
 from ...tools.requester import env_of, requester
 from ...tools.texts import clean
 from .nameko_job import JOBS_ARE_FOR
-from .nameko_rpc_delay import check_callback
+from .nameko_rpc_delay import checked_callback
 
 CHANNEL = "nameko_batch"
 MOST_IDS = 1_000  # of records that a message links to
@@ -122,11 +122,11 @@ class NamekoBatch(models.Model):
         if record and on_done:
             record.check_access("read")
             target = {"res_model": record._name, "res_id": record.id, "on_done": on_done}
-            check_callback(record, on_done)
+            checked_callback(record, on_done)
         values = {"name": clean(name)[:MOST_NAME], **requester(self.env), **target}
         return self.sudo().create(values).with_env(self.env)
 
-    def _begun(self, count: int) -> None:
+    def _set_total(self, count: int) -> None:
         """Set the number of jobs; delete a batch without new jobs and without a callback."""
         if not (count or self.on_done):
             self.sudo().unlink()
@@ -236,7 +236,7 @@ class NamekoBatch(models.Model):
         env = env_of(self.env, self.user_id.id, self.company_id.id, self.language)
         record = env[self.res_model].browse(self.res_id)
         if record.exists():
-            getattr(record, check_callback(record, self.on_done))(self.with_env(env).sudo())
+            getattr(record, checked_callback(record, self.on_done))(self.with_env(env).sudo())
 
     @api.autovacuum
     def _gc_ended(self) -> tuple[int, bool]:
@@ -265,7 +265,7 @@ class NamekoJob(models.Model):
         self.env["nameko.live"]._note([("nameko.batch", batch_id) for batch_id in batches.ids])
         return again
 
-    def _tell_finished(self, finished: Sequence[Any]) -> None:
+    def _after_finished(self, finished: Sequence[Any]) -> None:
         batches = {each.row.batch_id for each in finished if each.row.batch_id}
         self.env["nameko.live"]._note([("nameko.batch", batch_id) for batch_id in batches])
-        return super()._tell_finished(finished)
+        return super()._after_finished(finished)

@@ -123,7 +123,7 @@ class NamekoJob(models.Model):
     has_result = fields.Boolean(readonly=True)
     error_type = fields.Char(readonly=True)
     error_message = fields.Text(readonly=True)
-    cancel_untold = fields.Boolean(
+    cancel_unannounced = fields.Boolean(
         readonly=True,
         help="It was cancelled after it was sent, and the services have not been informed yet.",
     )
@@ -139,7 +139,7 @@ class NamekoJob(models.Model):
     _sent_index = models.Index("(service) WHERE state = 'sent'")
     _deadline_index = models.Index("(deadline) WHERE state = 'sent'")
     _finished_index = models.Index("(done_at) WHERE state IN ('done', 'failed', 'cancelled')")
-    _cancel_index = models.Index("(id) WHERE cancel_untold")
+    _cancel_index = models.Index("(id) WHERE cancel_unannounced")
     _record_index = models.Index("(res_model, res_id) WHERE res_model IS NOT NULL")
 
     def init(self) -> None:

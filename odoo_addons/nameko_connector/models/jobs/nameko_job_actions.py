@@ -31,7 +31,7 @@ class NamekoJob(models.Model):
 
     def action_cancel(self) -> dict[str, Any]:
         """Cancel these jobs; if a job is running already, its result is not written."""
-        mine, skipped = self._taken()
+        mine, skipped = self._locked_for_user()
         live = mine.filtered(lambda job: job.state in LIVE)
         live._set_cancelled(self.env._("Cancelled by %s", self.env.user.name))
         finished = self.env._("%s skipped: they are finished already.")
@@ -44,7 +44,7 @@ class NamekoJob(models.Model):
 
         Jobs that failed because of one of these are retried too.
         """
-        mine, skipped = self._taken()
+        mine, skipped = self._locked_for_user()
         finished = mine.filtered(lambda job: job.state in AGAIN)
         wanted = finished._of_existing_records()
         allowed = wanted._to_allowed_services()
@@ -70,7 +70,7 @@ class NamekoJob(models.Model):
 
     def action_apply_again(self) -> dict[str, Any]:
         """Write the stored results of failed jobs again, without calling the service."""
-        mine, skipped = self._taken()
+        mine, skipped = self._locked_for_user()
         kept = mine.filtered(lambda job: job.state == "failed" and job.has_result)
         kept._apply_kept_results()
         failed = kept.filtered(lambda job: job.state == "failed")
@@ -96,7 +96,7 @@ class NamekoJob(models.Model):
             "views": [(False, "form")],
         }
 
-    def _taken(self) -> tuple["NamekoJob", list[tuple[int, str]]]:
+    def _locked_for_user(self) -> tuple["NamekoJob", list[tuple[int, str]]]:
         """Lock these jobs; return the locked ones in superuser mode, and the number of others."""
         self._check_mine()
         wanted = self.union()  # each once
@@ -232,7 +232,7 @@ class NamekoJob(models.Model):
                     both = job_errors.both_errors(self.env, row, error, problem)
                     ends[row.id] = Finish(row, error=both, state=state)
         self._write_finished([end for end in ends.values() if end.error is not error])
-        self._tell_finished(ends.values())
+        self._after_finished(ends.values())
 
     def _apply_kept_results(self) -> None:
         """Write the stored results of failed jobs."""
@@ -255,7 +255,7 @@ class NamekoJob(models.Model):
             if problem is not None:
                 failed.append(self._failed(answer, problem))
         self._write_finished(failed)
-        self._tell_finished((ends | {each.row.id: each for each in failed}).values())
+        self._after_finished((ends | {each.row.id: each for each in failed}).values())
 
 
 def _allowed(rpc: models.BaseModel, service: str) -> bool:

@@ -24,7 +24,7 @@ from ...job_store.records import locked_records
 from ...job_store.rows import LIVE, Finish, Lost, Row, describe
 from ...tools import job_errors
 from ...tools.requester import env_of
-from .nameko_rpc_delay import check_callback
+from .nameko_rpc_delay import checked_callback
 
 if TYPE_CHECKING:
     from ...broker.jobs.reply import ArrivedReply, Reply
@@ -53,7 +53,7 @@ class NamekoJob(models.Model):
         applied = Applied(busy=locked)
         applied.unknown = {e.uuid for e in events if not isinstance(e, Lost)} - rows.keys() - locked
         answers = self._admitted(self._answers(rows, events), pace, applied)
-        answers = self._free(answers, applied)
+        answers = self._with_locked_records(answers, applied)
         again = {
             a.row.id: (a.row, a.error)
             for a in answers
@@ -76,7 +76,7 @@ class NamekoJob(models.Model):
         live = [row for row in rows.values() if row.state in LIVE]
         finished = [Finish(row, text, self._given_up(row, problem, text)) for row in live]
         self._write_finished(finished)
-        self._tell_finished(finished)
+        self._after_finished(finished)
         return locked
 
     def _given_up(self, row: Row, problem: Exception | GivenUp, text: str | None) -> Exception:
@@ -156,7 +156,7 @@ class NamekoJob(models.Model):
                 applied.later[answer.row.uuid] = answer.key
         return admitted
 
-    def _free(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
+    def _with_locked_records(self, answers: Sequence[Answer], applied: Applied) -> list[Answer]:
         """Lock the records; return the answers whose records were not locked by others."""
         locked = locked_records(self.env, {a.target for a in answers if a.key and a.row.res_id})
         if not locked:
@@ -188,7 +188,7 @@ class NamekoJob(models.Model):
         self._put_back(back)
         ends |= {finish.row.id: finish for finish in failed}
         put_back = {row.id for row in back}
-        self._tell_finished([end for job_id, end in ends.items() if job_id not in put_back])
+        self._after_finished([end for job_id, end in ends.items() if job_id not in put_back])
 
     def _run_all(
         self, answers: Iterable[Answer], pace: Pace
@@ -245,7 +245,7 @@ class NamekoJob(models.Model):
         record = self._target_model(row).browse(row.res_id)
         if not record.exists():
             raise job_errors.record_gone(record)
-        getattr(record, check_callback(record, method or ""))(argument)
+        getattr(record, checked_callback(record, method or ""))(argument)
 
     def _target_model(self, row: Row) -> models.BaseModel:
         if row.res_model not in self.env:
@@ -287,7 +287,7 @@ class NamekoJob(models.Model):
     def _forget_rows(self, rows: Iterable[Row]) -> None:
         self.browse(row.id for row in rows).invalidate_recordset(flush=False)
 
-    def _tell_finished(self, finished: Collection[Finish]) -> None:
+    def _after_finished(self, finished: Collection[Finish]) -> None:
         """Store failed attempts and statistics of finished jobs, and make open views reload."""
         sent = [each for each in finished if not each.state and each.row.state == "sent"]
         note_failed(self.env.cr, [(each.row, each.error) for each in sent if each.error])

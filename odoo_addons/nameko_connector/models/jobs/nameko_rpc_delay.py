@@ -72,7 +72,7 @@ class NamekoRpc(models.AbstractModel):
         title = name or _name_of(requests) or on_done or ""
         batch = batches._begin(title, record=record, on_done=on_done)
         jobs, count = self._delay_all(requests, batch)
-        batch._begun(count)
+        batch._set_total(count)
         return jobs
 
     def _delay_all(
@@ -113,7 +113,7 @@ class NamekoRpc(models.AbstractModel):
             job, new = self._delay_all([replace(request, options=JobOptions(**options))], batch)
             jobs, count = jobs + job, count + new
         if batch:
-            batch._begun(count)
+            batch._set_total(count)
         return jobs
 
     def _common_values(self) -> dict[str, Any]:
@@ -192,7 +192,7 @@ class NamekoRpc(models.AbstractModel):
     def _check_target(self, request: JobRequest, record: models.BaseModel) -> None:
         options = request.options
         for name in filter(None, (options.on_result, options.on_error)):
-            check_callback(record, name)
+            checked_callback(record, name)
         if options.result_field:
             if options.on_result:
                 raise InvalidJob(f"{request}: give result_field or on_result, not both.")
@@ -222,7 +222,7 @@ def _name_of(requests: Sequence[JobRequest]) -> str:
     return ", ".join([*list(names)[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
 
 
-def check_callback(record: models.BaseModel, name: str) -> str:
+def checked_callback(record: models.BaseModel, name: str) -> str:
     """Return the name; raise InvalidJob unless it is that of a method named `_on_...`."""
     if not name.startswith(CALLBACK_PREFIX) or not callable(getattr(type(record), name, None)):
         raise InvalidJob(

@@ -120,7 +120,7 @@ class NamekoFailure(models.Model):
         )
         return notification(text, "success", reload=True)
 
-    def action_heed(self) -> None:
+    def action_stop_ignoring(self) -> None:
         """Stop ignoring these groups."""
         self.write({"is_ignored": False})
 

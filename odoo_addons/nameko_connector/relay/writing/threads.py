@@ -137,7 +137,7 @@ class Writers:
                 self._end_session(thread)
 
     @property
-    def stuck(self) -> int:
+    def alive_count(self) -> int:
         """The number of threads that are still alive."""
         return sum(thread.is_alive() for thread in (*self._threads, *self._stuck))
 

@@ -68,7 +68,7 @@ class Writing:
                 lambda jobs: jobs.apply_replies(events, Turn(work, self._speeds))
             )
         except CONFLICTS:
-            return self._each(work, Fate.BUSY if work.alone else Fate.AGAIN)
+            return self._retry_alone(work, Fate.BUSY if work.alone else Fate.AGAIN)
         except Exception as error:
             if is_lost(error):
                 raise
@@ -77,10 +77,10 @@ class Writing:
                 work.items[0].failure = error
                 return self._fail(work.items[0])
             _logger.info("A batch of replies is written one by one: %s", error)
-            return self._each(work, Fate.AGAIN)
+            return self._retry_alone(work, Fate.AGAIN)
         return fates(work, applied)
 
-    def _each(self, work: Work, fate: Fate) -> Fates:
+    def _retry_alone(self, work: Work, fate: Fate) -> Fates:
         for item in work.items:
             item.alone = True
         return [(item, fate) for item in work.items]

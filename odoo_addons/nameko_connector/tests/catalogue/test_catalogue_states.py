@@ -5,7 +5,7 @@ from dataclasses import replace
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ...models.catalogue.nameko_service import MOST_TOLD
+from ...models.catalogue.nameko_service import MOST_NOTIFIED
 from ..common import MANAGER, USER
 from .catalogue_case import CatalogueCase, beat, method, service
 
@@ -124,13 +124,13 @@ class TestStates(CatalogueCase):
         self.assertFalse(self.activities())
 
     def test_managers_get_a_few_activities_when_many_services_are_gone(self):
-        services = [service(f"forged{number}", self.quote) for number in range(MOST_TOLD + 5)]
+        services = [service(f"forged{number}", self.quote) for number in range(MOST_NOTIFIED + 5)]
         self.keep(beat(*services))
         self.lose()
         self.keep(beat(service("another", self.quote)))
         self.lose()
         told = self.env["nameko.service"].search([("activity_ids", "!=", False)])
-        self.assertEqual(len(told), MOST_TOLD)
+        self.assertEqual(len(told), MOST_NOTIFIED)
         gone = self.env["nameko.service"].search([("name", "like", "forged")])
         self.assertEqual(set(gone.mapped("state")), {"gone"})
 

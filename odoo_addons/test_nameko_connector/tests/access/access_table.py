@@ -95,7 +95,7 @@ METHODS = {
     ("nameko.failure", "action_retry"): MAKER,
     ("nameko.failure", "action_cancel"): MAKER,
     ("nameko.failure", "action_ignore"): MAKER,
-    ("nameko.failure", "action_heed"): MAKER,
+    ("nameko.failure", "action_stop_ignoring"): MAKER,
     ("nameko.failure", "action_show_jobs"): MAKER,
     ("nameko.overview", "read_overview"): MANAGERS,
     ("nameko.job", "action_cancel"): OWNERS,

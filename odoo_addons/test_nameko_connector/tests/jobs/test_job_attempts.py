@@ -39,7 +39,7 @@ class TestAttempts(JobCase):
     def test_no_answer_is_one_in_words(self):
         job = self.sent(self.job(max_attempts=2))
         mark_unroutable(self.env.cr, job.ids)
-        late.retry_unknown(self.env.cr)
+        late.retry_unroutable(self.env.cr)
         job.invalidate_recordset()
         self.assertEqual(self.attempts(job), [(1, "UnknownService")])
         self.assertIn("no queue", job.attempt_ids.reason)

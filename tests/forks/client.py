@@ -1,4 +1,4 @@
-"""Starts programs as forks of a process that has loaded their modules: see `fork_server.py`.
+"""Starts programs as forks of a process that has loaded their modules: see `server.py`.
 
 Odoo starts in half a second instead of five, Nameko in a tenth of one instead of one and a half.
 """
@@ -51,13 +51,13 @@ class Fork:
 
 
 class ForkServer:
-    """A running `fork_server.py`.
+    """A running `server.py`.
 
     program: "odoo" or "nameko"
     """
 
     def __init__(self, program: str, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "tests.fork_server", program]
+        command = [sys.executable, "-m", "tests.forks.server", program]
         self._server: subprocess.Popen[bytes] = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *command],
             cwd=CHECKOUT,

@@ -1,11 +1,11 @@
 """A process that loads the modules of a program once, and starts the program by a fork on request.
 
-    python -m tests.fork_server odoo|nameko
+    python -m tests.forks.server odoo|nameko
 
 It reads requests from its standard input, one JSON object per line: `command`, `environment`,
 `log`. For each request it writes two lines: "started PID" and "ended PID STATUS". Only modules are
 loaded before the fork: each program then reads its command line, configuration and environment as
-if a shell had started it. `forks.py` is the client.
+if a shell had started it. `client.py` is the client.
 """
 
 import ctypes
@@ -89,6 +89,6 @@ def become(program: str, request: Request) -> None:
 
 
 if __name__ == "__main__":
-    importlib.import_module(f"tests.loaded_{sys.argv[1]}")
+    importlib.import_module(f"tests.forks.loaded_{sys.argv[1]}")
     gc.freeze()
     become(sys.argv[1], serve())
