@@ -223,8 +223,8 @@ class DeliveryCounter:
         is_kept = self._publish(message, copy, self.dead_queue.name)
         where = f"It is kept in the queue {self.dead_queue.name}." if is_kept else "It is not kept."
         error = RequestGivenUp(
-            f"{why} {where} Look for what ended the processes in their logs, and mend that or ask "
-            "for something else."
+            f"{why} {where} Look for what ended the processes in their logs, and repair that, or "
+            "request something else."
         )
         logger.error("%s", error)
         if is_kept:

@@ -18,7 +18,7 @@ ERRORS_SHOWN = 3
 Outcomes = dict[models.BaseModel, Any]
 
 
-def told(action: models.BaseModel, outcomes: Outcomes) -> dict[str, Any] | bool:
+def result_for_user(action: models.BaseModel, outcomes: Outcomes) -> dict[str, Any] | bool:
     """Handle the errors as the action is configured, and return what the user sees.
 
     :return: a notification, or False if the record itself shows what happened

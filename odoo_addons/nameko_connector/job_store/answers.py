@@ -31,19 +31,19 @@ def lock_free_rows(cr: Cursor, uuids: Iterable[str]) -> tuple[dict[str, Row], se
 
 WRITE_FINISHED = """
     UPDATE nameko_job job
-       SET state = told.state, is_ready = false, is_waiting = false, eta = NULL,
+       SET state = finish.state, is_ready = false, is_waiting = false, eta = NULL,
            deadline = NULL, done_at = now() AT TIME ZONE 'UTC',
            seconds = CASE WHEN job.state = 'sent' THEN
                extract(epoch FROM now() AT TIME ZONE 'UTC' - job.sent_at)
                ELSE job.seconds END,
-           progress = CASE WHEN told.state = 'done' THEN 100 ELSE job.progress END,
-           attempts = CASE WHEN told.result IS NOT NULL THEN greatest(job.attempts, 1)
+           progress = CASE WHEN finish.state = 'done' THEN 100 ELSE job.progress END,
+           attempts = CASE WHEN finish.result IS NOT NULL THEN greatest(job.attempts, 1)
                            ELSE job.attempts END,
-           has_result = told.result IS NOT NULL, result = told.result,
-           error_type = told.error_type, error_message = told.error_message
-      FROM json_to_recordset(%s) AS told(
+           has_result = finish.result IS NOT NULL, result = finish.result,
+           error_type = finish.error_type, error_message = finish.error_message
+      FROM json_to_recordset(%s) AS finish(
                id int, state text, result text, error_type text, error_message text)
-     WHERE job.id = told.id
+     WHERE job.id = finish.id
     RETURNING job.id,
               EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
 """

@@ -232,9 +232,9 @@ def note_progress(cr: Cursor, shares: dict[str, float]) -> list[tuple[str, int]]
     cr.execute(
         SQL(
             """
-            UPDATE nameko_job job SET progress = told.progress
-              FROM (VALUES %s) AS told(uuid, progress)
-             WHERE job.uuid = told.uuid AND job.state = 'sent'
+            UPDATE nameko_job job SET progress = reported.progress
+              FROM (VALUES %s) AS reported(uuid, progress)
+             WHERE job.uuid = reported.uuid AND job.state = 'sent'
             RETURNING job.id, job.res_model, job.res_id
             """,
             values,

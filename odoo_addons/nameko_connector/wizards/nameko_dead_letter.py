@@ -240,7 +240,7 @@ class NamekoDeadLetter(models.TransientModel):
         if not handled and not lines:
             lines.append(self.env._("Nothing was selected that is still there. Look again."))
         kind: Kind = "warning" if lines else "success"
-        told = notification("\n".join([done, *lines]), kind, reload=True)
+        message = notification("\n".join([done, *lines]), kind, reload=True)
         if self.env.context.get("nameko_from_form") and handled:
-            told["params"]["next"] = {**self.action_look(), "target": "main"}
-        return told
+            message["params"]["next"] = {**self.action_look(), "target": "main"}
+        return message

@@ -91,102 +91,102 @@ def read_beat(delivery: Delivery) -> Beat | None:
         return None
 
 
-def _beat(told: Any) -> Beat:
+def _beat(raw: Any) -> Beat:
     return Beat(
-        uuid=str(uuid.UUID(told["id"])),
-        host=_text(told["host"], LONGEST_NAME),
-        pid=_integer(told["pid"]),
-        version=_text(told["version"], LONGEST_NAME),
-        started=_moment(told["started"]),
-        interval=min(max(_number(told["interval"]), INTERVALS[0]), INTERVALS[1]),
-        services=_several(_service, told["services"], MOST_SERVICES),
-        stopping=told.get("stopping") is True,
-        running=_running(told.get("running", {})),
+        uuid=str(uuid.UUID(raw["id"])),
+        host=_text(raw["host"], LONGEST_NAME),
+        pid=_integer(raw["pid"]),
+        version=_text(raw["version"], LONGEST_NAME),
+        started=_moment(raw["started"]),
+        interval=min(max(_number(raw["interval"]), INTERVALS[0]), INTERVALS[1]),
+        services=_several(_service, raw["services"], MOST_SERVICES),
+        stopping=raw.get("stopping") is True,
+        running=_running(raw.get("running", {})),
     )
 
 
-def _service(told: Any) -> Service:
-    methods = _several(_method, told["methods"], MOST_METHODS)
-    return Service(_name(told["name"]), _text(told["doc"]), methods)
+def _service(raw: Any) -> Service:
+    methods = _several(_method, raw["methods"], MOST_METHODS)
+    return Service(_name(raw["name"]), _text(raw["doc"]), methods)
 
 
-def _running(told: Any) -> str:
+def _running(raw: Any) -> str:
     """Return how many calls of each `service.method` run, as a text for users."""
-    if not isinstance(told, dict) or len(told) > MOST_RUNNING:
+    if not isinstance(raw, dict) or len(raw) > MOST_RUNNING:
         raise ValueError("no methods that run")
-    return ", ".join(f"{_called(name)}: {_integer(count)}" for name, count in told.items())
+    return ", ".join(f"{_called(name)}: {_integer(count)}" for name, count in raw.items())
 
 
-def _called(told: str) -> str:
-    service, _, method = told.partition(".")
+def _called(raw: str) -> str:
+    service, _, method = raw.partition(".")
     return f"{_name(service)}.{_name(method)}"
 
 
-def _method(told: Any) -> dict[str, Any]:
-    parameters = _several(_parameter, told["parameters"], MOST_PARAMETERS)
+def _method(raw: Any) -> dict[str, Any]:
+    parameters = _several(_parameter, raw["parameters"], MOST_PARAMETERS)
     return {
-        "name": _name(told["name"]),
-        "doc": _text(told["doc"]),
+        "name": _name(raw["name"]),
+        "doc": _text(raw["doc"]),
         "parameters": list(parameters),
     }
 
 
-def _parameter(told: Any) -> dict[str, Any]:
-    parameter = {"name": _name(told["name"]), "kind": told["kind"]}
+def _parameter(raw: Any) -> dict[str, Any]:
+    parameter = {"name": _name(raw["name"]), "kind": raw["kind"]}
     if parameter["kind"] not in KINDS:
         raise ValueError("unknown kind of parameter")
-    if "annotation" in told:
-        parameter["annotation"] = _text(told["annotation"], LONGEST_NAME)
-    if "default" in told:
-        parameter["default"] = _default(told["default"])
+    if "annotation" in raw:
+        parameter["annotation"] = _text(raw["annotation"], LONGEST_NAME)
+    if "default" in raw:
+        parameter["default"] = _default(raw["default"])
     return parameter
 
 
-def _several(read: Callable[[Any], T], told: Any, most: int) -> tuple[T, ...]:
+def _several(read: Callable[[Any], T], raw: Any, most: int) -> tuple[T, ...]:
     """Return each item of a list, read; if two have the same name, the last one counts."""
-    if not isinstance(told, list) or len(told) > most:
+    if not isinstance(raw, list) or len(raw) > most:
         raise ValueError(f"no list of at most {most}")
-    by_name = {each["name"]: read(each) for each in told}
+    by_name = {each["name"]: read(each) for each in raw}
     return tuple(by_name.values())
 
 
-def _text(told: Any, most: int = LONGEST_TEXT) -> str:
-    if not isinstance(told, str):
+def _text(raw: Any, most: int = LONGEST_TEXT) -> str:
+    if not isinstance(raw, str):
         raise TypeError("no text")
-    told.encode()  # raises for half a surrogate pair
-    return told.replace("\0", "")[:most]
+    raw.encode()  # raises for half a surrogate pair
+    return raw.replace("\0", "")[:most]
 
 
-def _name(told: Any) -> str:
-    if not NAME.fullmatch(told) or len(told) > LONGEST_NAME:
+def _name(raw: Any) -> str:
+    if not NAME.fullmatch(raw) or len(raw) > LONGEST_NAME:
         raise ValueError("no name")
-    return _text(told)
+    return _text(raw)
 
 
-def _integer(told: Any) -> int:
-    if type(told) is not int or not 0 <= told < 2**31:
+def _integer(raw: Any) -> int:
+    if type(raw) is not int or not 0 <= raw < 2**31:
         raise ValueError("no number of that kind")
-    return told
+    return raw
 
 
-def _number(told: Any) -> float:
-    if type(told) not in (int, float) or not math.isfinite(told):
+def _number(raw: Any) -> float:
+    if type(raw) not in (int, float) or not math.isfinite(raw):
         raise ValueError("no number")
-    return float(told)
+    return float(raw)
 
 
-def _moment(told: Any) -> datetime:
-    moment = datetime.fromisoformat(_text(told, LONGEST_NAME))
+def _moment(raw: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(raw, LONGEST_NAME))
     if moment.tzinfo is None:
         raise ValueError("no time zone")
     return moment.astimezone(timezone.utc).replace(tzinfo=None, microsecond=0)
 
 
-def _default(told: Any) -> Any:
+def _default(raw: Any) -> Any:
     """Return the default; as a text if it is long or cannot be stored as JSON."""
-    text = json.dumps(told, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(raw, allow_nan=False, ensure_ascii=False)
     text.encode()
-    return text[:LONGEST_DEFAULT] if len(text) > LONGEST_DEFAULT or "\\u0000" in text else told
+    return text[:LONGEST_DEFAULT] if len(text) > LONGEST_DEFAULT or "\\u0000" in text else raw
 
 
 def _refuse(constant: str) -> NoReturn:

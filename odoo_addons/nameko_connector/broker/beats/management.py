@@ -61,8 +61,8 @@ def queue_report(uri: str, virtual_host: str, queue: str) -> QueueReport:
     :param uri: http(s)://user:password@host:port
     :raises ManagementError: the API cannot be reached, refuses, or sends an invalid answer
     """
-    told = _ask(uri, f"queues/{quote(virtual_host, safe='')}/{quote(queue, safe='')}", _report)
-    return NO_QUEUE if told is None else told
+    reported = _ask(uri, f"queues/{quote(virtual_host, safe='')}/{quote(queue, safe='')}", _report)
+    return NO_QUEUE if reported is None else reported
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def service_queues(uri: str, virtual_host: str) -> Page[QueueReport]:
 def dead_letter_counts(uri: str, virtual_host: str) -> Page[int]:
     """Return the number of dead-lettered requests by service; see `service_queues`."""
 
-    def read(told: Any) -> int:
-        return _figure(told.get("messages")) or 0
+    def read(reported: Any) -> int:
+        return _figure(reported.get("messages")) or 0
 
     return _ask_for_all(uri, virtual_host, DEAD, "messages", read)
 
@@ -100,11 +100,11 @@ def _ask_for_all(
     wanted += f"&sort={first}&sort_reverse=true"
     path = f"queues/{quote(virtual_host, safe='')}?{wanted}&columns={','.join(COLUMNS)}"
 
-    def read_all(told: Any) -> Page[T]:
-        queues = told["items"][:MOST_QUEUES]
+    def read_all(reported: Any) -> Page[T]:
+        queues = reported["items"][:MOST_QUEUES]
         each = ((str(queue["name"]).removeprefix(prefix), queue) for queue in queues)
         found = {name: read(queue) for name, queue in each if _is_name(name)}
-        return Page(found, is_whole=int(told["filtered_count"]) <= len(queues))
+        return Page(found, is_whole=int(reported["filtered_count"]) <= len(queues))
 
     return _ask(uri, path, read_all) or Page({}, is_whole=False)
 
@@ -169,14 +169,14 @@ def _check_status(answer: requests.Response, address: str) -> None:
         raise ManagementError(f"{text}{hint}.")
 
 
-def _report(told: Any) -> QueueReport:
+def _report(reported: Any) -> QueueReport:
     return QueueReport(
         # A new queue has no figures yet. No queue has any if RabbitMQ runs without
         # `management_metrics_collection`.
-        _figure(told.get("messages_ready")),
-        _figure(told.get("messages_unacknowledged")),
-        _figure(told.get("consumers")),
-        _rate(told.get("message_stats")),
+        _figure(reported.get("messages_ready")),
+        _figure(reported.get("messages_unacknowledged")),
+        _figure(reported.get("consumers")),
+        _rate(reported.get("message_stats")),
     )
 
 
@@ -186,5 +186,5 @@ def _rate(stats: Any) -> float | None:
     return None if rate is None else 60 * float(rate)
 
 
-def _figure(told: Any) -> int | None:
-    return None if told is None else int(told)
+def _figure(reported: Any) -> int | None:
+    return None if reported is None else int(reported)

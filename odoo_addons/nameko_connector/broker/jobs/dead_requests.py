@@ -101,7 +101,7 @@ def answer_to(message: Any, name: str) -> amqp.Message:
     text = (
         f"The request {name} is given up: the process that ran it ended, as often as the broker's "
         f"delivery limit allows. It is kept in the queue {KEPT}. Look for what ended the processes "
-        "in their logs, and mend that or ask for something else."
+        "in their logs, and repair that, or request something else."
     )
     kind = "RequestGivenUp"
     error = {"exc_type": kind, "exc_path": kind, "exc_args": [text], "value": text}

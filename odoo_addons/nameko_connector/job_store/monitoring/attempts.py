@@ -21,10 +21,10 @@ def note_failed(cr: Cursor, failed: Collection[tuple[Row, Exception]]) -> None:
         INSERT INTO nameko_job_attempt (
                job_id, number, sent_at, ended_at, error_type, error_message, instance, traceback)
         SELECT job.id, {SENDINGS}, sent_at, {NOW},
-               told.error_type, told.error_message, told.instance, told.traceback
-          FROM json_to_recordset(%s) AS told(
+               failed.error_type, failed.error_message, failed.instance, failed.traceback
+          FROM json_to_recordset(%s) AS failed(
                    id int, error_type text, error_message text, instance text, traceback text)
-          JOIN nameko_job job ON job.id = told.id
+          JOIN nameko_job job ON job.id = failed.id
         """,  # noqa: S608  constants
         [json.dumps([_values(row, error) for row, error in failed])],
     )

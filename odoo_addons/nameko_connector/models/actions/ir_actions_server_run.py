@@ -12,7 +12,7 @@ from odoo.fields import Domain
 from ...action.arguments import Scope, beyond, evaluated, requests
 from ...action.expression.evaluate import context_of
 from ...action.expression.record_view import Limit
-from ...action.outcomes import Outcomes, named, post, shown, told
+from ...action.outcomes import Outcomes, named, post, result_for_user, shown
 from ...action.results import NotThere, field_value, part_of
 from ...broker.amqp.request import Request
 from ...exceptions import NamekoError, ResultNotWritten, UnusableExpression, UnusableResult
@@ -62,8 +62,8 @@ class IrActionsServer(models.Model):
             self._nameko_check_click(targets)
         wanted = requests(self, list(targets) or [targets])
         if self.nameko_when == "later":
-            return told(self, self._nameko_delay(wanted))
-        return told(self, self._nameko_take(self._nameko_call(wanted)))
+            return result_for_user(self, self._nameko_delay(wanted))
+        return result_for_user(self, self._nameko_take(self._nameko_call(wanted)))
 
     # Who may run it, and on which records
 

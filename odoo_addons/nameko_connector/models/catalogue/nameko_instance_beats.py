@@ -155,16 +155,16 @@ class NamekoInstance(models.Model):
         return bool(silent)
 
     @api.model
-    def _learn_service(self, told: Service) -> models.BaseModel:
+    def _learn_service(self, reported: Service) -> models.BaseModel:
         services = self.env["nameko.service"].with_context(**QUIETLY)
-        service = services.search([("name", "=", told.name)])
+        service = services.search([("name", "=", reported.name)])
         if not service and not services._make_room():
-            warn_rarely("Too many services: %s is not listed", told.name)
+            warn_rarely("Too many services: %s is not listed", reported.name)
             return service
-        service = service or services.create({"name": told.name})
-        if service.fingerprint != told.fingerprint:
-            service.write({"doc": told.doc, "fingerprint": told.fingerprint})
-            self.env["nameko.method"]._learn(service, told.methods)
+        service = service or services.create({"name": reported.name})
+        if service.fingerprint != reported.fingerprint:
+            service.write({"doc": reported.doc, "fingerprint": reported.fingerprint})
+            self.env["nameko.method"]._learn(service, reported.methods)
         return service
 
     @api.model
@@ -176,9 +176,9 @@ class NamekoInstance(models.Model):
         self.env.cr.execute(
             f"""
             UPDATE nameko_instance instance
-               SET last_seen = {NOW}, running = nullif(told.running, '')
-              FROM unnest(%s::text[], %s::text[]) AS told(uuid, running)
-             WHERE instance.uuid = told.uuid
+               SET last_seen = {NOW}, running = nullif(reported.running, '')
+              FROM unnest(%s::text[], %s::text[]) AS reported(uuid, running)
+             WHERE instance.uuid = reported.uuid
                AND NOT (state = 'stopped' AND last_seen > {NOW} - make_interval(secs => %s))
             RETURNING instance.id, instance.state
             """,  # noqa: S608  constants

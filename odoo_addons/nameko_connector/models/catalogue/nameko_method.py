@@ -54,16 +54,16 @@ class NamekoMethod(models.Model):
             method.signature = f"({', '.join(map(_shown, method.parameters or []))})"
 
     @api.model
-    def _learn(self, service: models.BaseModel, told: Sequence[dict[str, Any]]) -> None:
+    def _learn(self, service: models.BaseModel, reported: Sequence[dict[str, Any]]) -> None:
         """Write the methods of a service that are new or changed in a beat.
 
-        :param told: a {"name", "doc", "parameters"} for each method
+        :param reported: a {"name", "doc", "parameters"} for each method
         """
         known = {m.name: m for m in service.with_context(active_test=False).method_ids}
-        new = [values for values in told if values["name"] not in known]
+        new = [values for values in reported if values["name"] not in known]
         owner = {"service": service.name, "service_id": service.id}
         self.create([owner | values for values in new[: self._room(len(new))]])
-        for values in told:
+        for values in reported:
             method = known.get(values["name"])
             if method is not None and method._differs(values):
                 method.write({"active": True, **values})

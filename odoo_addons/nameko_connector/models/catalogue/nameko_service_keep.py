@@ -18,9 +18,9 @@ FIGURES = ("ready", "unacknowledged", "consumers", "rate")  # of a QueueReport, 
 # Parameters: whether each page is whole, and for each column a list of values.
 WRITE_QUEUES = """
     UPDATE nameko_service s
-       SET queue_known = told.known, queue_ready = told.ready,
-           queue_unacknowledged = told.in_hand, queue_consumers = told.consumers,
-           queue_rate = told.rate, dead_count = told.dead
+       SET queue_known = reported.known, queue_ready = reported.ready,
+           queue_unacknowledged = reported.in_hand, queue_consumers = reported.consumers,
+           queue_rate = reported.rate, dead_count = reported.dead
       FROM (SELECT s.id,
                    CASE WHEN q.name IS NULL THEN %s ELSE q.ready IS NOT NULL END AS known,
                    COALESCE(q.ready, 0) AS ready, COALESCE(q.in_hand, 0) AS in_hand,
@@ -31,12 +31,12 @@ WRITE_QUEUES = """
               LEFT JOIN unnest(%s::text[], %s::int[], %s::int[], %s::int[], %s::float[])
                    AS q (name, ready, in_hand, consumers, rate) ON q.name = s.name
               LEFT JOIN unnest(%s::text[], %s::int[]) AS d (name, dead) ON d.name = s.name
-           ) told
-     WHERE s.id = told.id
+           ) reported
+     WHERE s.id = reported.id
        AND (s.queue_known, s.queue_ready, s.queue_unacknowledged, s.queue_consumers,
             s.queue_rate, s.dead_count)
-           IS DISTINCT FROM (told.known, told.ready, told.in_hand, told.consumers,
-                             told.rate, told.dead)
+           IS DISTINCT FROM (reported.known, reported.ready, reported.in_hand, reported.consumers,
+                             reported.rate, reported.dead)
     RETURNING s.id
 """
 QUIETLY = {"tracking_disable": True, "mail_create_nolog": True, "mail_create_nosubscribe": True}
@@ -55,11 +55,11 @@ class NamekoService(models.Model):
         self.env.flush_all()
         self.env.cr.execute(
             """
-            SELECT s.id, array_agg(DISTINCT told.name)
+            SELECT s.id, array_agg(DISTINCT reported.name)
               FROM nameko_service s
               JOIN nameko_instance_nameko_service_rel hosted ON hosted.nameko_service_id = s.id
               JOIN nameko_instance i ON i.id = hosted.nameko_instance_id
-             CROSS JOIN LATERAL jsonb_array_elements_text(i.method_names -> s.name) told (name)
+             CROSS JOIN LATERAL jsonb_array_elements_text(i.method_names -> s.name) reported (name)
              WHERE s.id = ANY(%s) AND i.state = ANY(%s)
              GROUP BY s.id
             """,
