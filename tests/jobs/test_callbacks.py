@@ -25,13 +25,13 @@ def of_callback(world: World, callback: str) -> dict[str, int]:
 
 
 def test_slow_callbacks_hold_up_no_others(served: World):
-    make_slow(served, 30, 1.5)
-    wait_until(lambda: served.states().get("done", 0) >= 1)
+    make_slow(served, 12, 10)
+    wait_until(lambda: of_callback(served, "_on_slow") == {"sent": 12})
     served.make(MANY)
-    wait_until(lambda: of_callback(served, "_on_sum") == {"done": MANY})
-    assert of_callback(served, "_on_slow").get("sent", 0) > 5
-    assert served.wait_until_finished() == {"done": MANY + 30}
-    assert served.hits() == {1: MANY + 30}
+    wait_until(lambda: of_callback(served, "_on_sum") == {"done": MANY}, seconds=60)
+    assert of_callback(served, "_on_slow").get("sent", 0) > 0
+    assert served.wait_until_finished() == {"done": MANY + 12}
+    assert served.hits() == {1: MANY + 12}
 
 
 def test_fast_callback_that_once_is_slow_holds_up_no_others(served: World):
@@ -39,7 +39,7 @@ def test_fast_callback_that_once_is_slow_holds_up_no_others(served: World):
     served.wait_until_finished()
     (slow,) = make_slow(served, 1, 20)
     make_slow(served, MANY, 0)
-    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1}, seconds=15)
+    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1}, seconds=20)
     assert served.wait_until_finished() == {"done": 51 + MANY}
     assert served.hits() == {1: 51 + MANY}
     assert slow
@@ -83,7 +83,7 @@ def test_callback_that_ends_its_process_fails_its_job(world: World):
     ((error, has_result, message),) = world.sql(rows)
     assert (error, has_result) == ("ResultNotWritten", True)
     assert "The relay ended 5 times while it ran nameko.job.probe._on_deadly" in message
-    assert 5 <= starts <= 9
+    assert 5 <= starts < 20
 
 
 def test_callback_asks_again_under_the_same_key(served: World):
