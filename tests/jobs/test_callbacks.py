@@ -37,9 +37,9 @@ def test_slow_callbacks_hold_up_no_others(served: World):
 def test_fast_callback_that_once_is_slow_holds_up_no_others(served: World):
     make_slow(served, 50, 0)
     served.wait_until_finished()
-    (slow,) = make_slow(served, 1, 20)
+    (slow,) = make_slow(served, 1, 40)
     make_slow(served, MANY, 0)
-    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1}, seconds=20)
+    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1}, seconds=40)
     assert served.wait_until_finished() == {"done": 51 + MANY}
     assert served.hits() == {1: 51 + MANY}
     assert slow
