@@ -25,13 +25,13 @@ def of_callback(world: World, callback: str) -> dict[str, int]:
 
 
 def test_slow_callbacks_hold_up_no_others(served: World):
-    make_slow(served, 60, 1.5)
+    make_slow(served, 40, 1.5)
     wait_until(lambda: served.states().get("done", 0) >= 1)
     served.make(MANY)
     wait_until(lambda: of_callback(served, "_on_sum") == {"done": MANY}, seconds=60)
     assert of_callback(served, "_on_slow").get("sent", 0) > 0
-    assert served.wait_until_finished() == {"done": MANY + 60}
-    assert served.hits() == {1: MANY + 60}
+    assert served.wait_until_finished(seconds=120) == {"done": MANY + 40}
+    assert served.hits() == {1: MANY + 40}
 
 
 def test_fast_callback_that_once_is_slow_holds_up_no_others(served: World):
