@@ -22,8 +22,8 @@ from tests.waiting import wait_until
 
 HERE = Path(__file__).parent
 BUILD = STACK / "jobs"
-DATABASE = os.environ.get("JOBS_DATABASE", "nameko_jobs_test")  # each pytest has its own
-INSTALLED = BUILD / f"{DATABASE}.installed"
+DATABASE = "nameko_jobs_test"
+INSTALLED = BUILD / "installed"
 INSTALL_SECONDS = 900
 ADDONS = HERE / "addons"
 SERVICES = {
