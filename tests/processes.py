@@ -17,7 +17,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 
 from stack.layout import CHECKOUT
 from stack.ports import reserve
-from tests.forks.client import Fork, fork_server
+from tests.forks.client import DIES_WITH_THE_TESTS, QUICK_START, Fork, fork_server
 from tests.waiting import wait_until
 
 BIN = Path(sys.executable).parent
@@ -25,9 +25,6 @@ CONFIG = CHECKOUT / "services" / "config.yaml"
 PLAIN_CONFIG = CHECKOUT / "tests" / "plain_nameko.yaml"  # for Nameko's own container
 HOST = "127.0.0.1"
 LOGS = CHECKOUT / "build" / "tests"
-DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--")
-# Without this, Eventlet loads a DNS library for half a second; the tests look up no names.
-QUICK_START = {"EVENTLET_NO_GREENDNS": "yes"}
 
 
 def listens(port: int) -> bool:

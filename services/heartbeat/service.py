@@ -83,7 +83,7 @@ class HeartbeatService:
         """Dispatch the event `beat`, which describes this process: see `Instance.describe`."""
         try:
             self.dispatch("beat", self.instance.describe())
-        except Exception as error:  # noqa: BLE001 - the monitor is told, and the next beat tries again
+        except Exception as error:  # noqa: BLE001 - reported to the monitor; the next beat retries
             self.instance.problem = f"no beat: {type(error).__name__}: {error}"
             logger.warning("%s", self.instance.problem)
         else:

@@ -16,7 +16,7 @@ from services.messaging.reading import has_many_values, tolerant_connection
 
 LOCK = "mail.dead.lock"
 LONGEST_WAIT = 5.0  # seconds to wait while another admin holds the lock
-PAUSE = 0.1  # seconds between two tries to lock
+PAUSE = 0.1  # seconds between two tries: RabbitMQ tells nobody when a lock becomes free
 
 
 class DeadLetters(DependencyProvider):

@@ -13,9 +13,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from stack.layout import CHECKOUT
+
+DIES_WITH_THE_TESTS = ("setpriv", "--pdeathsig", "KILL", "--")
+# Without this, Eventlet loads a DNS library for half a second; the tests look up no names.
+QUICK_START = {"EVENTLET_NO_GREENDNS": "yes"}
 
 
 class Fork:
@@ -56,31 +60,31 @@ class ForkServer:
     program: "odoo" or "nameko"
     """
 
-    def __init__(self, program: str, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "tests.forks.server", program]
-        self._server: subprocess.Popen[bytes] = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+    def __init__(self, program: str) -> None:
+        server = subprocess.Popen(
+            [*DIES_WITH_THE_TESTS, sys.executable, "-m", "tests.forks.server", program],
             cwd=CHECKOUT,
-            env={**os.environ, **environment},
+            env={**os.environ, **QUICK_START},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        assert server.stdin
+        assert server.stdout
+        self._requests: IO[bytes] = server.stdin
+        self._events: IO[bytes] = server.stdout
         self._started: queue.Queue[Fork] = queue.Queue()
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         forks = {}
-        for line in self._stream("stdout"):
+        for line in self._events:
             event, pid, *status = line.split()
             if event == b"started":
                 forks[pid] = Fork(int(pid))
                 self._started.put(forks[pid])
             else:
                 forks.pop(pid).end(int(status[0]))
-
-    def _stream(self, name: str) -> Any:
-        return getattr(self._server, name)
 
     def fork(
         self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path
@@ -92,12 +96,12 @@ class ForkServer:
             "log": str(log),
         }
         with self._lock:
-            self._stream("stdin").write(json.dumps(request).encode() + b"\n")
-            self._stream("stdin").flush()
+            self._requests.write(json.dumps(request).encode() + b"\n")
+            self._requests.flush()
             return self._started.get(timeout=60)
 
 
 @cache
 def fork_server(program: str) -> ForkServer:
     """Return the one fork server of a program."""
-    return ForkServer(program, {"EVENTLET_NO_GREENDNS": "yes"})
+    return ForkServer(program)

@@ -30,8 +30,8 @@ class Session(SMTP):
 class SmtpServer(Controller):
     """Listens on a fixed port of 127.0.0.1 while it is started; remembers what it accepted.
 
-    It first gives the answers in `data_answers` and `recipient_answers`, then "250 OK". With the
-    answer "hang" it takes the data and never replies.
+    It replies with the entries of `data_answers` and `recipient_answers`, one after the other, then
+    with "250 OK". For the entry "hang" it accepts the data and never replies.
     """
 
     def __init__(self, **session_options: Any) -> None:

@@ -136,11 +136,6 @@ class Writers:
             if thread.is_alive():
                 self._end_session(thread)
 
-    @property
-    def alive_count(self) -> int:
-        """The number of threads that are still alive."""
-        return sum(thread.is_alive() for thread in (*self._threads, *self._stuck))
-
     def watch(self) -> None:
         """Check for slow callbacks, and add threads if needed; call it about once a second.
 

@@ -3,11 +3,8 @@
 import json
 import uuid
 
-from odoo.tools import SQL
-
 from ...broker.beats.beat import Beat, read_beat
 from ...broker.jobs.reply import Delivery
-from ...job_store.rows import NOW
 from ...models.catalogue import nameko_instance_beats
 from ..common import ConnectorCase
 
@@ -47,8 +44,7 @@ class CatalogueCase(ConnectorCase):
         self.leave_alone(self.instances.search([]))  # the stack's, which its relay writes, too
         self.patch(nameko_instance_beats, "LEARN_SECONDS", 3600)
         self.patch(nameko_instance_beats, "_warned", {})
-        self.env.cr.execute(SQL("SELECT %s", SQL(NOW)))
-        self.clock = self.env.cr.fetchone()[0].replace(microsecond=0)
+        self.clock = self.instances._clock()
         self.patch(nameko_instance_beats, "NOW", f"TIMESTAMP '{self.clock}'")  # stands still
 
     def leave_alone(self, instances):

@@ -1,4 +1,4 @@
-"""Instances that are late, gone or back; what is told of that, and what is forgotten."""
+"""Instances that become late or gone, or come back: activities for managers, and deletion."""
 
 from dataclasses import replace
 

@@ -33,7 +33,7 @@ ANSWERS = st.recursive(
 
 
 def examples(count):
-    """Give the same examples in each run, of which all run in one transaction."""
+    """Return Hypothesis settings: the same `count` examples in every run, without a deadline."""
     return settings(
         max_examples=count,
         derandomize=True,
