@@ -19,6 +19,17 @@ def open_live(tab: Page, database: Database, address: str) -> None:
     wait_until(lambda: database.sql(VIEWERS) != [(0,)], what="the websocket")
 
 
+def hold(tab: Page, address: str) -> list[Route]:
+    """Hold the next request to an address; it is in the list when it has come."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    tab.route(address, keep, times=1)
+    return held
+
+
 def see_it_idle(tab: Page) -> None:
     """See that an open page asks for nothing, over a minute of its own clock."""
     asked: list[str] = []
@@ -75,12 +86,7 @@ def test_what_is_being_typed_stays(tab: Page, stack: Stack, database: Database):
 
 def test_changes_while_a_view_begins_to_listen(tab: Page, stack: Stack, database: Database):
     (record,) = database.computations(1)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    tab.route("**/nameko.live/watch", hold)
+    held = hold(tab, "**/nameko.live/watch")
     tab.goto(f"{stack.odoo_url}/odoo/computations/{record}")
     tab.wait_for_selector(".o_form_view")
     wait_until(lambda: tab.evaluate("1") and held, what="the question for channels")
@@ -88,6 +94,19 @@ def test_changes_while_a_view_begins_to_listen(tab: Page, stack: Stack, database
     wait_until(lambda: database.states("nameko_compute") == {"done": 1})
     held[0].continue_()
     expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+
+
+def test_a_row_that_is_selected_while_the_list_reloads(tab: Page, stack: Stack, database: Database):
+    first, _ = database.jobs(2, "pending")
+    open_live(tab, database, f"{stack.odoo_url}/odoo/nameko-jobs?view_type=list")
+    expect(tab.locator(".o_data_row")).to_have_count(2)
+    held = hold(tab, "**/nameko.job/web_search_read")
+    database.client.click("nameko.job", "action_cancel", [first])
+    wait_until(lambda: tab.evaluate("1") and held, what="the reload")
+    tab.locator(".o_data_row input[type=checkbox]").first.check()
+    held[0].continue_()
+    expect(tab.locator(".o_data_row", has_text="Cancelled")).to_be_visible(timeout=PATIENCE)
+    expect(tab.locator(".o_selection_box")).to_contain_text("1 selected")
 
 
 def test_filtered_and_folded_lists_follow(tab: Page, stack: Stack, database: Database):

@@ -5,10 +5,26 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from tests.conftest import Stack
+
 
 @pytest.fixture(scope="module")
-def tab(logged_in: BrowserContext) -> Iterator[Page]:
-    """A page with admin logged in, which the tests share."""
+def kept_tab(logged_in: BrowserContext) -> Iterator[Page]:
+    """A page with admin logged in."""
     page = logged_in.new_page()
     yield page
     page.close()
+
+
+@pytest.fixture
+def tab(kept_tab: Page, stack: Stack) -> Page:
+    """The page, which has forgotten what it showed before.
+
+    Odoo's web client first shows a list as it was, and unticks its rows when the answer differs.
+    """
+    session = kept_tab.context.new_cdp_session(kept_tab)
+    session.send(
+        "Storage.clearDataForOrigin", {"origin": stack.odoo_url, "storageTypes": "indexeddb"}
+    )
+    session.detach()
+    return kept_tab

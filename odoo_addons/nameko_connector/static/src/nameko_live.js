@@ -154,10 +154,23 @@ function useLiveRecords(controller, isBusy) {
         getIds: () => [],
         isBusy: () => Boolean(root().selection?.length || isBusy()),
         load: async () => {
+            const records = root().records;
             await root().load();
+            await keepSelection(records, root());
             return true;
         },
     });
+}
+
+/** Select what somebody has selected among the `records` that a list showed while it was reloaded. */
+async function keepSelection(records, list) {
+    await list.model.mutex.getUnlockedDef(); // until the click has had its effect
+    const selected = new Set(records.filter(({ selected }) => selected).map(({ resId }) => resId));
+    for (const record of list.records) {
+        if (selected.has(record.resId)) {
+            record.toggleSelection(true);
+        }
+    }
 }
 
 patch(ListController.prototype, {
