@@ -1,5 +1,6 @@
 """The stack's own PostgreSQL cluster, and Odoo's database in it."""
 
+import ast
 import hashlib
 import json
 import tempfile
@@ -14,6 +15,9 @@ from .settings import ADDONS, HOST, Secrets
 from .steps import run_logged
 
 CLUSTER = BUILD / "postgres"
+OURS = ("nameko_connector", "nameko_compute")
+NOT_IN_THE_DATABASE = frozenset({"__pycache__", "static", "tests", "readme"})
+CALLED_BY_UPDATE = frozenset({"init", "_auto_init", "_register_hook", "migrate"})
 SETTINGS = f"""
 listen_addresses = '{HOST}'
 unix_socket_directories = ''
@@ -79,26 +83,28 @@ def _superuser(environment: Mapping[str, str], known: Secrets) -> "psycopg2.exte
 
 
 def install_addons(environment: Mapping[str, str]) -> None:
-    """Create Odoo's database with the addons, or update them if their files have changed.
+    """Create Odoo's database with the addons, or update those whose content has changed.
 
     Raises StackError with the end of Odoo's log if that fails.
     """
     installed, wanted = BUILD / "installed.json", addon_state(environment)
-    if installed.exists() and json.loads(installed.read_text()) == wanted:
+    before = json.loads(installed.read_text()) if installed.exists() else {}
+    if before == wanted:
         return
-    odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
     own = [addon.name for addon in _own_addons(environment)]
-    modules = ["-i", ",".join(["nameko_compute", *own]), "-u", ",".join(["nameko_connector", *own])]
+    changed = [name for name in wanted if name != "database" and before.get(name) != wanted[name]]
+    odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
+    modules = ["-i", ",".join([*OURS, *own]), "-u", ",".join(Path(name).name for name in changed)]
     run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
     installed.write_text(json.dumps(wanted))
 
 
 def addon_state(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the database's name and a digest of each addon: if they change, update."""
+    """Return the database's name, and a digest of the content of each addon."""
+    addons = [*(ADDONS / name for name in OURS), *_own_addons(environment)]
     return {
         "database": f"{environment['PGHOST']}/{environment['ODOO_DATABASE']}",
-        "addon": digest_of(ADDONS),
-        **{str(addon): digest_of(addon) for addon in _own_addons(environment)},
+        **{str(addon): content_digest(addon) for addon in addons},
     }
 
 
@@ -106,13 +112,29 @@ def _own_addons(environment: Mapping[str, str]) -> list[Path]:
     return [Path(name) for name in environment["STACK_OWN_ADDONS"].split(",") if name]
 
 
-def digest_of(folder: Path) -> str:
-    """Return a digest of the folder's files and their names."""
+def content_digest(addon: Path) -> str:
+    """Return a digest of what an update of an addon writes into a database.
+
+    That is neither what functions do, nor the files that a browser loads: for them Odoo only has to
+    start again.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if _matters(path)):
-        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for path in sorted(path for path in addon.rglob("*") if path.is_file()):
+        parts = path.relative_to(addon).parts
+        if NOT_IN_THE_DATABASE.isdisjoint(parts):
+            content = path.read_bytes()
+            content = _declarations(content) if path.suffix == ".py" else content
+            digest.update("/".join(parts).encode() + b"\0" + content)
     return digest.hexdigest()
 
 
-def _matters(path: Path) -> bool:
-    return path.is_file() and "__pycache__" not in path.parts
+def _declarations(source: bytes) -> bytes:
+    """Return Python code without what its functions do, except those that an update calls."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # Odoo says what is wrong
+        return source
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in CALLED_BY_UPDATE:
+            node.body = [ast.Pass()]
+    return ast.unparse(tree).encode()

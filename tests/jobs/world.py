@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg2
 
-from stack.database import digest_of
+from stack.database import content_digest
 from stack.layout import BUILD as STACK
 from stack.layout import CHECKOUT
 from tests.processes import CONFIG, PLAIN_CONFIG, Process, nameko_run
@@ -236,7 +236,7 @@ def install() -> None:
 
 def _state() -> str:
     """Return a text that changes if the database needs an update: its cluster and addons."""
-    files = digest_of(CHECKOUT / "odoo_addons") + digest_of(ADDONS)
+    files = content_digest(CHECKOUT / "odoo_addons") + content_digest(ADDONS)
     return f"{os.environ['PGHOST']}/{DATABASE} {files} {_exists()}"
 
 

@@ -4,6 +4,7 @@ from odoo.tests import TransactionCase
 
 USER = "nameko_connector.group_nameko_user"
 MANAGER = "nameko_connector.group_nameko_manager"
+QUIETLY = {"no_reset_password": True, "tracking_disable": True, "mail_notrack": True}
 
 
 class ConnectorCase(TransactionCase):
@@ -15,18 +16,22 @@ class ConnectorCase(TransactionCase):
         )
         self.env.registry.clear_cache()
 
-    def new_user(self, login, *groups, company=None):
-        company = company or self.env.company
-        return self.env["res.users"].create(
+    @classmethod
+    def new_user(cls, login, *groups, company=None):
+        """Create a user, without an invitation: it would take most of a test's time."""
+        company = company or cls.env.company
+        users = cls.env["res.users"].with_context(**QUIETLY)
+        user = users.create(
             {
                 "name": login,
                 "login": login,
                 "email": f"{login}@example.com",
                 "company_id": company.id,
                 "company_ids": [(6, 0, company.ids)],
-                "group_ids": [(6, 0, [self.env.ref(group).id for group in groups])],
+                "group_ids": [(6, 0, [cls.env.ref(group).id for group in groups])],
             }
         )
+        return user.with_env(cls.env)
 
 
 class AccessCase(ConnectorCase):
@@ -36,9 +41,6 @@ class AccessCase(ConnectorCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.other_company = cls.env["res.company"].create({"name": "Other company"})
-
-    def setUp(self):
-        super().setUp()
-        self.user = self.new_user("user", USER)
-        self.colleague = self.new_user("colleague", USER)
-        self.manager = self.new_user("manager", MANAGER)
+        cls.user = cls.new_user("user", USER)
+        cls.colleague = cls.new_user("colleague", USER)
+        cls.manager = cls.new_user("manager", MANAGER)

@@ -21,10 +21,14 @@ class Connection:
 
 @tagged("post_install", "-at_install")
 class TestLive(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.owner, cls.other = cls.new_user("owner", USER), cls.new_user("other", USER)
+
     def setUp(self):
         super().setUp()
         self.live = self.env["nameko.live"]
-        self.owner, self.other = self.new_user("owner", USER), self.new_user("other", USER)
         rpc = self.env(user=self.owner)["nameko.rpc"]
         self.jobs = rpc.delay("compute", "method", 1, 2) + rpc.delay("compute", "method", 3, 4)
         self.env["bus.bus"].search([]).unlink()

@@ -12,9 +12,13 @@ from .catalogue_case import CatalogueCase, beat, method, service
 
 @tagged("post_install", "-at_install")
 class TestStates(CatalogueCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = cls.new_user("catalogue manager", MANAGER)
+
     def setUp(self):
         super().setUp()
-        self.manager = self.new_user("catalogue manager", MANAGER)
         self.keep(self.pricing)
 
     def states(self):

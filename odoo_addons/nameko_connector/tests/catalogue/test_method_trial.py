@@ -10,9 +10,13 @@ from ..recorded_calls import answered_calls
 
 @tagged("post_install", "-at_install")
 class TestMethodTrial(ConnectorCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = cls.new_user("trial_manager", MANAGER)
+
     def setUp(self):
         super().setUp()
-        self.manager = self.new_user("trial_manager", MANAGER)
         service = self.env["nameko.service"].create({"name": "pricing"})
         kinds = {"order": "POSITIONAL_OR_KEYWORD", "qty": "KEYWORD_ONLY", "rest": "VAR_KEYWORD"}
         parameters = [{"name": name, "kind": kind} for name, kind in kinds.items()]

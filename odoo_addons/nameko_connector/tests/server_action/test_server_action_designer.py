@@ -13,10 +13,14 @@ ADMINISTRATOR = "base.group_system"
 
 @tagged("post_install", "-at_install")
 class TestDesigner(ActionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = cls.new_user("designer", MANAGER, *CONTACTS)
+        cls.administrator = cls.new_user("clicker", ADMINISTRATOR, MANAGER, *CONTACTS)
+
     def setUp(self):
         super().setUp()
-        self.manager = self.new_user("designer", MANAGER, *CONTACTS)
-        self.administrator = self.new_user("clicker", ADMINISTRATOR, MANAGER, *CONTACTS)
         self.as_manager = self.env(user=self.manager)
         self.action = self.new_action(env=self.as_manager)
 

@@ -31,15 +31,19 @@ def is_ours(something):
 
 
 class EverythingCase(ComputationCase):
-    def setUp(self):
-        super().setUp()
-        elsewhere = self.env["res.company"].create({"name": "Elsewhere"})
-        self.users = {
-            role: self.new_user(
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        elsewhere = cls.env["res.company"].create({"name": "Elsewhere"})
+        cls.users = {
+            role: cls.new_user(
                 f"everything_{role}", *groups, company=elsewhere if role == "stranger" else None
             )
             for role, groups in GROUPS.items()
         }
+
+    def setUp(self):
+        super().setUp()
         self.records = self.everything()
         self.env.flush_all()
 

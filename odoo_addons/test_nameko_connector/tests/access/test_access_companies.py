@@ -11,12 +11,12 @@ class TestCompanies(AccessCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.company = cls.env.company
+        cls.stranger = cls.new_user("stranger", MANAGER, company=cls.other_company)
+        cls.both = cls.new_user("both", MANAGER)
+        cls.both.company_ids += cls.other_company
 
     def setUp(self):
         super().setUp()
-        self.stranger = self.new_user("stranger", MANAGER, company=self.other_company)
-        self.both = self.new_user("both", MANAGER)
-        self.both.company_ids += self.other_company
         env = self.env(user=self.user)
         self.computation = env["nameko.compute"].create({"value": 1, "other": 2})
         self.job = env["nameko.rpc"].delay("compute", "method", 1, 2, record=self.computation)

@@ -13,10 +13,14 @@ STOCK = {
 
 
 class JobCase(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = cls.new_user("attempts_user", USER)
+        cls.manager = cls.new_user("attempts_manager", MANAGER)
+
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("attempts_user", USER)
-        self.manager = self.new_user("attempts_manager", MANAGER)
         self.record = self.env["nameko.compute"].with_user(self.user).create(
             {"name": "Floor", "value": 1, "other": 2}
         )  # fmt: skip

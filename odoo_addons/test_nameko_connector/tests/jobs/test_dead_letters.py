@@ -23,11 +23,15 @@ GONE = RemoteError("no such mail", error={"exc_type": "UnknownDeadLetter", "valu
 
 
 class LetterCase(JobCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.administrator = cls.new_user("letter_administrator", MANAGER, ADMINISTRATOR)
+
     def setUp(self):
         super().setUp()
         self.service = f"letters-{uuid.uuid4().hex}"
-        administrator = self.new_user("letter_administrator", MANAGER, ADMINISTRATOR)
-        self.letters = self.env["nameko.dead.letter"].with_user(administrator)
+        self.letters = self.env["nameko.dead.letter"].with_user(self.administrator)
 
     def look(self):
         action = self.letters.action_look(self.service)

@@ -15,9 +15,13 @@ ACTIONS = {
 
 @tagged("post_install", "-at_install")
 class TestJobActions(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = cls.new_user("job_user", USER)
+
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("job_user", USER)
         self.rpc = self.env(user=self.user)["nameko.rpc"]
 
     def jobs(self, count, state=None, service="compute", **options):

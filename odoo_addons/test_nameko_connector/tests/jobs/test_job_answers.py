@@ -19,10 +19,15 @@ ODD = "caf\udce9\0.txt"  # a file name that is no UTF-8, and NUL
 
 @tagged("post_install", "-at_install")
 class TestJobAnswers(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        user = cls.new_user("answered_user", USER)
+        cls.computations = cls.env["nameko.compute"].with_user(user)
+
     def setUp(self):
         super().setUp()
-        user = self.new_user("answered_user", USER)
-        self.record = self.env["nameko.compute"].with_user(user).create({"value": 1, "other": 2})
+        self.record = self.computations.create({"value": 1, "other": 2})
         self.rpc = self.record.env["nameko.rpc"]
 
     def sent(self, attempts=1, **options):

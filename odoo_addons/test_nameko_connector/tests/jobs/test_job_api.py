@@ -18,11 +18,15 @@ from odoo.tests import tagged
 
 @tagged("post_install", "-at_install")
 class TestJobs(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = cls.new_user("job_user", USER)
+        cls.colleague = cls.new_user("job_colleague", USER)
+        cls.manager = cls.new_user("job_manager", MANAGER)
+
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("job_user", USER)
-        self.colleague = self.new_user("job_colleague", USER)
-        self.manager = self.new_user("job_manager", MANAGER)
         self.record = (
             self.env["nameko.compute"].with_user(self.user).create({"value": 1, "other": 2})
         )

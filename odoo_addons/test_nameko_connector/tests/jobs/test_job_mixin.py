@@ -15,9 +15,13 @@ from odoo.tests import tagged
 
 @tagged("post_install", "-at_install")
 class TestJobMixin(ComputationCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.user = cls.new_user("mixin_user", USER)
+
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("mixin_user", USER)
         self.records = self.env["nameko.compute"].with_user(self.user).create(
             [{"value": 1, "other": 2}] * 3
         )  # fmt: skip

@@ -8,9 +8,9 @@ class RunAccessCase(ActionCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.other_company = cls.env["res.company"].create({"name": "Elsewhere"})
+        cls.user = cls.new_user("runner", *CONTACTS)
 
     def setUp(self):
         super().setUp()
-        self.user = self.new_user("runner", *CONTACTS)
         self.now = self.new_action()
         self.later = self.new_action(nameko_when="later")

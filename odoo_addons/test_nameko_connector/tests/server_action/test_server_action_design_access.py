@@ -11,9 +11,13 @@ LESSER = ("base.group_user", "base.group_portal", "base.group_public", USER)
 
 @tagged("post_install", "-at_install")
 class TestDesignAccess(ActionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.manager = cls.new_user("action_manager", MANAGER, *CONTACTS)
+
     def setUp(self):
         super().setUp()
-        self.manager = self.new_user("action_manager", MANAGER, *CONTACTS)
         self.action = self.new_action(env=self.env(user=self.manager))
         self.code = self.env["ir.actions.server"].create(
             {"name": "Code", "model_id": self.partner_model.id, "state": "code", "code": "1"}
