@@ -11,10 +11,11 @@ import psycopg2
 from psycopg2 import sql
 
 from .layout import BUILD
-from .settings import ADDONS, HOST, Secrets
+from .settings import ADDONS, HOST, Secrets, own_database
 from .steps import run_logged
 
 CLUSTER = BUILD / "postgres"
+COPY = "nameko_as_installed"
 OURS = ("nameko_connector", "nameko_compute")
 NOT_IN_THE_DATABASE = frozenset({"__pycache__", "static", "tests", "readme"})
 CALLED_BY_UPDATE = frozenset({"init", "_auto_init", "_register_hook", "migrate"})
@@ -96,7 +97,31 @@ def install_addons(environment: Mapping[str, str]) -> None:
     odoo = [environment["STACK_ODOO"], "server", "--stop-after-init", "--no-http"]
     modules = ["-i", ",".join([*OURS, *own]), "-u", ",".join(Path(name).name for name in changed)]
     run_logged([*odoo, *modules], "odoo-install.log", environment=environment)
+    if own_database(environment):
+        _keep_copy(environment, is_fresh=not before)
     installed.write_text(json.dumps(wanted))
+
+
+def _keep_copy(environment: Mapping[str, str], *, is_fresh: bool) -> None:
+    """Keep a copy of the database as it was installed, for the databases of tests.
+
+    There is none after an update of the addons.
+    """
+    connection = psycopg2.connect(
+        host=environment["PGHOST"],
+        port=environment["PGPORT"],
+        user=environment["PGUSER"],
+        password=environment["PGPASSWORD"],
+        dbname="postgres",
+    )
+    connection.autocommit = True
+    names = {"copy": sql.Identifier(COPY), "database": sql.Identifier(environment["ODOO_DATABASE"])}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {copy}").format(**names))
+        if is_fresh:
+            create = sql.SQL("CREATE DATABASE {copy} TEMPLATE {database}")
+            cursor.execute(create.format(**names))
+    connection.close()
 
 
 def addon_state(environment: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ import psycopg2
 from stack.database import content_digest
 from stack.layout import BUILD as STACK
 from stack.layout import CHECKOUT
+from tests.databases import copy_installed, database_oid
 from tests.processes import CONFIG, PLAIN_CONFIG, Process, nameko_run
 from tests.vhosts import Vhost
 from tests.waiting import wait_until
@@ -237,18 +238,13 @@ def install() -> None:
 def _state() -> str:
     """Return a text that changes if the database needs an update: its cluster and addons."""
     files = content_digest(CHECKOUT / "odoo_addons") + content_digest(ADDONS)
-    return f"{os.environ['PGHOST']}/{DATABASE} {files} {_exists()}"
-
-
-def _exists() -> bool:
-    with psycopg2.connect(dbname="postgres") as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT oid FROM pg_database WHERE datname = %s", [DATABASE])
-        return cursor.fetchone() is not None
+    return f"{os.environ['PGHOST']}/{DATABASE} {files} {database_oid(DATABASE)}"
 
 
 def _install() -> None:
     command = [*ODOO, "server", *odoo_options(), "--stop-after-init", "--no-http"]
-    modules = ["-i", "nameko_job_probe", "-u", "nameko_connector"]
+    is_copy = database_oid(DATABASE) is None and copy_installed(DATABASE)
+    modules = ["-i", "nameko_job_probe", *([] if is_copy else ["-u", "nameko_connector"])]
     program = Process("install", [*command, *modules])
     assert program.wait(INSTALL_SECONDS) == 0, program.output[-3000:]
     with psycopg2.connect(dbname=DATABASE) as connection, connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.heartbeat.catalogue import describe_methods
 from stack.web import WebClient
-from tests.jobs.databases.elsewhere import run_outside
+from tests.databases import copy_installed, run_outside
 from tests.jobs.world import ODOO, World, odoo_options
 from tests.nocode.pricing_service import PricingService
 from tests.odoo_process import OdooProcess, running_odoo
@@ -61,6 +61,7 @@ def opened() -> Iterator[NoCode]:
 def install() -> None:
     """Create the database anew."""
     run_outside("DROP DATABASE IF EXISTS {} WITH (FORCE)", DATABASE)
+    copy_installed(DATABASE)
     command = [*ODOO, "server", *odoo_options(DATABASE), "--stop-after-init", "--no-http"]
     program = Process("nocode", [*command, "-i", MODULES, "--without-demo=all"], {})
     assert program.wait(900) == 0, program.output[-3000:]

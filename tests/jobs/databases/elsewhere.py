@@ -1,11 +1,5 @@
 """Helpers for tests of databases that were copied, moved or restored."""
 
-import contextlib
-
-import psycopg2
-import psycopg2.sql
-from psycopg2.errors import InsufficientPrivilege
-
 from tests.jobs.world import ODOO, World, odoo_options
 from tests.waiting import wait_until
 
@@ -34,26 +28,6 @@ def answer(world: World, option: str) -> str:
     program = world.start("answer", command)
     assert program.wait(60) == 0, program.output
     return program.output
-
-
-def run_outside(statement: str, *names: str) -> None:
-    """Run a statement in the database `postgres`, with `names` in place of its braces.
-
-    PostgreSQL refuses to drop a database while autovacuum works there, which only a superuser may
-    stop. So the statement is repeated until it succeeds.
-    """
-    connection = psycopg2.connect(dbname="postgres")
-    connection.autocommit = True
-    identifiers = list(map(psycopg2.sql.Identifier, names))
-
-    def is_done() -> bool:
-        with connection.cursor() as cursor, contextlib.suppress(InsufficientPrivilege):
-            cursor.execute(psycopg2.sql.SQL(statement).format(*identifiers))
-            return True
-        return False
-
-    wait_until(is_done)
-    connection.close()
 
 
 def forget(database: str) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.databases import run_outside
 from tests.jobs.databases.elsewhere import (
     ACTIVITIES,
     UNTOUCHED,
     answer,
     forget,
     make_some_sent,
-    run_outside,
 )
 from tests.jobs.outages.test_fallback import CRON
 from tests.jobs.world import BUILD, ODOO, World, odoo_options

@@ -6,6 +6,7 @@ from pathlib import Path
 import kombu
 import pytest
 
+from tests.databases import run_outside
 from tests.jobs.chaos.cluster import another_cluster, dump, restore
 from tests.jobs.databases.elsewhere import (
     ACTIVITIES,
@@ -13,7 +14,6 @@ from tests.jobs.databases.elsewhere import (
     answer,
     forget,
     make_some_sent,
-    run_outside,
 )
 from tests.jobs.world import BUILD, World
 from tests.processes import Process

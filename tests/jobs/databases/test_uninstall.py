@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.jobs.databases.elsewhere import run_outside
+from tests.databases import run_outside
 from tests.jobs.world import World, odoo_options
 
 DATABASE = "nameko_uninstall_test"

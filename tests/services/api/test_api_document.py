@@ -61,7 +61,7 @@ def test_the_api_is_as_its_document_says(api, tmp_path):
     finished = subprocess.run(
         [
             *(BIN / "schemathesis", "run", f"{api.url}/apidocs/openapi.json", "--no-color"),
-            *("--header", f"X-API-Key: {KEY}", "--max-examples", "1000", "--workers", "2"),
+            *("--header", f"X-API-Key: {KEY}", "--max-examples", "400", "--workers", "2"),
             *("--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
             *("--exclude-checks", "positive_data_acceptance"),
         ],
@@ -71,4 +71,4 @@ def test_the_api_is_as_its_document_says(api, tmp_path):
         check=False,
     )
     assert finished.returncode == 0, finished.stdout
-    assert int(re.search(r"(\d+) generated", finished.stdout).group(1)) >= 1000
+    assert int(re.search(r"(\d+) generated", finished.stdout).group(1)) >= 400
