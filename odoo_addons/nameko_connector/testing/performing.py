@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from kombu.utils.json import dumps
@@ -62,10 +61,11 @@ class Performance:
 
     def _next(self, jobs: models.BaseModel) -> models.BaseModel:
         """Return the job that a relay would send next; an empty recordset if none is left."""
-        self._follow(jobs.filtered("is_waiting"))
-        pending = jobs.filtered(lambda job: job.state == "pending" and not job.is_waiting)
-        left = pending.filtered(lambda job: self._most is None or self._sent[job.id] < self._most)
-        return left.sorted(lambda job: (job.eta or datetime.min, job.priority, job.id))[:1]
+        mine, pending = ("id", "in", jobs.ids), ("state", "=", "pending")
+        self._follow(jobs.search([mine, pending, ("is_waiting", "=", True)]))
+        used_up = [job_id for job_id, sent in self._sent.items() if sent == self._most]
+        left = [mine, pending, ("is_waiting", "=", False), ("id", "not in", used_up)]
+        return jobs.search(left, order="eta asc nulls first, priority, id", limit=1)
 
     def _follow(self, jobs: models.BaseModel) -> None:
         """Release or fail the jobs that wait for others."""
