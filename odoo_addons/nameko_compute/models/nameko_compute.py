@@ -7,6 +7,7 @@ from typing import Any
 from odoo import api, fields, models
 from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.exceptions import NamekoError, RemoteError, UnusableResult
+from odoo.addons.nameko_connector.models.calls.nameko_rpc_service import Service
 from odoo.addons.nameko_connector.tools.client_actions import Kind, notification
 from odoo.addons.nameko_connector.tools.locks import is_under_way
 from odoo.addons.nameko_connector.tools.option_checks import are_saved
@@ -77,7 +78,7 @@ class NamekoCompute(models.Model):
         self._check_pressed()
         todo, skipped = self._ready_now(sums_only=True)
         if len(self) == 1:
-            todo._have_one_computed("method", todo._operands())
+            todo._write_one(todo._service().call.method(*todo._operands()))
             return None
         return todo._have_many_computed(mailed=False, skipped=skipped)
 
@@ -86,8 +87,8 @@ class NamekoCompute(models.Model):
         self._check_pressed()
         todo, skipped = self._ready_now(sums_only=False)
         if len(self) == 1:
-            email = todo._mail_address()
-            todo._have_one_computed("compute", (todo.operation, *todo._operands(), email))
+            arguments = (todo.operation, *todo._operands(), todo._mail_address())
+            todo._write_one(todo._service().call.compute(*arguments))
             return None
         return todo._have_many_computed(mailed=True, skipped=skipped)
 
@@ -126,8 +127,10 @@ class NamekoCompute(models.Model):
         reason = self.env._("The operation is not “Sum”. Press “Compute”, or select “Sum”.")
         return [(others, reason)]
 
-    def _have_one_computed(self, method: str, arguments: tuple[Any, ...]) -> None:
-        answer = self.env["nameko.rpc"].call("compute", method, *arguments)
+    def _service(self, **options: Any) -> Service:
+        return self.env["nameko.rpc"].service("compute", **options)
+
+    def _write_one(self, answer: Any) -> None:
         result = {"result": self._to_number(answer)}
         self.sudo().write({**self._fresh_values(), **self._done_values(), **result})
 

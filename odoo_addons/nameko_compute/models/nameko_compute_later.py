@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.addons.nameko_connector.exceptions import NamekoError
 from odoo.addons.nameko_connector.job_store.rows import LIVE
 from odoo.addons.nameko_connector.tools.client_actions import notification
-from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
+from odoo.addons.nameko_connector.tools.job_request import JobRequest
 from odoo.exceptions import AccessError, UserError
 
 _logger = logging.getLogger(__name__)
@@ -96,12 +96,11 @@ class NamekoCompute(models.Model):
         ]
 
     def _job_request(self) -> JobRequest:
-        options = JobOptions(record=self, on_result="_on_computed", on_error="_on_not_computed")
+        callbacks = {"on_result": "_on_computed", "on_error": "_on_not_computed"}
+        request = self._service(record=self, **callbacks).request
         if self.operation == "prime_count":
-            limit = self._operands()[0]
-            return JobRequest("compute", "prime_count", (limit,), {}, options)
-        arguments = (self.operation, *self._operands(), self._mail_address())
-        return JobRequest("compute", "compute", arguments, {}, options)
+            return request.prime_count(self._operands()[0])
+        return request.compute(self.operation, *self._operands(), self._mail_address())
 
     def _on_computed(self, result: Any) -> None:
         if not self._is_awaited():

@@ -1,7 +1,7 @@
 """Who may see and press what."""
 
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import MANAGER, AccessCase
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 

@@ -99,21 +99,6 @@ class TestWhoseAnswerCounts(WithComputations, AccessCase):
         self.answer(52, self.record.job_id)
         self.assertEqual((self.record.state, self.record.result), ("done", 52))
 
-    def test_retried_job_still_writes_its_result(self):
-        self.job.action_cancel()
-        self.assertEqual(self.record.state, "failed")
-        self.job.action_retry()
-        self.answer(42)
-        self.assertEqual((self.record.state, self.record.result), ("done", 42))
-
-    def test_retried_job_does_not_overwrite_what_was_computed_since(self):
-        self.job.action_cancel()
-        self.record.operation = "mul"
-        self.record.action_compute()
-        self.job.action_retry()
-        self.answer(42)
-        self.assertEqual(self.record.result, 80)
-
     def test_who_may_not_write_cancels_no_job(self):
         with self.assertRaises(AccessError):
             self.record.with_user(self.colleague).write({"value": 50})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from .dispatch import retry_later
@@ -44,9 +44,14 @@ def _retry_due(cr: Cursor, condition: str, values: dict[str, object]) -> int:
         {**values, "most": BATCH},
     )
     ids = [job_id for (job_id,) in cr.fetchall()]
-    note_unanswered(cr, ids)
-    retry_later(cr, ids)
+    retry_unanswered(cr, ids)
     return len(ids)
+
+
+def retry_unanswered(cr: Cursor, job_ids: Sequence[int]) -> None:
+    """Store the last attempt of these jobs, which had no answer; schedule the next one."""
+    note_unanswered(cr, job_ids)
+    retry_later(cr, job_ids)
 
 
 def lost(cr: Cursor, moment: datetime, answered: Collection[str]) -> list[Lost]:

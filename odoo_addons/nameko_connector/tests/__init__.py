@@ -1,5 +1,6 @@
 from . import test_configuration
 from . import test_rpc
+from . import test_rpc_service
 from . import test_settings
 from . import test_uninstall_hook
 from .catalogue import test_access_catalogue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -49,6 +49,9 @@ class JobOptions:
     results_as: ResultsAs = "list"
 
 
+OPTIONS = frozenset(each.name for each in fields(JobOptions))
+
+
 @dataclass(frozen=True)
 class JobRequest:
     """A call of `service.method(*args, **kwargs)` for a job."""
@@ -61,3 +64,9 @@ class JobRequest:
 
     def __str__(self) -> str:
         return f"{self.service}.{self.method}"
+
+
+def split_options(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments and the options among the keyword arguments of `delay`."""
+    options = {name: value for name, value in kwargs.items() if name in OPTIONS}
+    return {name: value for name, value in kwargs.items() if name not in options}, options

@@ -54,6 +54,23 @@ def checked_job(request: Any) -> JobRequest:
         return replace(request, options=_checked_options(options))
 
 
+def check_names(service: str, options: Mapping[str, Any]) -> None:
+    """Check that these are names of options; raise InvalidCall."""
+    for name in options.keys() - CHECKS.keys():
+        raise InvalidCall(f"{service}: there is no option {name}; there are {', '.join(CHECKS)}.")
+
+
+def timeout_of_call(request: Request, options: Mapping[str, Any]) -> Any:
+    """Return the timeout among these options, not checked yet.
+
+    :raises InvalidCall: an option is given that only jobs have
+    """
+    for name, value in options.items():
+        if name != "timeout" and not _is_empty(value):
+            raise InvalidCall(f"{request}: {name} is an option of jobs; a call has only timeout.")
+    return options.get("timeout")
+
+
 def checked_list(requests: Any, kind: type[Request] | type[JobRequest]) -> list[Any]:
     """Return the requests as a list, not checked yet; raise InvalidCall or InvalidJob."""
     if isinstance(requests, str | Mapping) or not isinstance(requests, Iterable):

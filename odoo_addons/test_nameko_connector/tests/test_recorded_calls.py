@@ -9,8 +9,14 @@ from unittest.mock import patch
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.amqp import errors
 from odoo.addons.nameko_connector.broker.amqp.request import Request
-from odoo.addons.nameko_connector.exceptions import CallTimeout, RemoteError, UnknownService
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls, recorded_calls
+from odoo.addons.nameko_connector.exceptions import (
+    BrokerUnreachable,
+    CallTimeout,
+    RemoteError,
+    ServiceNotAllowed,
+    UnknownService,
+)
+from odoo.addons.nameko_connector.testing import answered_calls, recorded_calls
 from odoo.addons.nameko_connector.tools.configuration import broker_config
 from odoo.tests import tagged
 
@@ -27,6 +33,30 @@ class TestAnsweredCalls(ComputationCase):
     def test_error_as_answer(self):
         answers = {"compute.method": errors.CallTimeout("late")}
         with answered_calls(answers), self.assertRaises(CallTimeout):
+            self.computation(1, 2).action_suma()
+
+    def test_error_for_users_as_answer(self):
+        with answered_calls({"compute.method": BrokerUnreachable("down")}):
+            self.assertRaises(BrokerUnreachable, self.computation(1, 2).action_suma)
+
+    def test_exception_as_answer_is_the_services(self):
+        answers = {"compute.method": LookupError("no stock")}
+        with answered_calls(answers), self.assertRaises(RemoteError) as caught:
+            self.computation(1, 2).action_suma()
+        self.assertEqual(caught.exception.error.exc_type, "LookupError")
+
+    def test_function_as_answer(self):
+        computation = self.computation(1, 2)
+        with answered_calls({"compute.method": lambda value, other: value + 10 * other}):
+            computation.action_suma()
+        self.assertEqual(computation.result, 21)
+
+    def test_what_is_no_error_of_a_service(self):
+        answers = {"compute.method": ServiceNotAllowed("no")}
+        with (
+            answered_calls(answers),
+            self.assertRaisesRegex(TypeError, "NotAllowed.* is no answer"),
+        ):
             self.computation(1, 2).action_suma()
 
     def test_unexpected_call_is_an_unknown_service(self):

@@ -1,4 +1,5 @@
-"""Calls that wait for the answer, and the list of services that may be called."""
+"""Calls that wait for the answer, services as objects, and which services may be called."""
 
 from . import nameko_rpc
 from . import nameko_rpc_allowed
+from . import nameko_rpc_service

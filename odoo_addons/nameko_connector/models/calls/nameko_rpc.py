@@ -44,9 +44,12 @@ class NamekoRpc(models.AbstractModel):
         :param timeout: the longest total time in seconds; by default, the one in odoo.conf
         :raises exceptions.NamekoError: a subclass that says what happened and what to do
         """
-        request = checked_call(Request(service, method, args, kwargs))
+        return self._call(Request(service, method, args, kwargs), timeout)
+
+    def _call(self, request: Request, timeout: float | None) -> Any:
+        request = checked_call(request)
         timeout = checked_timeout(request, timeout)
-        self._check_allowed(service)
+        self._check_allowed(request.service)
         try:
             return self._client().call(request, timeout=timeout, **self._what_travels())
         except RpcError as error:

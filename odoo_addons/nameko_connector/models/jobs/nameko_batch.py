@@ -224,12 +224,19 @@ class NamekoBatch(models.Model):
         waiting = self.search(due, order="id", limit=MOST_CALLED_BACK)
         for number, batch in enumerate(waiting, 1):
             if batch.try_lock_for_update():
-                error = self.env["nameko.job"]._in_savepoint(batch._call_back)
-                if isinstance(error, CONFLICTS):
-                    raise error
-                batch.write({"has_called_back": True, "error": error and clean(str(error))})
+                batch._have_called_back()
             # This commits the effects of the callback and has_called_back together.
             self.env["ir.cron"]._commit_progress(1, remaining=len(waiting) - number)
+
+    def _have_called_back(self) -> None:
+        """Call `on_done`; note that it was called, and its error.
+
+        :raises psycopg2.Error: a conflict with another transaction
+        """
+        error = self.env["nameko.job"]._in_savepoint(self._call_back)
+        if isinstance(error, CONFLICTS):
+            raise error
+        self.write({"has_called_back": True, "error": error and clean(str(error))})
 
     def _call_back(self) -> None:
         """Call `on_done` with the user, company and language of the batch."""

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +12,13 @@ from ...broker.amqp.request import Request
 from ...exceptions import InvalidJob, user_error
 from ...job_store import enqueue
 from ...tools.configuration import max_message_bytes
-from ...tools.job_request import JobOptions, JobRequest
+from ...tools.job_request import OPTIONS, JobOptions, JobRequest, split_options
 from ...tools.option_checks import checked_job, checked_list
 from ...tools.parameters import JOB_MAX_ATTEMPTS, JOB_TIMEOUT, read_retry_delays, retry_delays_text
 from ...tools.requester import requester
 from ...tools.texts import shorten
 from .nameko_job import DEFAULT_PRIORITY
 
-OPTIONS = frozenset(field.name for field in dataclass_fields(JobOptions))
 CALLBACK_PREFIX = "_on_"
 MOST_NAMED = 3  # methods in the name of a batch
 
@@ -38,12 +36,13 @@ class NamekoRpc(models.AbstractModel):
 
         :param args: of the method, as for `call`
         :param kwargs: `job_request.JobOptions` by name; all others go to the method. If the method
-            itself has a parameter with such a name, use `delay_many`.
+            itself has a parameter with such a name, use `service`.
         :return: the job
         :raises exceptions.NamekoError: an argument cannot be sent, or an option is wrong
         """
-        options = JobOptions(**{name: kwargs.pop(name) for name in OPTIONS & kwargs.keys()})
-        return self.delay_many([JobRequest(service, method, args, kwargs, options)])
+        arguments, options = split_options(kwargs)
+        request = JobRequest(service, method, args, arguments, JobOptions(**options))
+        return self.delay_many([request])
 
     @api.model
     @api.private

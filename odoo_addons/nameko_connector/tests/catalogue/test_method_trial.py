@@ -4,8 +4,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ...broker.amqp.request import Request
+from ...testing import answered_calls
 from ..common import MANAGER, USER, ConnectorCase
-from ..recorded_calls import answered_calls
 
 
 @tagged("post_install", "-at_install")

@@ -2,8 +2,8 @@
 
 from ...broker.amqp import errors
 from ...broker.jobs.reply import Reply
+from ...testing import answered_calls
 from ..common import ConnectorCase
-from ..recorded_calls import answered_calls
 
 CONTACTS = ("base.group_user", "base.group_partner_manager")
 

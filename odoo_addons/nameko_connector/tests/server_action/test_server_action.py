@@ -7,7 +7,7 @@ from odoo.tests import Form, tagged
 
 from ...broker.amqp.request import Request
 from ...models.calls.nameko_rpc import NamekoRpc
-from ..recorded_calls import answered_calls
+from ...testing import answered_calls
 from .action_case import ActionCase, remote_error
 
 PARAMETERS = [

@@ -4,8 +4,8 @@ from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ...broker.amqp.request import Request
+from ...testing import answered_calls
 from ..common import MANAGER
-from ..recorded_calls import answered_calls
 from .action_case import CONTACTS, ActionCase
 
 ADMINISTRATOR = "base.group_system"

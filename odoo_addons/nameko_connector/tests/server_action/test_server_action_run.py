@@ -15,8 +15,8 @@ from ...exceptions import (
     UnusableResult,
 )
 from ...models.actions.ir_actions_server_run import RUNNING, RunningActions
+from ...testing import answered_calls
 from ..common import USER
-from ..recorded_calls import answered_calls
 from .action_case import CONTACTS, ActionCase, remote_error
 
 

@@ -2,8 +2,8 @@
 
 from odoo import fields
 from odoo.addons.nameko_compute.tests.common import ComputationCase
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError, UserError
 from odoo.service.model import call_kw
 from odoo.tools import mute_logger

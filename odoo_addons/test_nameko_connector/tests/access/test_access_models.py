@@ -37,7 +37,9 @@ RIGHTS = {
 }
 # What only the server may call: whoever could call it over the web would get round the rights.
 PRIVATE = {
-    "nameko.rpc": ("call", "call_many", "delay", "delay_many", "chain", "_check_allowed"),
+    "nameko.rpc": (
+        "call", "call_many", "delay", "delay_many", "chain", "service", "_check_allowed",
+    ),
     "nameko.job": (
         "get_result", "apply_replies", "fail_reply", "_set_cancelled", "_set_pending_again",
         "_reschedule", "_wake", "_cron_move_jobs",

@@ -3,8 +3,8 @@
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.exceptions import ServiceNotAllowed
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import USER
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.addons.nameko_connector.tools.job_request import JobRequest
 from odoo.tests import tagged
 

@@ -10,8 +10,8 @@ from odoo.addons.nameko_connector.broker.amqp.errors import RemoteError
 from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.broker.jobs.consumer import dead_queue, reply_queue
 from odoo.addons.nameko_connector.broker.jobs.dead_letter import OF_SERVICE
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import MANAGER
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.exceptions import AccessError
 from odoo.tests import tagged
 

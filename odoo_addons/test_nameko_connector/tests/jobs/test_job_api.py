@@ -236,36 +236,3 @@ class TestJobs(ComputationCase):
         )
         self.env["nameko.job"]._gc_finished()
         self.assertEqual((done + needed + young).exists(), needed + young)
-
-
-@tagged("post_install", "-at_install")
-class TestComputeLater(ComputationCase):
-    def answer(self, record, reply):
-        self.env["nameko.job"].apply_replies([reply(record.job_id.uuid)])
-        record.invalidate_recordset()
-
-    def test_queued_computation_is_done_later(self):
-        record = self.computation(40, 2)
-        record.action_compute_later()
-        self.assertEqual((record.state, record.nameko_job_count), ("queued", 1))
-        self.answer(record, lambda uuid: Reply(uuid, "42", 42))
-        self.assertEqual((record.state, record.result), ("done", 42))
-
-    def test_unusable_answer_fails_the_computation(self):
-        record = self.computation(40, 2)
-        record.action_compute_later()
-        self.answer(record, lambda uuid: Reply(uuid, "[]", []))
-        self.assertEqual((record.state, record.result), ("failed", 0))
-
-    def test_cancelled_job_fails_its_computation(self):
-        record = self.computation(40, 2)
-        record.action_compute_later()
-        record.job_id.action_cancel()
-        self.assertEqual(record.state, "failed")
-        self.assertIn("Cancelled", record.error)
-
-    def test_scheduled_action_queues_drafts_as_their_owners(self):
-        user = self.new_user("cron_user", USER)
-        record = self.env["nameko.compute"].with_user(user).create({"value": 1, "other": 2})
-        self.env["nameko.compute"]._cron_queue_drafts()
-        self.assertEqual((record.state, record.job_id.user_id), ("queued", user))

@@ -3,7 +3,7 @@
 from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.amqp import errors
 from odoo.addons.nameko_connector.exceptions import RemoteError
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.tests import tagged
 
 

@@ -4,8 +4,8 @@ import contextlib
 
 from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.models.actions.ir_actions_server_run import RUNNING
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.addons.nameko_connector.tests.server_action.action_case import CONTACTS
 from odoo.exceptions import AccessError
 from odoo.tests import tagged

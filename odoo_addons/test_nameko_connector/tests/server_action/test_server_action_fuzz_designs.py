@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from odoo.addons.nameko_compute.tests.common import WithComputations
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.server_action.action_case import ActionCase
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import tagged

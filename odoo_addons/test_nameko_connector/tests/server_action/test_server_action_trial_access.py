@@ -1,7 +1,7 @@
 """Who may try a server action out, and with whose rights."""
 
+from odoo.addons.nameko_connector.testing import answered_calls
 from odoo.addons.nameko_connector.tests.common import MANAGER
-from odoo.addons.nameko_connector.tests.recorded_calls import answered_calls
 from odoo.addons.nameko_connector.tests.server_action.action_case import CONTACTS
 from odoo.exceptions import AccessError
 from odoo.tests import tagged

@@ -1,4 +1,4 @@
-"""For the tests of other addons: Nameko calls without a broker.
+"""Answer calls without a broker.
 
 Answers by hand, with what was called kept::
 
@@ -27,14 +27,15 @@ from ..broker.amqp.request import Outcome, Request
 from ..broker.rpc.client import client_for
 from ..models.calls.nameko_rpc import NamekoRpc
 from ..tools.configuration import broker_config
+from .answers import outcome_of
 
 
 @contextmanager
 def answered_calls(answers: Mapping[str, Any]) -> Iterator[list[Request]]:
     """Answer calls by hand; return the list that collects the requests.
 
-    :param answers: per "service.method" a value, or an `RpcError` to meet; a call of anything else
-        meets `UnknownService`
+    :param answers: per "service.method" a value, an exception or a function: see `answers.py`; a
+        call of anything else meets `UnknownService`
     """
     client = _AnsweringClient(answers)
     with patch.object(NamekoRpc, "_client", lambda self: client):
@@ -79,8 +80,7 @@ class _AnsweringClient(_Client):
             text = f"No answer was given for {request}."
             unknown = errors.UnknownService(text, service=request.service, method=request.method)
             return Outcome(error=unknown)
-        answer = self.answers[str(request)]
-        return Outcome(error=answer) if isinstance(answer, errors.RpcError) else Outcome(answer)
+        return outcome_of(self.answers[str(request)], request)
 
 
 class _RecordingClient(_Client):
