@@ -96,11 +96,6 @@ def names_of(processes: list[psutil.Process]) -> set[str]:
     return found
 
 
-def interrupt(make: subprocess.Popen, _checkout: Checkout) -> None:
-    """Ctrl-C reaches the whole process group of the terminal."""
-    os.killpg(make.pid, signal.SIGINT)
-
-
 def kill_make(make: subprocess.Popen, _checkout: Checkout) -> None:
     make.kill()
 
@@ -123,7 +118,7 @@ def make_down(make: subprocess.Popen, checkout: Checkout) -> None:
     )
 
 
-@pytest.mark.parametrize("end", [interrupt, kill_make, kill_stack, kill_supervisord, make_down])
+@pytest.mark.parametrize("end", [kill_make, kill_stack, kill_supervisord, make_down])
 def test_nothing_is_left_after(checkout: Checkout, end: Callable):
     make = checkout.make("run")
     wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=120)
@@ -131,7 +126,7 @@ def test_nothing_is_left_after(checkout: Checkout, end: Callable):
     end(make, checkout)
     wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
     make.wait()
-    if end in (interrupt, make_down):
+    if end is make_down:
         check_that_each_program_stopped_in_order(checkout)
 
 
@@ -144,15 +139,17 @@ def check_that_each_program_stopped_in_order(checkout: Checkout) -> None:
     assert "killing" not in log
 
 
-def test_logs_hold_no_complaint_of_a_healthy_start(checkout: Checkout):
+def test_nothing_is_left_after_ctrl_c_nor_any_complaint_in_logs(checkout: Checkout):
     """On a broker that has no queue yet; the services log one JSON object a line."""
     shutil.rmtree(checkout.folder / "build" / "stack" / "rabbitmq", ignore_errors=True)
     make = checkout.make("run")
     wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=240)
     logs = checkout.folder / "build" / "stack" / "log"
     complaints = (logs / "rabbitmq.log").read_text()  # before the connections are closed
-    interrupt(make, checkout)
+    os.killpg(make.pid, signal.SIGINT)  # Ctrl-C reaches the whole process group of the terminal
     make.wait(timeout=60)
+    wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
+    check_that_each_program_stopped_in_order(checkout)
     assert "[error]" not in complaints
     assert logs.stat().st_mode & 0o077 == 0  # nobody else reads them
     for name in ("services.log", "api.log"):
