@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +12,15 @@ from tests.jobs.world import BUILD, World
 from tests.processes import Process
 from tests.waiting import wait_until
 
-# Keeps a relay for so long between publishing jobs under a limit and writing that it has.
+# Keeps a relay for some seconds in the transaction that claims jobs under a limit, or between
+# publishing them and writing that it has.
 HOLD = """
-    CREATE FUNCTION hold_settling() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN PERFORM pg_sleep(3); RETURN OLD; END $$;
-    CREATE TRIGGER hold_settling BEFORE DELETE ON nameko_policy_start FOR EACH ROW
-      WHEN (OLD.session IS NOT NULL) EXECUTE FUNCTION hold_settling()
+    CREATE FUNCTION hold_relay() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(3); RETURN coalesce(NEW, OLD); END $$;
+    CREATE TRIGGER hold_relay BEFORE {event} ON nameko_policy_start FOR EACH ROW
+      WHEN ({row}.session IS NOT NULL) EXECUTE FUNCTION hold_relay()
 """
-RELEASE = "DROP TRIGGER hold_settling ON nameko_policy_start; DROP FUNCTION hold_settling"
+RELEASE = "DROP TRIGGER hold_relay ON nameko_policy_start; DROP FUNCTION hold_relay"
 
 
 class Run(NamedTuple):
@@ -84,10 +85,17 @@ class Counted:
     def wait_for_runs(self, count: int) -> None:
         wait_until(lambda: len(self.runs()) >= count, what=f"{count} runs of the service")
 
-    @contextmanager
-    def held_after_publishing(self) -> Iterator[None]:
+    def held_while_claiming(self) -> AbstractContextManager[None]:
+        """Keep relays for seconds in the transaction that claims jobs under a limit."""
+        return self._held("INSERT", "NEW")
+
+    def held_after_publishing(self) -> AbstractContextManager[None]:
         """Keep relays for seconds between publishing and writing that they have published."""
-        self.world.sql(HOLD)
+        return self._held("DELETE", "OLD")
+
+    @contextmanager
+    def _held(self, event: str, row: str) -> Iterator[None]:
+        self.world.sql(HOLD.format(event=event, row=row))
         try:
             yield
         finally:

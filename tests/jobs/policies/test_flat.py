@@ -16,8 +16,9 @@ FILL = """
     INSERT INTO nameko_job (uuid, service, method, arguments, state, is_ready, is_waiting,
                             user_id, company_id, priority, timeout, attempts, max_attempts,
                             retry_delays, results_as, create_date)
-    SELECT gen_random_uuid()::text, 'probe', CASE WHEN number % 100 = 99 THEN 'count' ELSE 'add' END,
-           '{"args": [1, 2], "kwargs": {}}', 'pending', true, false, 1, 1, number % 10, 600, 0, 3,
+    SELECT gen_random_uuid()::text, 'probe',
+           CASE WHEN number %% 100 = 99 THEN 'count' ELSE 'add' END,
+           '{"args": [1, 2], "kwargs": {}}', 'pending', true, false, 1, 1, number %% 10, 600, 0, 3,
            '10', 'list', now() AT TIME ZONE 'UTC'
       FROM generate_series(1, %s) AS number
 """

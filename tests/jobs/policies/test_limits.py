@@ -36,6 +36,22 @@ def test_no_more_run_at_a_time_than_allowed(counted: Counted):
     assert len(counted.runs()) == 12
 
 
+def test_relays_do_not_count_at_the_same_time(counted: Counted):
+    """One claims for seconds, and has not committed yet: the other has its turn after it."""
+    world = counted.world
+    counted.policy(most_at_once=3)
+    counted.start_relay(), counted.start_relay()
+    counted.close_gate()
+    with counted.held_while_claiming():
+        world.make(12, method="count")
+        counted.wait_for_runs(3)
+        counted.wait_for_rounds()
+        assert world.states() == {"sent": 3, "pending": 9}
+    counted.open_gate()
+    assert world.wait_until_finished() == {"done": 12}
+    assert counted.most_at_once() == 3
+
+
 def test_limited_method_does_not_hold_up_others(counted: Counted):
     world = counted.world
     counted.policy(method="count", most_at_once=2)

@@ -52,7 +52,7 @@ class NamekoPolicy(models.Model):
         )
         if end.date() == now.date():
             return str(format_time(self.env, end.time(), time_format="short"))
-        return str(format_datetime(self.env, self.paused_until, dt_format="short"))
+        return str(format_datetime(self.env, self.paused_until))
 
     def _limit_text(self, room: Room) -> str:
         """Return the limit that has no room; "" if there is room."""
