@@ -92,8 +92,6 @@ CLAIM = f"""
            CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
       FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
 """  # noqa: S608  constants
-
-
 CLAIM_SERVICE = CLAIM.replace("<wanted>", OF_SERVICE_ITSELF)
 CLAIM_METHODS = CLAIM.replace("<wanted>", OF_METHODS)
 
@@ -105,6 +103,8 @@ def claim(cr: Cursor, lane: Lane, most_bytes: int, most_size: int) -> list[Claim
     :param most_size: the largest message body of one job, in bytes
     """
     methods = lane.methods or {}
+    if not (methods or lane.methods is None):
+        return []
     cr.execute(
         CLAIM_SERVICE if lane.methods is None else CLAIM_METHODS,
         {

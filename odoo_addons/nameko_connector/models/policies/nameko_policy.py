@@ -34,7 +34,8 @@ class NamekoPolicy(models.Model):
     most_at_once = Int4(
         "Jobs at a Time",
         aggregator=None,
-        help="So many jobs at most are sent and have not ended. 0: no limit.",
+        help="So many jobs at most are sent and have not ended. 0: no limit. A job whose timeout "
+        "has passed has ended, though the service may still work on it.",
     )
     rate = Int4("Starts", aggregator=None, help="So many jobs at most are sent. 0: no limit.")
     rate_unit = fields.Selection(UNITS, "Per", required=True, default="minute")
@@ -70,13 +71,13 @@ class NamekoPolicy(models.Model):
     @api.model_create_multi
     def create(self, vals_list: list[dict[str, Any]]) -> "NamekoPolicy":
         """Have the relays heed the new policies."""
-        policies: NamekoPolicy = super().create([_without_end(values) for values in vals_list])
+        policies: NamekoPolicy = super().create([_cleaned(values) for values in vals_list])
         policies._apply()
         return policies
 
     def write(self, vals: dict[str, Any]) -> bool:
         """Have the relays heed the change."""
-        written: bool = super().write(_without_end(vals))
+        written: bool = super().write(_cleaned(vals))
         self._apply()
         return written
 
@@ -129,8 +130,8 @@ class NamekoPolicy(models.Model):
         return fields.Datetime.now()
 
 
-def _without_end(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values that clear the reason and the end of a pause that they end."""
-    if "is_paused" in values and not values["is_paused"]:
-        return {**values, "pause_reason": False, "paused_until": False}
-    return values
+def _cleaned(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values with names as jobs have them, and without the reason of a pause that ends."""
+    names = {name: (values[name] or "").strip() or False for name in NAMES if name in values}
+    ended = {"pause_reason": False, "paused_until": False}
+    return {**values, **names, **(ended if values.get("is_paused") is False else {})}

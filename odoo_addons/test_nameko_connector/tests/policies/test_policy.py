@@ -38,6 +38,10 @@ class TestPolicy(PolicyCase):
         self.assertEqual(self.policy().display_name, "pricing")
         self.assertEqual(self.policy(method="quote").display_name, "pricing.quote")
 
+    def test_names_are_those_of_jobs(self):
+        policy = self.policy(service=" pricing ", method=" ")
+        self.assertEqual((policy.service, policy.method), ("pricing", False))
+
     def test_refuses_what_makes_no_sense(self):
         yesterday = fields.Datetime.now() - timedelta(days=1)
         for values in (
