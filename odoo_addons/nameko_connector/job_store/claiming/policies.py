@@ -53,14 +53,15 @@ class Steering:
         return {policy.method: policy for policy in self.policies if policy.method is not None}
 
 
+END_PAUSES = f"""
+    UPDATE nameko_policy SET is_paused = false, pause_reason = NULL, paused_until = NULL
+     WHERE id IN (SELECT id FROM nameko_policy WHERE is_paused AND paused_until <= {NOW}
+                     FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING id
+"""  # noqa: S608  constants
+
+
 def end_pauses(cr: Cursor) -> list[int]:
     """Clear the pauses whose end has come; return the ids of their policies."""
-    cr.execute(
-        f"""
-        UPDATE nameko_policy SET is_paused = false, pause_reason = NULL, paused_until = NULL
-         WHERE id IN (SELECT id FROM nameko_policy WHERE is_paused AND paused_until <= {NOW}
-                         FOR NO KEY UPDATE SKIP LOCKED)
-        RETURNING id
-        """  # noqa: S608  constants
-    )
+    cr.execute(END_PAUSES)
     return [policy_id for (policy_id,) in cr.fetchall()]

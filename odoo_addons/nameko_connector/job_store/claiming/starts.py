@@ -44,49 +44,61 @@ def note(cr: Cursor, started: Mapping[int, Collection[int]]) -> dict[int, int]:
     return dict(cr.fetchall())
 
 
+SETTLE = f"""
+    WITH settled AS (
+        DELETE FROM nameko_policy_start start
+         USING unnest(%(ids)s::int[], %(jobs)s::int[]) AS published(id, jobs)
+         WHERE start.id = published.id
+        RETURNING start.policy_ref, start.began, published.jobs),
+    counted AS (
+        SELECT settled.*, {WINDOW} AS span
+          FROM settled JOIN nameko_policy policy ON policy.id = settled.policy_ref
+         WHERE policy.rate > 0 AND settled.jobs > 0),
+    shared AS (
+        UPDATE nameko_policy_start start SET jobs = start.jobs + counted.jobs, moment = {NOW}
+          FROM counted
+         WHERE start.id = (SELECT max(last.id) FROM nameko_policy_start last
+                            WHERE last.policy_ref = counted.policy_ref
+                              AND last.session IS NULL
+                              AND last.began > {NOW} - counted.span / {SHARED})
+        RETURNING start.policy_ref)
+    INSERT INTO nameko_policy_start (policy_ref, jobs, began, moment)
+    SELECT policy_ref, jobs, began, {NOW} FROM counted
+     WHERE policy_ref NOT IN (SELECT policy_ref FROM shared)
+"""  # noqa: S608  constants
+
+
 def settle(cr: Cursor, jobs: Mapping[int, int]) -> None:
     """Note that the jobs of these notes have been published by now, or never will.
 
     :param jobs: how many of each note's jobs the broker may have, by the note's id
     """
     cr.execute(
-        f"""
-        WITH settled AS (
-            DELETE FROM nameko_policy_start start
-             USING unnest(%(ids)s::int[], %(jobs)s::int[]) AS published(id, jobs)
-             WHERE start.id = published.id
-            RETURNING start.policy_ref, start.began, published.jobs),
-        counted AS (
-            SELECT settled.*, {WINDOW} AS span
-              FROM settled JOIN nameko_policy policy ON policy.id = settled.policy_ref
-             WHERE policy.rate > 0 AND settled.jobs > 0),
-        shared AS (
-            UPDATE nameko_policy_start start SET jobs = start.jobs + counted.jobs, moment = {NOW}
-              FROM counted
-             WHERE start.id = (SELECT max(last.id) FROM nameko_policy_start last
-                                WHERE last.policy_ref = counted.policy_ref
-                                  AND last.session IS NULL
-                                  AND last.began > {NOW} - counted.span / {SHARED})
-            RETURNING start.policy_ref)
-        INSERT INTO nameko_policy_start (policy_ref, jobs, began, moment)
-        SELECT policy_ref, jobs, began, {NOW} FROM counted
-         WHERE policy_ref NOT IN (SELECT policy_ref FROM shared)
-        """,  # noqa: S608  constants
+        SETTLE,
         {"ids": list(jobs), "jobs": list(jobs.values())},
     )
 
 
+FORGET_OLD = f"""
+    DELETE FROM nameko_policy_start start
+     WHERE start.session IS NULL
+       AND NOT EXISTS (SELECT FROM nameko_policy policy
+                        WHERE policy.id = start.policy_ref AND policy.rate > 0
+                          AND start.moment > {NOW} - {WINDOW})
+"""  # noqa: S608  constants
+
+
 def forget_old(cr: Cursor) -> None:
     """Delete the notes that count no more."""
-    cr.execute(
-        f"""
-        DELETE FROM nameko_policy_start start
-         WHERE start.session IS NULL
-           AND NOT EXISTS (SELECT FROM nameko_policy policy
-                            WHERE policy.id = start.policy_ref AND policy.rate > 0
-                              AND start.moment > {NOW} - {WINDOW})
-        """  # noqa: S608  constants
-    )
+    cr.execute(FORGET_OLD)
+
+
+LEFT = f"""
+    SELECT start.id, start.jobs, start.job_ids,
+           EXISTS (SELECT FROM nameko_policy policy
+                    WHERE policy.id = start.policy_ref AND policy.most_at_once > 0)
+      FROM nameko_policy_start start WHERE {IS_LEFT} FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608  constants
 
 
 def recover(cr: Cursor) -> None:
@@ -95,14 +107,7 @@ def recover(cr: Cursor) -> None:
     The broker may have all of them or none. Those under a limit at a time stay sent, until their
     answer or their timeout; this is not an attempt. The others are ready again.
     """
-    cr.execute(
-        f"""
-        SELECT start.id, start.jobs, start.job_ids,
-               EXISTS (SELECT FROM nameko_policy policy
-                        WHERE policy.id = start.policy_ref AND policy.most_at_once > 0)
-          FROM nameko_policy_start start WHERE {IS_LEFT} FOR NO KEY UPDATE SKIP LOCKED
-        """  # noqa: S608  constants
-    )
+    cr.execute(LEFT)
     left = cr.fetchall()
     if not left:
         return

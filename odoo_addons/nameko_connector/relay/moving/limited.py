@@ -156,5 +156,5 @@ class Limited:
         with self._database.rows() as cr:
             held = set(starts.still_sent(cr, started.ids.values()))
             ids = {uuid: job_id for uuid, job_id in started.ids.items() if job_id in held}
-            Outcome(started.requests, sent, found, ids, started.placed).write(cr)
+            Outcome(started.requests, sent, found, ids, started.placed).apply(cr)
             starts.settle(cr, {note: len({*jobs} - never) for note, jobs in started.notes.items()})

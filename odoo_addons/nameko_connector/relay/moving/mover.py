@@ -98,7 +98,7 @@ class Mover:
         )  # the broker works meanwhile
         sent = self._publisher.confirmed()
         dispatch.hold(cr, [ids[uuid] for uuid in unsendable])
-        Outcome(requests, sent, found, ids).write(cr)
+        Outcome(requests, sent, found, ids).apply(cr)
         unsendable |= sent.unsendable
         return [Lost(uuid, "unsendable", error=e) for uuid, e in unsendable.items()], sent.lost
 

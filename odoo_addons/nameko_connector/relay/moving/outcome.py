@@ -26,9 +26,9 @@ class Outcome:
     ids: Mapping[str, int]
     placed: Collection[int] = ()
 
-    def write(self, cr: Cursor) -> None:
+    def apply(self, cr: Cursor) -> None:
         """Write it into the jobs, which are marked as sent, and the routes."""
-        self._write_routes(cr)
+        self._note_routes(cr)
         dispatch.mark_refused(cr, self._of(self.sent.refused))
         unconfirmed = set(self._of(self.sent.unconfirmed))
         starts.keep_places(cr, unconfirmed & set(self.placed))
@@ -38,7 +38,7 @@ class Outcome:
     def _of(self, uuids: Iterable[str]) -> list[int]:
         return [self.ids[uuid] for uuid in uuids if uuid in self.ids]
 
-    def _write_routes(self, cr: Cursor) -> None:
+    def _note_routes(self, cr: Cursor) -> None:
         """Note which services have taken requests, and which have no queue.
 
         Jobs of a service that has had a queue stay pending; for others, this was an attempt.
