@@ -17,6 +17,7 @@
         "views/nameko_batch_views.xml",
         "views/nameko_failure_views.xml",
         "views/nameko_service_views.xml",
+        "views/nameko_policy_views.xml",
         "views/nameko_overview_views.xml",
         "views/res_config_settings_views.xml",
         "views/ir_actions_server_views.xml",

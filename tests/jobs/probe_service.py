@@ -1,6 +1,7 @@
 """A plain Nameko service; its methods log their runs to the file that PROBE_FILE names."""
 
 import os
+import time
 from typing import Any
 
 import eventlet
@@ -10,6 +11,9 @@ from nameko.rpc import rpc
 def note(text: str) -> None:
     with open(os.environ["PROBE_FILE"], "a") as file:
         file.write(f"{text}\n")
+
+
+running = 0
 
 
 class ProbeService:
@@ -37,6 +41,18 @@ class ProbeService:
     def take_seconds(self, value: Any, other: Any) -> Any:
         note(f"{value}")
         eventlet.sleep(5)
+        return value + other
+
+    @rpc
+    def count(self, value: Any, other: Any) -> Any:
+        """Log the value, how many run now, and the time; run while the gate is closed."""
+        global running  # noqa: PLW0603  of this process
+        running += 1
+        note(f"{value}:{running}:{time.time()}")
+        while os.path.exists(f"{os.environ['PROBE_FILE']}.closed"):
+            eventlet.sleep(0.02)
+        eventlet.sleep(0.02)
+        running -= 1
         return value + other
 
     @rpc

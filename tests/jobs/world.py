@@ -214,8 +214,10 @@ class World:
         """Delete all jobs, records, services and settings of earlier tests."""
         self.forget_jobs()
         self.sql("DELETE FROM nameko_route; DELETE FROM nameko_service")
+        self.sql("DELETE FROM nameko_policy_start")
         with self.env() as env:
             env["ir.config_parameter"].search([("key", "=like", "nameko_connector.%")]).unlink()
+            env["nameko.policy"].search([]).unlink()
 
     def forget_jobs(self) -> None:
         """Delete all jobs and their records."""

@@ -1,4 +1,4 @@
-"""Claim the jobs that are ready, and record the outcome of publishing them.
+"""Record the outcome of publishing jobs that `claiming` has locked.
 
 Use READ COMMITTED transactions: with REPEATABLE READ, two relays would abort each other's
 transactions.
@@ -7,15 +7,12 @@ transactions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from odoo.tools import SQL
 
-from ..tools.job_request import ResultsAs
 from ..tools.parameters import MOST_DELAY
-from .rows import NOW, READY, SENDINGS, Cursor
+from .rows import NOW, SENDINGS, Cursor
 
 MOST_WOKEN = 5_000  # jobs at a time
 LONGEST_TIMEOUT = 2**31  # s
@@ -30,55 +27,8 @@ NEXT_DELAY = f"""
                  least(greatest(attempts, 1), array_length(string_to_array(retry_delays, ','), 1))
              ] AS delay) AS delays)
 """  # noqa: S608  constants
-# The results of a job's predecessors, as JSON, in order; NULL if it has none.
-RESULTS_BEFORE = """
-    (SELECT array_agg(earlier.result ORDER BY link.sequence)
-       FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
-      WHERE link.job_id = job.id)
-"""
-# The total size of these results, in bytes.
-SIZE_BEFORE = """
-    (SELECT sum(octet_length(earlier.result) + 2)
-       FROM nameko_job_predecessor link JOIN nameko_job earlier ON earlier.id = link.predecessor_id
-      WHERE link.job_id = job.id AND job.results_as <> 'nothing')
-"""
 HELD_SECONDS = 60  # for which a job that cannot be sent is not claimed again
 AFTER_DELAY = f"{NOW} + make_interval(secs => coalesce({NEXT_DELAY}, 0))"
-
-
-class Capacity(NamedTuple):
-    """How many more jobs may be sent to a service, and the state of the service.
-
-    is_noted: it has had a queue; is_away: it has none now; is_heard: it has sent heartbeats.
-    """
-
-    most: int
-    is_noted: bool
-    is_away: bool
-    is_heard: bool
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job locked by this transaction, to be published.
-
-    size: the approximate size of the message body, in bytes; arguments, results_before: None if
-    that is too large.
-    """
-
-    id: int
-    uuid: str
-    service: str
-    method: str
-    arguments: str | None
-    user_id: int
-    company_id: int
-    language: str | None
-    timeout: float
-    sendings: int
-    results_as: ResultsAs
-    size: int
-    results_before: Sequence[str] | None
 
 
 def set_read_committed(cr: Cursor) -> None:
@@ -87,71 +37,6 @@ def set_read_committed(cr: Cursor) -> None:
     If a crash loses the commit, the jobs are still pending and are sent again.
     """
     cr.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off")
-
-
-def capacities(cr: Cursor, most: int) -> dict[str, Capacity]:
-    """Return, for each service with ready jobs, its capacity if more may be sent now."""
-    cr.execute(
-        f"""
-        WITH RECURSIVE ready(service) AS (
-            (SELECT service FROM nameko_job WHERE {READY} ORDER BY service LIMIT 1)
-            UNION ALL
-            SELECT (SELECT next.service FROM nameko_job next
-                     WHERE {READY} AND next.service > ready.service
-                     ORDER BY next.service LIMIT 1)
-              FROM ready WHERE ready.service IS NOT NULL)
-        SELECT service,
-               CASE WHEN route.look_at > {NOW} THEN 0
-                    WHEN route.away_since IS NOT NULL THEN 1
-                    ELSE %s - (SELECT count(*) FROM nameko_job sent
-                                WHERE sent.state = 'sent' AND sent.service = ready.service)
-                    END,
-               route.id IS NOT NULL, route.away_since IS NOT NULL,
-               EXISTS (SELECT FROM nameko_service heard WHERE heard.name = service)
-          FROM ready LEFT JOIN nameko_route route USING (service) WHERE service IS NOT NULL
-        """,  # noqa: S608  constants
-        [most],
-    )
-    capacities = {service: Capacity(*values) for service, *values in cr.fetchall()}
-    return {service: capacity for service, capacity in capacities.items() if capacity.most > 0}
-
-
-COMPUTED = ("arguments", "sendings", "size", "results_before")
-CLAIMED = [name for name in Claimed.__annotations__ if name not in COMPUTED]
-CLAIM = f"""
-    WITH locked AS MATERIALIZED (
-        SELECT {", ".join(CLAIMED)}, arguments, {SENDINGS} AS sendings, priority FROM nameko_job
-         WHERE {READY} AND service = %(service)s
-         ORDER BY priority, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED),
-    sized AS MATERIALIZED (
-        SELECT *, octet_length(arguments) + coalesce({SIZE_BEFORE}, 0) AS size
-          FROM locked job),
-    counted AS (
-        SELECT *, sum(CASE WHEN size <= %(most_size)s THEN size ELSE 0 END) OVER earlier
-                  AS before
-          FROM sized
-        WINDOW earlier AS (
-            ORDER BY priority, id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW))
-    SELECT {", ".join(CLAIMED)}, CASE WHEN size <= %(most_size)s THEN arguments END,
-           sendings, size,
-           CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
-      FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
-"""  # noqa: S608  constants
-
-
-def claim(cr: Cursor, service: str, most: int, most_bytes: int, most_size: int) -> list[Claimed]:
-    """Lock ready jobs of a service, by priority and age, and return them.
-
-    :param most_bytes: the total size after which no further job is returned
-    :param most_size: the largest message body of one job, in bytes
-    """
-    cr.execute(
-        CLAIM,
-        {"service": service, "most": most, "most_bytes": most_bytes, "most_size": most_size},
-    )
-    names = [*CLAIMED, *COMPUTED]
-    rows = [dict(zip(names, row, strict=True)) for row in cr.fetchall()]
-    return [Claimed(**{**row, "size": int(row["size"])}) for row in rows]
 
 
 def mark_sent(cr: Cursor, job_ids: Sequence[int]) -> None:

@@ -13,11 +13,12 @@ from ..broker.amqp.connecting import BROKER_LOST
 from ..broker.jobs.consumer import Consumer
 from ..job_store import answers, dispatch, relays, routes
 from ..job_store import waiting as store
+from ..job_store.claiming import policies, starts
 from ..job_store.waiting import FINISHED
 from .database import Database, is_lost
 from .lateness import Lateness
 from .live import TURN_SECONDS, Live
-from .mover import Cancelled
+from .moving.cancelled import Cancelled
 from .replies import Replies
 from .statistics import MERGE_SECONDS, Statistics
 from .statistics import SECONDS as COUNT_SECONDS
@@ -122,6 +123,7 @@ class Clock:
         self._steps = [
             Step("The lease of answers in hand", self._lease),
             Step("The look for jobs whose time has come", self._wake),
+            Step("The look at policies", self._steer),
             Step("The look for jobs that are late", lateness.turn),
             Step("The news of cancelled jobs", cancelled.turn),
             Step("The look for services that are away", self._fail_away, AWAY_SECONDS),
@@ -157,6 +159,14 @@ class Clock:
     def _wake(self) -> None:
         with self._database.rows() as cr:
             dispatch.wake_due(cr)
+
+    def _steer(self) -> None:
+        """End the pauses whose time is over, and the starts of relays that have ended."""
+        with self._database.jobs(read_committed=True) as jobs:
+            ended = policies.end_pauses(jobs.env.cr)
+            starts.recover(jobs.env.cr)
+            starts.forget_old(jobs.env.cr)
+            jobs.env["nameko.policy"]._note_changed(ended)
 
     def _fail_away(self) -> None:
         with self._database.rows() as cr:

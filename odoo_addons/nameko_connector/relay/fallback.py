@@ -20,7 +20,8 @@ from .clock import Clock
 from .database import Database
 from .identity import identity_of
 from .lateness import Lateness
-from .mover import Cancelled, Mover
+from .moving.cancelled import Cancelled
+from .moving.mover import Mover
 from .replies import Replies
 from .writing.threads import TooManyStuck, Writers
 

@@ -12,8 +12,10 @@ It connects to both, and repeats these steps, without a long wait (`Rounds.turn`
 4. **The clock** runs periodic steps, most of them once a second (`clock`): extend the deadlines of
    jobs whose answers are here, wake jobs at their start time, retry late jobs (`lateness`),
    announce cancelled jobs, fail jobs whose service's queue is gone (`nameko_route`), end frozen
-   relays, write progress, release jobs that wait for others, notify open views (`live`).
-5. **Dispatch** claims ready jobs, publishes them and marks them sent, in one transaction (`mover`).
+   relays, end pauses, look after the starts of ended relays, write progress, release jobs that
+   wait for others, notify open views (`live`).
+5. **Dispatch** (`moving`) claims ready jobs, publishes them and marks them sent, in one
+   transaction; in two, if a policy limits them.
 6. If there is nothing to do, it **waits** for any of these, a second at most.
 
 A separate thread updates the catalogue of services (`catalogue`).
@@ -59,7 +61,8 @@ from .clock import Clock
 from .database import Database, Listener
 from .identity import identity_of
 from .lateness import Lateness
-from .mover import Cancelled, Mover
+from .moving.cancelled import Cancelled
+from .moving.mover import Mover
 from .replies import Replies
 from .writing.threads import CALLBACK_SECONDS, Writers
 
@@ -177,6 +180,7 @@ class Rounds:
         self._dispatch |= connected.replies.turn() > 0  # more may be sent now
         self._look_at_the_clock()
         connected.clock.tell()
+        self._dispatch |= connected.mover.seconds_left <= 0  # a rate allows more
         if self._dispatch and not connected.publisher.blocked:
             self._dispatch = connected.mover.dispatch()
         else:
@@ -203,7 +207,9 @@ class Rounds:
         if not consumer.is_full:
             sources.append(consumer)
         if not (consumer.waiting and self._writers.has_room):
-            patience = min(IDLE_SECONDS, self._connected.clock.live.seconds_left)
+            # While the broker blocks publishers, jobs to dispatch are no reason to hurry.
+            due = IDLE_SECONDS if self._dispatch else self._connected.mover.seconds_left
+            patience = min(IDLE_SECONDS, due, self._connected.clock.live.seconds_left)
             select.select(sources, [], [], patience)
 
     def drain(self) -> None:

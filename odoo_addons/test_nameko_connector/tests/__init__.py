@@ -19,6 +19,7 @@ from .jobs import test_job_attempts
 from .jobs import test_job_mixin
 from .jobs import test_odd_errors
 from .jobs import test_options
+from .policies import test_policy
 from .server_action import test_server_action_access
 from .server_action import test_server_action_design_access
 from .server_action import test_server_action_fuzz

@@ -60,6 +60,7 @@ class Database:
         return rows
 
     def empty(self) -> None:
+        self.no_policies()
         self.sql("DELETE FROM nameko_job")
         self.sql("DELETE FROM nameko_compute")
         others = ("nameko_batch", "nameko_failure", "nameko_job_minute", "nameko_live_viewer")
@@ -130,6 +131,14 @@ class Database:
                     reply_to=f"nobody-{uuid.uuid4()}",
                     correlation_id=str(uuid.uuid4()),
                 )
+
+    def policy(self, **values: Any) -> None:
+        """Give the service `compute` this policy alone."""
+        self.no_policies()
+        self.client.call("nameko.policy", "create", {"service": "compute", **values})
+
+    def no_policies(self) -> None:
+        self.client.call("nameko.policy", "unlink", self.client.call("nameko.policy", "search", []))
 
     def states(self, table: str) -> dict[str, int]:
         query = f"SELECT state, count(*) FROM {table} GROUP BY state"  # noqa: S608  the tests' own

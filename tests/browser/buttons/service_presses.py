@@ -58,6 +58,34 @@ class ServicePresses(Person):
         self.press("action_show_jobs")
         expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(2)
 
+    def service_policies(self) -> None:
+        self.database.policy()
+        self.service()
+        self.press("action_show_policies")
+        expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(1)
+
+    def pause_asked(self) -> None:
+        self.service()
+        self.press("action_pause")
+        self.page.fill(".modal [name=reason] input", "Maintenance")
+
+    def service_pause(self) -> None:
+        self.pause_asked()
+        self.page.locator(".modal button[name=action_pause]").click()
+        expect(self.page.locator("[name=pause_text]")).to_have_text("Paused: Maintenance")
+
+    def service_resume(self) -> None:
+        self.database.policy(is_paused=True)
+        self.service()
+        self.press("action_resume")
+        expect(self.page.locator("button[name=action_pause]")).to_be_visible()
+
+    def pause_discard(self) -> None:
+        self.pause_asked()
+        self.page.locator(".modal footer").get_by_role("button", name="Discard").click()
+        expect(self.page.locator(".modal")).to_have_count(0)
+        expect(self.page.locator("button[name=action_pause]")).to_be_visible()
+
     def letters(self, count: int = 1) -> None:
         self.database.dead_letters(count)
         self.service()

@@ -9,6 +9,7 @@ from odoo.tools.misc import format_datetime
 
 from ...exceptions import SendingRefused
 from ...job_store import relays, retention
+from ...job_store.claiming.limits import Held
 from ...job_store.rows import READY
 from ...tools.parameters import KEEP_DAYS
 
@@ -134,6 +135,7 @@ class NamekoJob(models.Model):
         "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
     )
     _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
+    _ready_method_index = models.Index(f"(service, method, priority, id) WHERE {READY}")
     _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")
     _waiting_index = models.Index("(id) WHERE state = 'pending' AND is_waiting")
     _sent_index = models.Index("(service) WHERE state = 'sent'")
@@ -176,9 +178,10 @@ class NamekoJob(models.Model):
         if not pending:
             return
         away, runs = self.env["nameko.route"].sudo()._away(), self._relay_runs()
-        refusal = self._refusal()
+        refusal, held = self._refusal(), self.env["nameko.policy"].sudo()._held(pending)
         for job in pending:
-            job.reason = refusal or job._waits_for(job.service in away, runs)
+            texts = held.get(job, Held())
+            job.reason = refusal or job._waits_for(texts, job.service in away, runs)
 
     def _refusal(self) -> str:
         """Return why this database may not send anything; "" if it may."""
@@ -199,23 +202,13 @@ class NamekoJob(models.Model):
             "%(job)s: %(progress)s %% done.", job=self.display_name, progress=round(self.progress)
         )
 
-    def _waits_for(self, is_away: bool, relay_runs: bool) -> str:
+    def _waits_for(self, held: Held, is_away: bool, relay_runs: bool) -> str:
         if self.is_waiting:
-            earlier = self.sudo().predecessor_ids
-            done = len(earlier.filtered(lambda job: job.state == "done"))
-            return self.env._(
-                "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
-            )
+            return self._waits_for_others()
         if not self.is_ready:
-            time = format_datetime(self.env, self.eta)
-            if not self.attempts:
-                return self.env._("Not before %s.", time)
-            return self.env._(
-                "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
-                time=time,
-                number=self.attempts + 1,
-                most=self.max_attempts,
-            )
+            return self._waits_for_time()
+        if held.pause:
+            return held.pause
         if not relay_runs:
             return self.env._(
                 "No relay works: it is stopped, or cannot reach the message broker. Odoo "
@@ -225,7 +218,25 @@ class NamekoJob(models.Model):
             return self.env._(
                 "The service %s has no queue. Start it, or check its name.", self.service
             )
-        return self.env._("Waits for its turn.")
+        return held.limit or self.env._("Waits for its turn.")
+
+    def _waits_for_others(self) -> str:
+        earlier = self.sudo().predecessor_ids
+        done = len(earlier.filtered(lambda job: job.state == "done"))
+        return self.env._(
+            "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
+        )
+
+    def _waits_for_time(self) -> str:
+        time = format_datetime(self.env, self.eta)
+        if not self.attempts:
+            return self.env._("Not before %s.", time)
+        return self.env._(
+            "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+            time=time,
+            number=self.attempts + 1,
+            most=self.max_attempts,
+        )
 
     @api.private
     def get_result(self) -> Any:

@@ -65,6 +65,11 @@ MODELS = {
     "nameko.instance": Model(read=MANAGERS, written={"host": "x"}, created={"host": "x"}),
     "nameko.route": Model(read=MANAGERS, written={"away_since": False}, created={"service": "x"}),
     "nameko.method": Model(read=MANAGERS, written={"doc": "x"}, created={"name": "x"}),
+    "nameko.policy": Model(
+        USERS, MANAGERS, MANAGERS, MANAGERS, {"most_at_once": 5}, {"service": "other"}
+    ),
+    "nameko.policy.start": Model(written={"jobs": 1}, created={"policy_ref": 1, "jobs": 1}),
+    "nameko.policy.pause": Model(MAKER, MAKER, MANAGERS, MAKER, {"reason": "x"}, {"service_id": 0}),
     "nameko.action.parameter": Model(
         MANAGERS, MANAGERS, MANAGERS, MANAGERS, {"value": "1"}, {"name": "more", "action_id": 0}
     ),
@@ -109,6 +114,10 @@ METHODS = {
     ("nameko.live", "watch"): USERS,
     ("nameko.service", "action_refresh_queue"): MANAGERS,
     ("nameko.service", "action_show_jobs"): MANAGERS,
+    ("nameko.service", "action_show_policies"): MANAGERS,
+    ("nameko.service", "action_pause"): MANAGERS,
+    ("nameko.service", "action_resume"): MANAGERS,
+    ("nameko.policy.pause", "action_pause"): MAKER,
     # Only for managers who are also administrators of Odoo: test_dead_letters.py.
     ("nameko.service", "action_dead_letters"): NOBODY,
     ("nameko.dead.letter", "action_look"): NOBODY,

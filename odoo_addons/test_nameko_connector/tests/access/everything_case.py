@@ -86,7 +86,14 @@ class EverythingCase(ComputationCase):
             {"service": service.name, "service_id": service.id, "name": "quote"}
         )
         trials = self.of("nameko.method.trial", "manager")
+        policy = self.env["nameko.policy"].create({"service": service.name, "is_paused": True})
+        start = {"policy_ref": policy.id, "jobs": 1, "began": fields.Datetime.now()}
+        start["moment"] = start["began"]
+        pauses = self.of("nameko.policy.pause", "manager")
         return {
+            "nameko.policy": policy,
+            "nameko.policy.start": self.env["nameko.policy.start"].create(start),
+            "nameko.policy.pause": pauses.create({"service_id": service.id}),
             "nameko.service": service,
             "nameko.instance": self.env["nameko.instance"].create({"uuid": "x", "host": "x"}),
             "nameko.route": self.env["nameko.route"].create({"service": "everything"}),

@@ -124,6 +124,7 @@ class TestEverythingIsTried(EverythingCase):
             "action_id": self.records["ir.actions.server"].id,
             "job_id": self.records["nameko.job"].id,
             "method_id": self.records["nameko.method"].id,
+            "service_id": self.records["nameko.service"].id,
         }
         for model, rights in table.MODELS.items():
             values = {name: owners.get(name, value) for name, value in rights.created.items()}

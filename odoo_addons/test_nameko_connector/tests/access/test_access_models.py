@@ -29,6 +29,9 @@ RIGHTS = {
     "nameko.method.trial": (NONE, ALL),
     "nameko.dead.letter": (NONE, READ),
     "nameko.route": (NONE, READ),
+    "nameko.policy": (READ, ALL),
+    "nameko.policy.start": (NONE, NONE),
+    "nameko.policy.pause": (NONE, ALL),
     "nameko.rpc": (NONE, NONE),
     "nameko.job.mixin": (NONE, NONE),
     "nameko.database": (NONE, NONE),
@@ -51,6 +54,7 @@ PRIVATE = {
     "nameko.failure": ("_group_new", "_count", "_remind"),
     "nameko.overview": ("_lights", "_services"),
     "nameko.route": ("is_known",),
+    "nameko.policy": ("_pause", "_resume", "_held", "_defaults", "_note_changed"),
     "nameko.live": (
         "_models", "_key", "_channels_of", "_note", "_send", "_send_sign_of_life", "_forget_old",
     ),

@@ -1,0 +1,1 @@
+"""Publish the ready jobs: `mover`, and under the limits of policies `limited`."""
