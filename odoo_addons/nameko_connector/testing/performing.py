@@ -21,6 +21,7 @@ from ..broker.amqp.request import Outcome, Request
 from ..broker.jobs.body import decode, with_results
 from ..broker.jobs.reply import Reply
 from ..job_store import dispatch, waiting
+from ..job_store.claiming.claim import RESULTS_BEFORE
 from ..job_store.events import Event
 from ..job_store.late import retry_unanswered
 from ..job_store.rows import Lost
@@ -86,7 +87,7 @@ class Performance:
     def _request(self, job: models.BaseModel) -> Request:
         """Return the request of a job, with the results of the jobs before it."""
         self._env.cr.execute(
-            f"SELECT {dispatch.RESULTS_BEFORE} FROM nameko_job job WHERE id = %s",  # noqa: S608
+            f"SELECT {RESULTS_BEFORE} FROM nameko_job job WHERE id = %s",  # noqa: S608
             [job.id],
         )
         ((results,),) = self._env.cr.fetchall()
