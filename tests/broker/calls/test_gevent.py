@@ -10,12 +10,13 @@ GREENLETS = """
 from gevent import monkey; monkey.patch_all()
 import time, gevent
 from broker import BrokerConfig, Request, CallTimeout, client_for
-client = client_for(BrokerConfig(sys.argv[1], pool_size=20))
-start = time.monotonic()
-jobs = [gevent.spawn(client.call, Request("probe", "sleep", (0.5, number))) for number in range(10)]
-gevent.joinall(jobs, raise_error=True)
-assert [job.value for job in jobs] == list(range(10))
-assert time.monotonic() - start < 4, "one after the other"
+client = client_for(BrokerConfig(sys.argv[1], pool_size=20, connect_timeout=60))
+for _ in range(2):  # the first time they connect
+    start = time.monotonic()
+    jobs = [gevent.spawn(client.call, Request("probe", "sleep", (1, n))) for n in range(10)]
+    gevent.joinall(jobs, raise_error=True)
+    assert [job.value for job in jobs] == list(range(10))
+assert time.monotonic() - start < 9, "one after the other"
 try:
     client.call(Request("probe", "sleep", (3,)), timeout=0.5)
 except CallTimeout:
