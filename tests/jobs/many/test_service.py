@@ -65,6 +65,7 @@ def test_served_database_is_copied(many: Many):
         assert copy.wait_until_finished() == {"done": 2, "cancelled": 1}
         assert service.output.count("This database was restored, copied or moved") == 1
     finally:
+        many.close()
         drop("copy")
 
 

@@ -110,8 +110,9 @@ class Service:
         with contextlib.suppress(BlockingIOError):
             self._woken.recv(4096)
         now = time.monotonic()
-        for task in list(self._tasks.values()):
-            if task.wait.fileno in ready or now >= task.wait.until:
+        for name, task in list(self._tasks.items()):
+            is_due = task.wait.fileno in ready or now >= task.wait.until
+            if is_due and name in self._tasks:  # it may have been let go just now
                 task.wait = next(task.steps)
 
     def _patience(self) -> float:

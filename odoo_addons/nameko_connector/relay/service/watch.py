@@ -15,7 +15,7 @@ from ...job_store.waiting import FINISHED
 from . import needs
 from .needs import Look, Need
 from .session import Session, Steps, Wait
-from .turns import Place
+from .turns import START_SECONDS, Place
 
 _logger = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0  # between two looks
@@ -104,13 +104,14 @@ class Watch:
             self._told = ""
 
     def _hold_lock(self, session: Session) -> Steps[None]:
-        """Hold the lock of a running relay, unless a child holds it itself."""
+        """Hold the lock of a running relay, unless a child holds it itself, or cannot connect."""
         if not self.place.has_child() and not self._has_lock:
             yield from session.rows(needs.LOCK)
             self._has_lock = True
         elif self.place.has_child() and self._has_lock:
             ((count,),) = yield from session.rows(needs.COUNT_RELAYS)
-            if count > 1:
+            started_at = self.place.started_at or 0.0
+            if count > 1 or time.monotonic() > started_at + START_SECONDS:
                 yield from session.rows(needs.UNLOCK)
                 self._has_lock = False
 
