@@ -34,7 +34,7 @@ class Many:
     def __getitem__(self, name: str) -> World:
         return self.world.beside(PREFIX + name)
 
-    def start(self, *options: str, only: str = "", wait: bool = True) -> Process:
+    def start(self, *options: str, only: str = "(?!bench)", wait: bool = True) -> Process:
         """Start the service for all databases of tests. only: a pattern of their names"""
         pattern = f"--db-filter=^{PREFIX}{only}"
         service = self.world.start_relay(pattern, *options, wait=False, PGDATABASE="")

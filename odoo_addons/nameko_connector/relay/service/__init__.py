@@ -1,7 +1,7 @@
 """The relay service: one process that starts relays for the databases that need one.
 
-It imports Odoo once, loads no registry and has no connection to the broker. In an endless loop
-(`service.Service`) it does this, without ever waiting for one database:
+It imports Odoo and the code of addons once (`modules`), loads no registry and has no connection to
+the broker. In an endless loop (`service.Service`) it does this, without waiting for one database:
 
 1. **List** the databases, each second, over one session to `postgres` (`databases`). A new one is
    watched; a dropped one is let go. A database that somebody drops, renames or copies just now is

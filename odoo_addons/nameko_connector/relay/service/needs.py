@@ -54,6 +54,7 @@ PREPARE = f"""
           ORDER BY eta LIMIT 1)
 """  # noqa: S608  constants
 EXECUTE = "EXECUTE nameko_look"
+MODULES = "SELECT name FROM ir_module_module WHERE state = 'installed'"
 COUNT_RELAYS = f"SELECT count(*) FROM ({RELAYS % locks.RELAY}) relay"  # noqa: S608  constants
 LOCK = f"SELECT pg_advisory_lock_shared({locks.RELAY})"
 UNLOCK = f"SELECT pg_advisory_unlock_shared({locks.RELAY})"

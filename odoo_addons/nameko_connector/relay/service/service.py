@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import select
@@ -11,18 +10,16 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-
-from odoo.modules.module import Manifest, load_openerp_module
 
 from ..relay import Settings
 from . import turns
 from .child import REFUSED, ChildRelay
 from .children import Children
 from .databases import Choice, Databases, Seen
+from .modules import Modules
 from .session import Steps, Wait
 from .turns import Limits
 from .watch import Watch
@@ -30,7 +27,6 @@ from .watch import Watch
 _logger = logging.getLogger(__name__)
 ALIVE_SECONDS = 1.0  # between two updates of the alive file
 USED_SECONDS = 1.5  # for a child to end when somebody drops or copies its database
-ADDON = "nameko_connector"
 
 
 @dataclass
@@ -54,12 +50,12 @@ class Service:
         self._tasks: dict[str, Task] = {}  # of the watches; "" is the list of databases
         self._databases = Databases(choice, self._see)
         self._children = Children(self._run_child)
+        self._modules = Modules()
         self._waker, self._woken = socket.socketpair()
         self._folder = Path(tempfile.gettempdir())  # of the children's alive files
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then have the children drain."""
-        load_modules()
         self._listen_to_signals()
         self._add_task("", self._databases.life())
         _logger.info("The relay service runs, with up to %s relays", self._limits.processes)
@@ -134,7 +130,7 @@ class Service:
         for name in seen.keys() - self._watches.keys():
             if name in self._children:  # of a dropped database with the same name
                 continue
-            watch = self._watches[name] = Watch(name)
+            watch = self._watches[name] = Watch(name, self._modules.load)
             self._add_task(name, watch.life())
         for name in seen.keys() & self._watches.keys():
             self._watches[name].set_used(seen[name])
@@ -187,20 +183,3 @@ class Service:
 
 def _alive_file(folder: Path, pid: int) -> Path:
     return folder / f"{pid}.alive"
-
-
-def load_modules() -> None:
-    """Import the Python code of the addon and those it depends on, for all children."""
-    _load(ADDON, load_openerp_module, set())
-    gc.collect()
-    gc.freeze()
-
-
-def _load(addon: str, load: Callable[[str], None], loaded: set[str]) -> None:
-    if addon in loaded:
-        return
-    loaded.add(addon)
-    manifest = Manifest.for_addon(addon)
-    for dependency in manifest["depends"] if manifest else ():
-        _load(dependency, load, loaded)
-    load(addon)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+from collections.abc import Callable, Iterable
 
 import psycopg2.errors
 
@@ -36,9 +37,10 @@ class NotServed(Exception):
 class Watch:
     """A database, as the service sees it; `place` is what it decides on turns."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, load: Callable[[Iterable[str]], None]) -> None:
+        """:param load: called with the names of the database's modules"""
         self.place = Place(name)
-        self._name = name
+        self._name, self._load = name, load
         self._session: Session | None = None
         self._idle = Wait(0.0)
         self._has_lock = False
@@ -78,6 +80,8 @@ class Watch:
             raise NotServed("it has no jobs")
         yield from session.rows(needs.PREPARE)
         yield from session.rows(f"LISTEN {CHANNEL}")
+        self._check(needs.read((yield from session.rows(needs.EXECUTE))))
+        self._load(name for (name,) in (yield from session.rows(needs.MODULES)))
         while self._session is session:
             look = needs.read((yield from session.rows(needs.EXECUTE)))
             self._note(look)
@@ -89,12 +93,7 @@ class Watch:
 
         :raises NotServed: the database must not be served now
         """
-        if not look.has_addon:
-            raise NotServed("the addon is not installed")
-        if look.base_version != _version():
-            raise NotServed(f"it is of Odoo {look.base_version}")
-        if look.is_changing:
-            raise NotServed("modules are to be installed, updated or removed")
+        self._check(look)
         self._confirmed = look.confirmed
         self.place.is_barred = False
         need = look.need(may_release=self._may_release)
@@ -102,6 +101,14 @@ class Watch:
         self.place.note(Need.NONE if is_refused else need, time.monotonic())
         if time.monotonic() > self._failed_at + HEALTHY_SECONDS:
             self._told = ""
+
+    def _check(self, look: Look) -> None:
+        if not look.has_addon:
+            raise NotServed("the addon is not installed")
+        if look.base_version != _version():
+            raise NotServed(f"it is of Odoo {look.base_version}")
+        if look.is_changing:
+            raise NotServed("modules are to be installed, updated or removed")
 
     def _hold_lock(self, session: Session) -> Steps[None]:
         """Hold the lock of a running relay, unless a child holds it itself, or cannot connect."""
