@@ -12,7 +12,7 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.steps import say, step
-from tests.bench import calls, clicks, jobs, live, services
+from tests.bench import calls, clicks, jobs, live, many, services
 from tests.bench.aims import AIMS, Aim
 from tests.vhosts import new_vhost
 
@@ -29,6 +29,7 @@ PARTS = {
     "services": services.measure,
     "jobs": jobs.measure,
     "live": live.measure,
+    "many": many.measure,
 }
 
 

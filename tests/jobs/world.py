@@ -36,13 +36,14 @@ LOST = re.compile("The relay connects again|The catalogue of services waits")
 
 
 def odoo_options(database: str = DATABASE) -> list[str]:
-    """Return the options of Odoo's commands for the tests' addon and database."""
+    """Return the options of Odoo's commands for the tests' addon, and a database, if named."""
     import configparser  # noqa: PLC0415
 
     parser = configparser.RawConfigParser()
     parser.read(os.environ["ODOO_RC"])
     paths = f"{parser['options']['addons_path']},{ADDONS}"
-    return ["-c", os.environ["ODOO_RC"], "-d", database, f"--addons-path={paths}"]
+    named = ["-d", database] if database else []
+    return ["-c", os.environ["ODOO_RC"], *named, f"--addons-path={paths}"]
 
 
 class World:
@@ -104,8 +105,10 @@ class World:
         return program
 
     def start_relay(self, *options: str, wait: bool = True, **environment: str) -> Process:
+        """Start the relay of this database; of many, if PGDATABASE="" is in the environment."""
         alive = BUILD / f"{uuid.uuid4().hex[:8]}.alive"
-        command = ["nameko_relay", *odoo_options(self.database), f"--alive-file={alive}", *options]
+        database = environment.get("PGDATABASE", self.database)
+        command = ["nameko_relay", *odoo_options(database), f"--alive-file={alive}", *options]
         command = ["odoo", *command] if self.fork else [*ODOO, *command]
         fork = "odoo" if self.fork else ""
         program = self._start("relay", command, environment, fork=fork)

@@ -1,7 +1,8 @@
-"""The command `odoo nameko_relay -d DB`. Odoo loads this module without the addon's package."""
+"""The command `odoo nameko_relay`. Odoo loads this module without the addon's package."""
 
 import logging
 import optparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ CALLBACK_SECONDS = 600.0
 ANSWERS = {"moved": "_answer_moved", "copy": "_answer_copy", "ask": "_ask_again"}
 ALIVE_SECONDS = 60
 FLAG: dict[str, Any] = {"action": "store_true", "my_default": False}
+NUMBER: dict[str, Any] = {"type": "float", "my_default": None}
 OPTIONS: dict[str, dict[str, Any]] = {
     "--max-sent": {
         "type": "int",
@@ -26,9 +28,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Jobs that are sent to one service at a time (1000).",
     },
     "--callback-seconds": {
-        "type": "float",
-        "my_default": None,
+        **NUMBER,
         "help": "Seconds that a callback may take for one result (600); then its job fails.",
+    },
+    "--databases": {
+        "my_default": "",
+        "metavar": "DATABASE,...",
+        "help": "Serve these databases with one service; without -d, all of this PostgreSQL user.",
+    },
+    "--processes": {
+        "type": "int",
+        "my_default": None,
+        "help": "Databases that the service works for at the same time (2 for each core).",
+    },
+    "--idle-seconds": {
+        **NUMBER,
+        "help": "Seconds after which the service ends a relay with nothing to do (60).",
+    },
+    "--slice-seconds": {
+        **NUMBER,
+        "help": "Seconds of a relay's turn when other databases wait (5).",
     },
     "--alive-file": {
         "my_default": "",
@@ -53,8 +72,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 class NamekoRelay(Command):
     """Move Nameko jobs: publish pending ones to the broker, write results to their records.
 
-    Runs until SIGTERM or Ctrl-C; any number of relays may serve one database. With --moved, --copy
-    or --ask it only records which database this is, and exits.
+    With -d it is the relay of one database; any number of relays may serve one. Without -d it
+    serves all databases, each with a process while that has something to do. It runs until SIGTERM
+    or Ctrl-C. With --moved, --copy or --ask it only records which database this is, and exits.
     """
 
     name = "nameko_relay"
@@ -62,19 +82,20 @@ class NamekoRelay(Command):
     def run(self, args: list[str]) -> None:
         """Parse the command line, and do what its options ask for."""
         options = self._parse(args)
-        names = config["db_name"]
-        if len(names) != 1:
-            sys.exit("nameko_relay: name one database with -d")
-        alive_file = Path(
-            options.alive_file or Path(config["data_dir"]) / f"nameko_relay-{names[0]}.alive"
-        )
+        names = [name.strip() for name in (options.databases or "").split(",") if name.strip()]
+        is_service = bool(names) or len(config["db_name"]) != 1
+        names = names or config["db_name"]
+        alive_file = Path(options.alive_file or default_alive_file("" if is_service else names[0]))
         if options.check:
             sys.exit(check(alive_file))
         for option, method in ANSWERS.items():
             if getattr(options, option):
-                answer(names[0], method)
+                answer(names, method)
                 return
-        relay(names[0], alive_file, options)
+        if is_service:
+            serve(names, alive_file, options)
+        else:
+            relay(names[0], alive_file, options)
 
     def _parse(self, args: list[str]) -> optparse.Values:
         config.parser.prog = self.prog
@@ -83,6 +104,11 @@ class NamekoRelay(Command):
             group.add_option(option, **details)
         config.parser.add_option_group(group)
         return config.parse_config(args, setup_logging=True)
+
+
+def default_alive_file(database: str) -> Path:
+    """Return the alive file of a database's relay, or of the service."""
+    return Path(config["data_dir"]) / f"nameko_relay{database and '-' + database}.alive"
 
 
 def check(alive_file: Path) -> int:
@@ -95,8 +121,11 @@ def check(alive_file: Path) -> int:
         return 1
 
 
-def answer(database: str, method: str) -> None:
+def answer(names: list[str], method: str) -> None:
     """Record whether this database is the original or a copy, by calling `method`."""
+    if len(names) != 1:
+        sys.exit("nameko_relay: name one database with -d")
+    (database,) = names
     server.load_server_wide_modules()
     registry = Registry(database)
     if "nameko.job" not in registry:
@@ -114,15 +143,42 @@ def answer(database: str, method: str) -> None:
 def relay(database: str, alive_file: Path, options: optparse.Values) -> None:
     """Run a relay until it is asked to stop."""
     server.load_server_wide_modules()
-    from odoo.addons.nameko_connector.relay.relay import Relay, Settings  # noqa: PLC0415
+    from odoo.addons.nameko_connector.relay.relay import Relay  # noqa: PLC0415
+
+    Relay(relay_settings(database, alive_file, options)).run()
+
+
+def serve(names: list[str], alive_file: Path, options: optparse.Values) -> None:
+    """Run the service for these databases, or for all, until it is asked to stop."""
+    server.load_server_wide_modules()
+    from odoo.addons.nameko_connector.relay.service import turns  # noqa: PLC0415
+    from odoo.addons.nameko_connector.relay.service.databases import Choice  # noqa: PLC0415
+    from odoo.addons.nameko_connector.relay.service.service import Service  # noqa: PLC0415
+
+    limits = turns.Limits(
+        processes=max(1, options.processes or max(4, 2 * (os.cpu_count() or 1))),
+        idle_seconds=seconds(options.idle_seconds, turns.IDLE_SECONDS),
+        slice_seconds=seconds(options.slice_seconds, turns.SLICE_SECONDS),
+    )
+    choice = Choice(frozenset(names), config["dbfilter"] or "")
+    Service(choice, limits, relay_settings("", alive_file, options)).run()
+
+
+def seconds(value: float | None, default: float) -> float:
+    """Return an option's value, or the default if it was not given."""
+    return default if value is None else value
+
+
+def relay_settings(database: str, alive_file: Path, options: optparse.Values) -> Any:
+    """Return the settings of a relay."""
+    from odoo.addons.nameko_connector.relay.relay import Settings  # noqa: PLC0415
     from odoo.addons.nameko_connector.tools.configuration import broker_config  # noqa: PLC0415
 
     alive_file.parent.mkdir(parents=True, exist_ok=True)
-    settings = Settings(
+    return Settings(
         database=database,
         broker=broker_config(),
         max_sent=options.max_sent or MAX_SENT,
         alive_file=alive_file,
         callback_seconds=options.callback_seconds or CALLBACK_SECONDS,
     )
-    Relay(settings).run()

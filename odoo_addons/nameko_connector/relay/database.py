@@ -8,6 +8,7 @@ can find and end it.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 import uuid
@@ -32,9 +33,8 @@ SIGNALING_SECONDS = 1.0  # between two checks for changed modules or caches
 LISTENER_CHECK_SECONDS = 5.0  # between two statements that show that this process is alive
 STATEMENT_SECONDS = 10  # that one statement of the main loop may take
 DATABASE_LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
-NAME = f"{RELAY_NAME}{uuid.uuid4().hex[:12]}"
 SESSION = {
-    "application_name": NAME,
+    "application_name": "",
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "2s",
     "tcp_keepalives_idle": "10",
@@ -42,6 +42,15 @@ SESSION = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "30s",
 }
+
+
+def _name_sessions() -> None:
+    """Name the sessions of this process, a fork or not."""
+    SESSION["application_name"] = f"{RELAY_NAME}{uuid.uuid4().hex[:12]}"
+
+
+_name_sessions()
+os.register_at_fork(after_in_child=_name_sessions)
 
 
 def is_lost(error: BaseException) -> bool:

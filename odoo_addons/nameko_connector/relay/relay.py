@@ -117,6 +117,7 @@ class Relay:
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
+        self._writers.wake()  # and with it the loop
 
     def _wait_for_somebody(self, refusal: str) -> None:
         """Log once why nothing may be sent, write it for `--check`, and wait."""
@@ -145,6 +146,10 @@ class Relay:
             while not self._stopping:
                 rounds.turn()
             rounds.drain()
+            self._finish(connected)
+
+    def _finish(self, connected: Connected) -> None:
+        """Do what is left when the relay stops in order."""
 
 
 class Connected(NamedTuple):

@@ -216,7 +216,7 @@ class Writers:
                 if work.alone:
                     self._backlog.release(work.items[0].key)
             self._changed.notify_all()
-            self._wake()
+            self.wake()
 
     def fail(self, writer: Writer, error: Exception) -> None:
         """Record the error that ended a thread."""
@@ -225,9 +225,10 @@ class Writers:
             if writer in self._threads:
                 self._threads.remove(writer)
                 self._error = error
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Make the file descriptor readable; safe in a signal handler."""
         with contextlib.suppress(BlockingIOError):
             self._waker.send(b".")
 
