@@ -100,6 +100,11 @@ class Vhost:
     def reply_queues(self) -> list[str]:
         return [name for name in self.queues() if "reply" in name]
 
+    def look(self, queue: str) -> Any:
+        """Return the first message of a queue, which stays there."""
+        how = {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}
+        return self.request("POST", f"{self._path(queue)}/get", **how)[0]
+
     def purge(self, queue: str) -> None:
         self.request("DELETE", f"{self._path(queue)}/contents")
 

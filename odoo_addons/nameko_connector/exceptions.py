@@ -94,6 +94,12 @@ class ResultNotWritten(NamekoError):
     _has_run = True
 
 
+class AskedTooOften(NamekoError):
+    """The job's callback wanted to ask the service again more often than it may."""
+
+    _has_run = True
+
+
 class InvalidCall(NamekoError):
     """A call has invalid arguments or options: a mistake in the calling code."""
 

@@ -8,8 +8,9 @@ No function commits: that is the caller's task. A row goes through these steps:
    capacity of their service and the policies). `dispatch` marks them *sent*, with a deadline, in
    the transaction in which they are published; before it, if a policy limits them. `routes`
    records the services whose queue is gone: their jobs stay ready.
-4. `answers` locks the rows that have an answer, and makes them *done*, *failed* or *cancelled*, or
-   resets them. A row whose answer is still in a relay gets a lease, which extends its deadline.
+4. `answers` locks the rows that have an answer, and makes them *done*, *failed* or *cancelled*,
+   *pending* if their callback asks again, or resets them. A row whose answer is still in a relay
+   gets a lease, which extends its deadline.
 5. `late` finds the rows whose deadline has passed. They are retried after a delay, or fail.
 6. `cancelled` records which jobs the services must stop; `retention` deletes old rows.
 

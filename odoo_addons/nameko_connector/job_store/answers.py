@@ -1,4 +1,4 @@
-"""Lock the rows of jobs that have an answer, finish them, or restore them."""
+"""Lock the rows of jobs that have an answer, finish them, ask again, or restore them."""
 
 from __future__ import annotations
 
@@ -61,6 +61,37 @@ def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
     awaited = [job_id for job_id, is_awaited in cr.fetchall() if is_awaited]
     if awaited:
         notify_finished(cr, awaited)
+
+
+ASK_AGAIN = f"""
+    UPDATE nameko_job job
+       SET state = 'pending', is_ready = false, is_waiting = false,
+           eta = {NOW} + make_interval(secs => %(seconds)s),
+           arguments = coalesce(%(arguments)s, arguments),
+           asked_again = coalesce(asked_again, 0) + 1,
+           sendings = %(sendings)s, sendings_before = %(sendings)s, attempts = 0, progress = 0,
+           deadline = NULL, done_at = NULL, seconds = NULL, write_tries = 0,
+           result = NULL, has_result = false, error_type = NULL, error_message = NULL,
+           failure_id = NULL
+     WHERE id = %(id)s
+       AND NOT EXISTS (
+           SELECT FROM nameko_job other
+            WHERE other.identity_key = job.identity_key AND other.id <> job.id
+              AND other.state IN ('pending', 'sent'))
+"""  # noqa: S608  constants
+
+
+def ask_again(cr: Cursor, row: Row, seconds: float, arguments: str | None) -> bool:
+    """Set a job that this transaction finished to pending for its next round.
+
+    Answers to earlier requests do not count any more. The counting of attempts begins anew.
+
+    :param arguments: as JSON; None: the same as before
+    :return: False, and nothing is changed, if another job has its identity key
+    """
+    values = {"sendings": row.newest_request, "seconds": seconds, "arguments": arguments}
+    cr.execute(ASK_AGAIN, {"id": row.id, **values}, log_exceptions=False)
+    return bool(cr.rowcount)
 
 
 def put_back(cr: Cursor, rows: Collection[Row]) -> None:

@@ -15,8 +15,8 @@ COLUMNS = (
     "uuid", "service", "method", "arguments", "state", "is_ready", "is_waiting",
     "res_model", "res_id", "result_field", "on_result", "on_error",
     "user_id", "company_id", "language", "batch_id", "priority", "eta", "timeout", "attempts",
-    "max_attempts", "retry_delays", "retry_on", "identity_key", "results_as", "progress",
-    "has_result", "create_uid", "write_uid",
+    "max_attempts", "max_again", "retry_delays", "retry_on", "identity_key", "results_as",
+    "progress", "has_result", "create_uid", "write_uid",
 )  # fmt: skip
 
 

@@ -65,6 +65,9 @@ class Row:
     attempts: int
     max_attempts: int
     sendings: int | None
+    sendings_before: int | None
+    asked_again: int | None
+    max_again: int | None
     retry_on: str | None
     progress: float | None
     has_result: bool | None
@@ -76,6 +79,19 @@ class Row:
     def attempt(self) -> int:
         """The number of the last request, over all retries of the job."""
         return self.attempts if self.sendings is None else self.sendings
+
+    @property
+    def newest_request(self) -> int:
+        """The highest number of a request that may have been published.
+
+        A relay that ends after publishing leaves the job pending, with the request not counted.
+        """
+        return self.attempt + (self.state != "sent")
+
+    def is_of_earlier_round(self, attempt: int | None) -> bool:
+        """Return whether the request of this number is from before the job was asked again."""
+        before = self.sendings_before or 0
+        return before > 0 and (attempt is None or attempt <= before)
 
     def retries(self, error_type: str) -> bool:
         """Return whether the job is retried after this exception of the service."""

@@ -107,7 +107,7 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
                eta = NULL, deadline = NULL, is_waiting = false, is_ready = false,
                cancel_unannounced = false, sent_at = NULL, done_at = NULL, seconds = NULL,
                waited = NULL, result = NULL, write_tries = 0, has_result = false,
-               error_type = NULL, error_message = NULL, failure_id = NULL
+               error_type = NULL, error_message = NULL, failure_id = NULL, asked_again = 0
          WHERE id = ANY(%(ids)s) AND state IN ('failed', 'cancelled')
            AND NOT EXISTS (
                SELECT FROM nameko_job other

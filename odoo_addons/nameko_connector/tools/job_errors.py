@@ -8,13 +8,14 @@ from odoo import api, models
 from odoo.exceptions import MissingError
 
 from ..exceptions import (
+    AskedTooOften,
     CallTimeout,
     NamekoError,
     ResultNotWritten,
     UnknownService,
     user_error,
 )
-from ..job_store.events import GivenUp
+from ..job_store.events import Answer, GivenUp
 from ..job_store.rows import Row
 from .texts import clean
 
@@ -90,6 +91,18 @@ def not_written(
             **values,
         )
     return ResultNotWritten(text)
+
+
+def asked_too_often(env: api.Environment, answer: Answer, most: int) -> NamekoError:
+    """Return the error of a job whose callback asks again more often than it may."""
+    return AskedTooOften(
+        env._(
+            "%(target)s has had the service asked again %(most)s times, and may not do so more "
+            "often. Have it stop earlier, or raise max_again, then retry the job.",
+            target=f"{answer.row.res_model}.{answer.callback}",
+            most=most,
+        )
+    )
 
 
 def record_gone(record: models.BaseModel) -> MissingError:

@@ -1,10 +1,10 @@
-"""The request of a job: a service, a method, arguments and options."""
+"""The request of a job: a service, a method, arguments and options; and `Again`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 ResultsAs = Literal["list", "arguments", "nothing"]
@@ -25,7 +25,8 @@ class JobOptions:
     identity_key: while a job with this key is unfinished, no second one is created: enqueueing
         returns the first one
     timeout: how long one attempt may take, including the time in the service's queue
-    max_attempts: how often it is sent at most
+    max_attempts: how often it is sent at most, in each round
+    max_again: how often its callback may return `Again`
     retry_delays: before the second attempt, the third...; the last one applies to all further ones
     retry_on: one or more names of the service's exceptions after which it is retried; "*" means
         all except those for requests that were given up or are too large
@@ -43,6 +44,7 @@ class JobOptions:
     identity_key: str | None = None
     timeout: float | None = None
     max_attempts: int | None = None
+    max_again: int | None = None
     retry_delays: Sequence[float] | None = None
     retry_on: Collection[str] | str = ()
     after: Any = None
@@ -64,6 +66,22 @@ class JobRequest:
 
     def __str__(self) -> str:
         return f"{self.service}.{self.method}"
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a callback returns to have its job call the service again, after some time.
+
+    What the callback wrote is kept. The job is pending until then; it is still the same job, and
+    the next answer goes to the same callbacks.
+
+    seconds: a number or a timedelta
+    args, kwargs: arguments in place of all those before; if both are None, these stay the same
+    """
+
+    seconds: float | timedelta
+    args: Sequence[Any] | None = None
+    kwargs: Mapping[str, Any] | None = None
 
 
 def split_options(kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

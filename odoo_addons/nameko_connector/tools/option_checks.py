@@ -54,6 +54,21 @@ def checked_job(request: Any) -> JobRequest:
         return replace(request, options=_checked_options(options))
 
 
+def checked_delay(names: str, seconds: Any) -> float:
+    """Return after how many seconds `Again` asks again; raise InvalidJob.
+
+    :param names: of the service and the method
+    """
+    with _refusing(InvalidJob, None):
+        value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        if not _is_number(value) or not 0 <= value <= MOST_DELAY:
+            raise _Wrong(
+                f"{names}: seconds of Again is {shorten(seconds)}; give a number or a timedelta, "
+                f"from 0 to {MOST_DELAY:,} s."
+            )
+        return float(value)
+
+
 def check_names(service: str, options: Mapping[str, Any]) -> None:
     """Check that these are names of options; raise InvalidCall."""
     for name in options.keys() - CHECKS.keys():
@@ -246,6 +261,7 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "identity_key": _key,
     "timeout": _seconds,
     "max_attempts": _whole(1),
+    "max_again": _whole(1),
     "retry_delays": _delays,
     "retry_on": _names,
     "after": _jobs,

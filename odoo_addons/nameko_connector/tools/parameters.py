@@ -56,6 +56,7 @@ def retry_delays_text(delays: Iterable[float]) -> str:
 
 JOB_TIMEOUT = Number("job_timeout", 3600)  # s for an answer
 JOB_MAX_ATTEMPTS = Number("job_max_attempts", 3)
+JOB_MAX_AGAIN = Number("job_max_again", 1000)  # how often a callback may have a job ask again
 KEEP_DAYS = Number("keep_days", 30, MOST_DAYS)  # after which a finished job is deleted
 LATE_BEATS = Number("late_beats", 2)  # missed in a row, after which an instance is late
 GONE_BEATS = Number("gone_beats", 5)  # missed in a row, after which it is gone
@@ -66,7 +67,9 @@ INSTANCE_DAYS = Number(
 JOB_RETRY_DELAYS = f"{PREFIX}job_retry_delays"  # s, separated by commas
 DEFAULT_RETRY_DELAYS = "10,60,300"
 ALLOWED_SERVICES = f"{PREFIX}allowed_services"  # separated by commas; empty: all
-NUMBERS = (JOB_TIMEOUT, JOB_MAX_ATTEMPTS, KEEP_DAYS, LATE_BEATS, GONE_BEATS, INSTANCE_DAYS)
+NUMBERS = (
+    JOB_TIMEOUT, JOB_MAX_ATTEMPTS, JOB_MAX_AGAIN, KEEP_DAYS, LATE_BEATS, GONE_BEATS, INSTANCE_DAYS,
+)  # fmt: skip
 
 
 def read_retry_delays(env: api.Environment) -> str:

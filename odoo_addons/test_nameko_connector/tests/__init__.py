@@ -1,3 +1,4 @@
+from . import test_again
 from . import test_failures
 from . import test_live
 from . import test_overview

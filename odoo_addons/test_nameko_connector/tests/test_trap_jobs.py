@@ -18,6 +18,7 @@ OPTIONS = {
     "identity_key": ("a", "b"),
     "timeout": (7, 8),
     "max_attempts": (4, 5),
+    "max_again": (4, 5),
     "retry_delays": ([1, 2], [1]),
     "retry_on": (["KeyError", "A"], "KeyError"),
     "after": (),

@@ -13,6 +13,14 @@ def correlation_id(uuid: str, attempt: int) -> str:
     return f"{uuid}:{attempt}"
 
 
+def idempotency_id(uuid: str, attempts_before: int) -> str:
+    """Return the idempotency id: that of the attempts of one round, until the job is asked again.
+
+    attempts_before: how many attempts the earlier rounds had
+    """
+    return f"{uuid}/{attempts_before}" if attempts_before else uuid
+
+
 def read_correlation_id(text: str) -> tuple[str, int | None] | None:
     """Return the uuid, and the attempt or None; None if the id is not that of a job."""
     match = CORRELATION_ID.fullmatch(text)

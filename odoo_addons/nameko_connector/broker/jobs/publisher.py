@@ -21,7 +21,7 @@ from ..amqp.names import EXCHANGE, are_names
 from ..amqp.publishing import Confirm, ConfirmingPublisher
 from ..amqp.request import Request
 from .cancelled import announce_cancelled
-from .ids import correlation_id, read_correlation_id
+from .ids import correlation_id, idempotency_id, read_correlation_id
 
 _logger = logging.getLogger(__name__)
 BROKERS_LIMIT = re.compile(r"larger than (?:configured )?max size '?(\d+)")
@@ -38,6 +38,7 @@ def expiration(seconds: float) -> str:
 class Attempt:
     """A request of a job; `attempt` numbers the job's requests from 1 on.
 
+    attempts_before: those from before the job was asked again; their answers do not count now.
     body: Nameko's JSON of the arguments; context: Nameko's worker context; seconds: how long the
     request may wait in a queue before it expires.
     """
@@ -49,6 +50,7 @@ class Attempt:
     body: str
     context: Mapping[str, Any]
     seconds: float
+    attempts_before: int = 0
 
     @property
     def names(self) -> str:
@@ -219,7 +221,8 @@ class Publisher(Link):
 
     def _message(self, request: Attempt) -> amqp.Message:
         headers = context_headers(request.context)
-        headers["nameko.job"] = headers["nameko.idempotency_id"] = request.uuid
+        headers["nameko.job"] = request.uuid
+        headers["nameko.idempotency_id"] = idempotency_id(request.uuid, request.attempts_before)
         headers["nameko.call_id_stack"] = [f"odoo.job.{request.uuid}"]
         return amqp.Message(
             request.body,

@@ -52,6 +52,7 @@ class Claimed:
     language: str | None
     timeout: float
     sendings: int
+    sendings_before: int | None
     results_as: ResultsAs
     size: int
     results_before: Sequence[str] | None

@@ -4,6 +4,7 @@ from . import nameko_job
 from . import nameko_job_actions
 from . import nameko_job_answers
 from . import nameko_job_attempt
+from . import nameko_job_callbacks
 from . import nameko_database
 from . import nameko_route
 from . import nameko_rpc_delay

@@ -264,13 +264,12 @@ class NamekoJob(models.Model):
 
     _batch_index = models.Index("(batch_id, state) WHERE batch_id IS NOT NULL")
 
-    def _set_pending_again(self) -> "NamekoJob":
-        again = super()._set_pending_again()
-        store.begin_again(self.env.cr, again.ids)
-        batches = again.batch_id
+    def _have_begun_again(self) -> None:
+        store.begin_again(self.env.cr, self.ids)
+        batches = self.batch_id
         batches.invalidate_recordset(flush=False)
         self.env["nameko.live"]._note([("nameko.batch", batch_id) for batch_id in batches.ids])
-        return again
+        return super()._have_begun_again()
 
     def _after_finished(self, finished: Sequence[Any]) -> None:
         batches = {each.row.batch_id for each in finished if each.row.batch_id}

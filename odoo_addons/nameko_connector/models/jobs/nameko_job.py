@@ -168,7 +168,9 @@ class NamekoJob(models.Model):
             for job in jobs:
                 job.record_name = names.get(job.res_id)
 
-    @api.depends("state", "is_ready", "is_waiting", "eta", "attempts", "error_message")
+    @api.depends(
+        "state", "is_ready", "is_waiting", "eta", "attempts", "asked_again", "error_message"
+    )
     @api.depends_context("lang", "tz")
     def _compute_reason(self) -> None:
         """Set why a pending job waits and what the user can do; for other jobs, the error."""
@@ -206,7 +208,7 @@ class NamekoJob(models.Model):
         if self.is_waiting:
             return self._waits_for_others()
         if not self.is_ready:
-            return self._waits_for_time()
+            return self._waits_until(format_datetime(self.env, self.eta))
         if held.pause:
             return held.pause
         if not relay_runs:
@@ -227,16 +229,22 @@ class NamekoJob(models.Model):
             "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
         )
 
-    def _waits_for_time(self) -> str:
-        time = format_datetime(self.env, self.eta)
-        if not self.attempts:
-            return self.env._("Not before %s.", time)
-        return self.env._(
-            "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
-            time=time,
-            number=self.attempts + 1,
-            most=self.max_attempts,
-        )
+    def _waits_until(self, time: str) -> str:
+        if self.attempts:
+            return self.env._(
+                "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+                time=time,
+                number=self.attempts + 1,
+                most=self.max_attempts,
+            )
+        if self.asked_again:
+            return self.env._(
+                "Asks the service again on %(time)s (%(number)s of %(most)s times at most).",
+                time=time,
+                number=self.asked_again,
+                most=self.max_again,
+            )
+        return self.env._("Not before %s.", time)
 
     @api.private
     def get_result(self) -> Any:

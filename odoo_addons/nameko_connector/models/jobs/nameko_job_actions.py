@@ -19,6 +19,7 @@ from ...job_store.rows import LIVE, Finish, Row
 from ...job_store.waiting import begin_anew
 from ...tools import job_errors
 from ...tools.client_actions import Kind, notification
+from ...tools.job_request import Again
 
 AGAIN = ("failed", "cancelled")
 LOCK_TRIES = 10
@@ -204,9 +205,13 @@ class NamekoJob(models.Model):
             message = self.env._("Another job with the same identity key has been made meanwhile.")
             raise UserError(message) from error
         jobs.invalidate_recordset(flush=False)
-        self.env["nameko.live"]._note([(self._name, job_id) for job_id in again.ids])
-        self._wake()
+        again._have_begun_again()
         return again
+
+    def _have_begun_again(self) -> None:
+        """Make open views of these jobs reload, which had ended, and wake the relays."""
+        self.env["nameko.live"]._note([(self._name, job_id) for job_id in self.ids])
+        self._wake()
 
     def _with_successors(self) -> "NamekoJob":
         """Return these jobs and, recursively, the jobs that failed because of them."""
@@ -248,14 +253,20 @@ class NamekoJob(models.Model):
         ]
         ends = {answer.row.id: answer.finish() for answer in answers}
         self._write_finished(ends.values())
-        failed = []
+        failed, again = [], []
         for answer, problem in self._run_all(answers, Pace()):
             if isinstance(problem, CONFLICTS):
                 raise problem
-            if problem is not None:
+            if isinstance(problem, Again):
+                again.append(answer)
+            elif problem is not None:
                 failed.append(self._failed(answer, problem))
         self._write_finished(failed)
-        self._after_finished((ends | {each.row.id: each for each in failed}).values())
+        self._after_asked_again(again)
+        pending = self.browse(answer.row.id for answer in again)
+        pending._have_begun_again()
+        ends |= {each.row.id: each for each in failed}
+        self._after_finished([ends[job_id] for job_id in ends.keys() - set(pending.ids)])
 
 
 def _allowed(rpc: models.BaseModel, service: str) -> bool:

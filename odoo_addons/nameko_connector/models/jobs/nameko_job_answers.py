@@ -1,20 +1,15 @@
 """Write the answers of jobs with the rights of their users, each exactly once."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import psycopg2.errors
 
 from odoo import api, models
-from odoo.exceptions import MissingError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
-from odoo.tools import groupby
 
-from ...action.results import field_value
-from ...exceptions import InvalidJob, PredecessorFailed, user_error
+from ...exceptions import PredecessorFailed, user_error
 from ...job_store import answers as store
 from ...job_store.dispatch import retry_later
 from ...job_store.events import Answer, Applied, Event, GivenUp, Pace, Postponed
@@ -23,14 +18,13 @@ from ...job_store.monitoring.statistics import add_finished
 from ...job_store.records import locked_records
 from ...job_store.rows import LIVE, Finish, Lost, Row, describe
 from ...tools import job_errors
+from ...tools.job_request import Again
 from ...tools.requester import env_of
-from .nameko_rpc_delay import checked_callback
 
 if TYPE_CHECKING:
     from ...broker.jobs.reply import ArrivedReply, Reply
 
 _logger = logging.getLogger(__name__)
-TOGETHER = 50  # results of a field that are written at once
 
 
 class NamekoJob(models.Model):
@@ -73,7 +67,7 @@ class NamekoJob(models.Model):
         """
         rows, locked = store.lock_free_rows(self.env.cr, [event.uuid])
         text = None if isinstance(event, Lost) or event.error or event.unreadable else event.text
-        live = [row for row in rows.values() if row.state in LIVE]
+        live = [r for r in rows.values() if r.state in LIVE and not _is_of_earlier_round(r, event)]
         finished = [Finish(row, text, self._given_up(row, problem, text)) for row in live]
         self._write_finished(finished)
         self._after_finished(finished)
@@ -102,6 +96,8 @@ class NamekoJob(models.Model):
             return self._lost_answer(row, event)
         if not (row.state in LIVE or self._takes_late_result(row)):
             return None  # without decoding the reply
+        if _is_of_earlier_round(row, event):
+            return None  # that round's answer was written already
         if not (event.error or event.unreadable):
             return self._result_answer(row, event)
         attempt = getattr(event, "attempt", None)
@@ -172,13 +168,17 @@ class NamekoJob(models.Model):
         """Finish the jobs, then run their callbacks; restore the jobs that must wait.
 
         A callback runs after its job is finished, so it may enqueue one with the same identity key.
+        If it returns `Again`, its job is pending again.
         """
         ends = {answer.row.id: answer.finish() for answer in answers}
         self._write_finished(ends.values())
         failed: list[Finish] = []
         back: list[Row] = []
+        again: list[Answer] = []
         for answer, problem in self._run_all(answers, pace):
-            if isinstance(problem, (Postponed, *CONFLICTS)):
+            if isinstance(problem, Again):
+                again.append(answer)
+            elif isinstance(problem, (Postponed, *CONFLICTS)):
                 back.append(answer.row)
                 is_locked = isinstance(problem, psycopg2.errors.LockNotAvailable)
                 (applied.busy if is_locked else applied.again).add(answer.row.uuid)
@@ -186,87 +186,10 @@ class NamekoJob(models.Model):
                 failed.append(self._failed(answer, problem))
         self._write_finished(failed)
         self._put_back(back)
+        self._after_asked_again(again)
         ends |= {finish.row.id: finish for finish in failed}
-        put_back = {row.id for row in back}
-        self._after_finished([end for job_id, end in ends.items() if job_id not in put_back])
-
-    def _run_all(
-        self, answers: Iterable[Answer], pace: Pace
-    ) -> Iterable[tuple[Answer, Exception | None]]:
-        group_key = attrgetter("row.user_id", "row.company_id", "row.language", "key")
-        for _, group in groupby((a for a in answers if a.key), key=group_key):
-            yield from self._run_group(group, pace)
-
-    def _run_group(
-        self, group: Sequence[Answer], pace: Pace
-    ) -> Iterable[tuple[Answer, Exception | None]]:
-        """Write answers of one user and callback; results of a field together, if possible."""
-        together = TOGETHER if group[0].field else 1
-        for start in range(0, len(group), together):
-            yield from self._run_some(group[start : start + together], pace)
-
-    def _run_some(
-        self, some: Sequence[Answer], pace: Pace
-    ) -> Iterable[tuple[Answer, Exception | None]]:
-        if pace.is_over():
-            yield from ((answer, Postponed()) for answer in some)
-            return
-        pace.begins(some[0].row.uuid, some[0].key, len(some))
-        problem = self._in_savepoint(partial(self._run, some))
-        pace.ends()
-        if problem is None or len(some) == 1:
-            yield some[0], problem
-        else:
-            for answer in some:
-                yield from self._run_some([answer], pace)
-
-    def _run(self, some: Sequence[Answer]) -> None:
-        if some[0].field:
-            self._write_fields(some)
-            return
-        for answer in some:
-            self._call(answer.row, answer.callback, answer.error or answer.reply.result)
-
-    def _write_fields(self, group: Sequence[Answer]) -> None:
-        first = group[0].row
-        model = self._target_model(first).with_context(nameko_job=False)
-        target = model._fields.get(first.result_field)
-        if target is None:
-            text = self.env._("%(model)s has no field %(field)s any more.",
-                              model=first.res_model, field=first.result_field)  # fmt: skip
-            raise InvalidJob(text)
-        records = model.browse(answer.row.res_id for answer in group)
-        if missing := records - records.exists():
-            raise job_errors.record_gone(missing[0])
-        for record, answer in zip(records, group, strict=True):
-            record.write({target.name: field_value(target, answer.reply.result)})
-
-    def _call(self, row: Row, method: str | None, argument: Any) -> None:
-        record = self._target_model(row).browse(row.res_id)
-        if not record.exists():
-            raise job_errors.record_gone(record)
-        getattr(record, checked_callback(record, method or ""))(argument)
-
-    def _target_model(self, row: Row) -> models.BaseModel:
-        if row.res_model not in self.env:
-            text = self.env._("The model %s is not installed any more.", row.res_model)
-            raise MissingError(text)
-        return self._env_of(row)[row.res_model]
-
-    def _in_savepoint(self, action: Callable[[], None]) -> Exception | None:
-        """Run the action in a savepoint; return the error that rolled it back, or None."""
-        try:
-            with self.env.cr.savepoint():
-                action()
-        except CONFLICTS as error:
-            return error
-        except Exception as error:  # it concerns only this job
-            if self.env.cr.connection.closed:
-                raise
-            is_odd = not isinstance(error, UserError)  # its text is enough
-            _logger.info("An error rolled the savepoint back: %s", error, exc_info=is_odd)
-            return error
-        return None
+        unfinished = {row.id for row in (*back, *(answer.row for answer in again))}
+        self._after_finished([end for job_id, end in ends.items() if job_id not in unfinished])
 
     def _failed(self, answer: Answer, problem: Exception) -> Finish:
         if not answer.error:
@@ -295,3 +218,8 @@ class NamekoJob(models.Model):
         changed = {(self._name, each.row.id) for each in finished}
         changed |= {(each.row.res_model, each.row.res_id) for each in finished if each.row.res_id}
         self.env["nameko.live"]._note(changed)
+
+
+def _is_of_earlier_round(row: Row, event: Event) -> bool:
+    """Return whether this answers a request from before the job was asked again."""
+    return not isinstance(event, Lost) and row.is_of_earlier_round(event.attempt)

@@ -14,7 +14,13 @@ from ...job_store import enqueue
 from ...tools.configuration import max_message_bytes
 from ...tools.job_request import OPTIONS, JobOptions, JobRequest, split_options
 from ...tools.option_checks import checked_job, checked_list
-from ...tools.parameters import JOB_MAX_ATTEMPTS, JOB_TIMEOUT, read_retry_delays, retry_delays_text
+from ...tools.parameters import (
+    JOB_MAX_AGAIN,
+    JOB_MAX_ATTEMPTS,
+    JOB_TIMEOUT,
+    read_retry_delays,
+    retry_delays_text,
+)
 from ...tools.requester import requester
 from ...tools.texts import shorten
 from .nameko_job import DEFAULT_PRIORITY
@@ -126,6 +132,7 @@ class NamekoRpc(models.AbstractModel):
             "write_uid": self.env.uid,
             "timeout": JOB_TIMEOUT.value(self.env),
             "max_attempts": max(1, int(JOB_MAX_ATTEMPTS.value(self.env))),
+            "max_again": max(1, int(JOB_MAX_AGAIN.value(self.env))),
             "retry_delays": read_retry_delays(self.env),
             "priority": DEFAULT_PRIORITY,
         }
@@ -136,6 +143,7 @@ class NamekoRpc(models.AbstractModel):
             "priority": options.priority,
             "timeout": options.timeout,
             "max_attempts": options.max_attempts,
+            "max_again": options.max_again,
         }
         if options.retry_delays is not None:
             given["retry_delays"] = retry_delays_text(options.retry_delays)

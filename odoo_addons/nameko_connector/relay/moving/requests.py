@@ -43,6 +43,7 @@ class Requests:
         request = Attempt(
             uuid=job.uuid,
             attempt=job.sendings + 1,
+            attempts_before=job.sendings_before or 0,
             service=job.service,
             method=job.method,
             body=self._body(job),

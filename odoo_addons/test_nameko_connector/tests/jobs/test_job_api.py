@@ -9,7 +9,7 @@ from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.exceptions import InvalidJob, NotSendable
 from odoo.addons.nameko_connector.job_store import dispatch
 from odoo.addons.nameko_connector.job_store.waiting import after_failed
-from odoo.addons.nameko_connector.models.jobs import nameko_job_answers
+from odoo.addons.nameko_connector.models.jobs import nameko_job_callbacks
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
 from odoo.exceptions import AccessError, ValidationError
@@ -141,7 +141,7 @@ class TestJobs(ComputationCase):
             self.delay(record=self.record, on_result="_on_computed"),
         ]
         self.delete_by_sql(self.record)
-        with patch.object(nameko_job_answers._logger, "info") as info:
+        with patch.object(nameko_job_callbacks._logger, "info") as info:
             self.answer(*jobs)
         self.assertEqual([each.kwargs for each in info.call_args_list], [{"exc_info": False}] * 2)
         for job in jobs:

@@ -16,6 +16,7 @@ WRONG = {
     "identity_key": (5, b"key", "\ud800", "a\0", "k" * 501, ["key"], True),
     "timeout": ("5", 0, -1, math.inf, math.nan, 2**31, 10**400, True, timedelta(1), [5]),
     "max_attempts": ("3", 0, -1, 1.5, 2**31, 10**20, math.nan, True, [3]),
+    "max_again": ("3", 0, -1, 1.5, 2**31, math.nan, True, [3]),
     "retry_delays": ("10,60", 10, [-1], ["10"], [math.inf], [10**400], [None], {10: 1}, True),
     "retry_on": (ValueError, [ValueError], 5, [5], [""], "A,B", " A", ["\ud800"], {"A": 1}, True),
     "after": (5, [5], "job", True),
@@ -27,8 +28,8 @@ WRONG = {
 }
 NONE_GIVEN = {
     "priority": 10, "eta": False, "identity_key": False, "timeout": 3600, "max_attempts": 3,
-    "retry_delays": "10,60,300", "retry_on": False, "results_as": "list", "result_field": False,
-    "on_result": False, "on_error": False,
+    "max_again": 1000, "retry_delays": "10,60,300", "retry_on": False, "results_as": "list",
+    "result_field": False, "on_result": False, "on_error": False,
 }  # fmt: skip
 
 

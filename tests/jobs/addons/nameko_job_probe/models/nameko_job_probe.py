@@ -5,6 +5,7 @@ import signal
 import time
 
 from odoo import api, fields, models
+from odoo.addons.nameko_connector import Again
 from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest
 from odoo.exceptions import UserError
 
@@ -99,3 +100,9 @@ class NamekoJobProbe(models.Model):
         if self.hits < 5:
             request = self._request("probe", "add", on_result="_on_poll", identity_key="poll")
             self.env["nameko.rpc"].delay_many([request])
+
+    def _on_again(self, result):
+        """Have the same job ask again, with the result, until it has come five times."""
+        self.hits += 1
+        self.result = result
+        return Again(self.seconds, args=(result, 1)) if self.hits < 5 else None
