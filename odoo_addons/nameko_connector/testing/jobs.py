@@ -65,7 +65,7 @@ class JobTrap:
         """Check that one job calls this method with these arguments; return it.
 
         :param kwargs: as of `delay`: options by name; all others are arguments. Options that are
-            not given here are not compared
+            not given here are not compared, nor is `on_match`
         :raises AssertionError: no job does, or several do; the message lists the jobs
         """
         arguments, options = split_options(kwargs)
@@ -140,7 +140,7 @@ def _is_job_of(request: JobRequest, job: models.BaseModel, names: Collection[str
     return (
         (job.service, job.method) == (request.service, request.method)
         and json.loads(job.arguments) == _arguments_of(request)
-        and all((wanted[name] or None) == (has[name] or None) for name in names)
+        and all((wanted[name] or None) == (has[name] or None) for name in names if name in has)
     )
 
 
@@ -179,6 +179,6 @@ def _written(
 ) -> str:
     """Return a job in Python's form, with these of its options."""
     named = [f"{name}={value!r}" for name, value in arguments["kwargs"].items()]
-    given = [f"{name}={options[name]!r}" for name in names]
+    given = [f"{name}={options[name]!r}" for name in names if name in options]
     text = f"{called}({', '.join([*map(repr, arguments['args']), *named])})"
     return f"{text} with {', '.join(given)}" if given else text

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 ResultsAs = Literal["list", "arguments", "nothing"]
+OnMatch = Literal["keep", "replace"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,10 @@ class JobOptions:
     eta: not before this time; without a zone it is UTC, as in Odoo
     identity_key: while a job with this key is unfinished, no second one is created: enqueueing
         returns the first one
+    unique_for: with `identity_key`: for so many seconds (or a timedelta) after it was created, a
+        job with this key and this option counts as well when it is done
+    on_match: if there is such a job, "keep" it as it is, or "replace" its arguments by the new ones
+        if it was never sent, and calls the same method for the same record
     timeout: how long one attempt may take, including the time in the service's queue
     max_attempts: how often it is sent at most, in each round
     max_again: how often its callback may return `Again`
@@ -42,6 +47,8 @@ class JobOptions:
     priority: int | None = None
     eta: datetime | None = None
     identity_key: str | None = None
+    unique_for: float | timedelta | None = None
+    on_match: OnMatch = "keep"
     timeout: float | None = None
     max_attempts: int | None = None
     max_again: int | None = None

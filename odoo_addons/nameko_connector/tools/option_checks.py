@@ -19,7 +19,7 @@ from odoo import models
 from ..broker.amqp.request import Request
 from ..exceptions import InvalidCall, InvalidJob
 from .fields import MOST
-from .job_request import JobOptions, JobRequest, ResultsAs
+from .job_request import JobOptions, JobRequest, OnMatch, ResultsAs
 from .parameters import MOST_DELAY
 from .texts import clean, shorten
 
@@ -60,7 +60,7 @@ def checked_delay(names: str, seconds: Any) -> float:
     :param names: of the service and the method
     """
     with _refusing(InvalidJob, None):
-        value = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        value = _seconds_of(seconds)
         if not _is_number(value) or not 0 <= value <= MOST_DELAY:
             raise _Wrong(
                 f"{names}: seconds of Again is {shorten(seconds)}; give a number or a timedelta, "
@@ -164,6 +164,14 @@ def _seconds(name: str, value: Any, most: float = MOST) -> float:
     return float(value)
 
 
+def _seconds_of(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _period(name: str, value: Any) -> float:
+    return _seconds(name, _seconds_of(value))
+
+
 def _whole(least: int) -> Callable[[str, Any], int]:
     def check(name: str, value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
@@ -207,10 +215,13 @@ def _names(name: str, value: Any) -> list[str]:
     return [_text(name, each) for each in names]
 
 
-def _results_as(name: str, value: Any) -> Any:
-    if value not in get_args(ResultsAs):
-        raise _Wrong(f"{name} is {shorten(value)}; give one of {', '.join(get_args(ResultsAs))}.")
-    return value
+def _one_of(*choices: str) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        if value not in choices:
+            raise _Wrong(f"{name} is {shorten(value)}; give one of {', '.join(choices)}.")
+        return value
+
+    return check
 
 
 def _record(name: str, value: Any) -> models.BaseModel | None:
@@ -259,11 +270,13 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "priority": _whole(-MOST),
     "eta": _moment,
     "identity_key": _key,
+    "unique_for": _period,
+    "on_match": _one_of(*get_args(OnMatch)),
     "timeout": _seconds,
     "max_attempts": _whole(1),
     "max_again": _whole(1),
     "retry_delays": _delays,
     "retry_on": _names,
     "after": _jobs,
-    "results_as": _results_as,
+    "results_as": _one_of(*get_args(ResultsAs)),
 }

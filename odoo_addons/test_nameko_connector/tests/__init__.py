@@ -5,6 +5,7 @@ from . import test_overview
 from . import test_recorded_calls
 from . import test_trap_jobs
 from . import test_trap_jobs_perform
+from . import test_unique
 from .access import test_access_companies
 from .access import test_access_everything
 from .access import test_access_models

@@ -16,6 +16,8 @@ OPTIONS = {
     "priority": (5, 6),
     "eta": (datetime(2040, 1, 1), datetime(2040, 1, 2)),
     "identity_key": ("a", "b"),
+    "unique_for": (),
+    "on_match": (),
     "timeout": (7, 8),
     "max_attempts": (4, 5),
     "max_again": (4, 5),
@@ -108,7 +110,8 @@ class TestAssertDelayed(JobCase):
         """Return two values of each option."""
         first, second = self.jobs
         records = {"record": (self.record, self.other), "after": (first + second, first)}
-        return {**OPTIONS, **records}
+        others = {name: values for name, values in OPTIONS.items() if values}
+        return {**others, **records}
 
     def test_none_and_two_are_refused(self):
         self.assertEqual(

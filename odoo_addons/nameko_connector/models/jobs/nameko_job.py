@@ -87,6 +87,7 @@ class NamekoJob(models.Model):
     retry_delays = fields.Char("Retry Delays (s)", readonly=True)
     retry_on = fields.Char("Retried Errors", readonly=True)
     identity_key = fields.Char(readonly=True)
+    unique_for = fields.Float("Unique For (s)", readonly=True, aggregator=None)
     predecessor_ids = fields.Many2many(
         "nameko.job",
         "nameko_job_predecessor",
@@ -134,6 +135,7 @@ class NamekoJob(models.Model):
     _identity_unique = models.UniqueIndex(
         "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
     )
+    _unique_index = models.UniqueIndex("(identity_key) WHERE unique_for IS NOT NULL")
     _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
     _ready_method_index = models.Index(f"(service, method, priority, id) WHERE {READY}")
     _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")

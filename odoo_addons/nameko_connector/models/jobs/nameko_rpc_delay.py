@@ -1,7 +1,7 @@
 """Enqueue jobs: `self.env["nameko.rpc"].delay("pricing", "quote", 5, on_result="_on_quote")`."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -92,11 +92,31 @@ class NamekoRpc(models.AbstractModel):
         new = len(ids)
         self._link_predecessors(ids, rows, requests)
         if len(ids) < len(rows):
-            ids |= enqueue.jobs_with_key(
-                self.env.cr, [row for row in rows if row["uuid"] not in ids]
-            )
+            ids |= self._matching(rows, requests, ids)
         self.env["nameko.job"]._wake()
         return self.env["nameko.job"].browse(ids[row["uuid"]] for row in rows), new
+
+    def _matching(
+        self,
+        rows: Sequence[dict[str, Any]],
+        requests: Sequence[JobRequest],
+        new: Collection[str],
+    ) -> dict[str, int]:
+        """Return the jobs that have the keys of the rows that were not inserted, by their uuids.
+
+        Replace the arguments of these jobs, if their requests ask for it.
+        """
+        others = [row for row in rows if row["uuid"] not in new]
+        ids = enqueue.jobs_with_key(self.env.cr, others)
+        wanted = {
+            ids[row["uuid"]]: row
+            for row, request in zip(rows, requests, strict=True)
+            if row["uuid"] in ids and request.options.on_match == "replace"
+        }
+        replaced = self.env["nameko.job"].browse(enqueue.replace_arguments(self.env.cr, wanted))
+        replaced.invalidate_recordset(flush=False)
+        self.env["nameko.live"]._note([(replaced._name, job_id) for job_id in replaced.ids])
+        return ids
 
     @api.model
     @api.private
@@ -139,6 +159,8 @@ class NamekoRpc(models.AbstractModel):
 
     def _job_values(self, request: JobRequest, common: dict[str, Any]) -> dict[str, Any]:
         options = request.options
+        if options.identity_key is None and (options.unique_for or options.on_match == "replace"):
+            raise InvalidJob(f"{request}: unique_for and on_match need an identity_key.")
         given: dict[str, Any] = {
             "priority": options.priority,
             "timeout": options.timeout,
@@ -154,6 +176,7 @@ class NamekoRpc(models.AbstractModel):
             "arguments": self._encode_arguments(request),
             "eta": options.eta and fields.Datetime.to_string(options.eta),
             "identity_key": options.identity_key,
+            "unique_for": options.unique_for,
             "retry_on": ",".join(sorted(options.retry_on)) or None,
             "results_as": options.results_as,
             "is_waiting": bool(options.after),

@@ -14,6 +14,8 @@ WRONG = {
     "priority": ("high", 1.5, 10**20, -(10**20), 2**31, math.nan, True, [1], object()),
     "eta": ("tomorrow", 0, 5, date(2026, 1, 1), timedelta(1), True, [datetime(2026, 1, 1)]),
     "identity_key": (5, b"key", "\ud800", "a\0", "k" * 501, ["key"], True),
+    "unique_for": ("5", 0, -1, math.inf, math.nan, 2**31, True, timedelta(0), [5]),
+    "on_match": ("other", 5, ["keep"], True),
     "timeout": ("5", 0, -1, math.inf, math.nan, 2**31, 10**400, True, timedelta(1), [5]),
     "max_attempts": ("3", 0, -1, 1.5, 2**31, 10**20, math.nan, True, [3]),
     "max_again": ("3", 0, -1, 1.5, 2**31, math.nan, True, [3]),
@@ -27,8 +29,9 @@ WRONG = {
     "on_error": (5, ["_on_x"], print, True),
 }
 NONE_GIVEN = {
-    "priority": 10, "eta": False, "identity_key": False, "timeout": 3600, "max_attempts": 3,
-    "max_again": 1000, "retry_delays": "10,60,300", "retry_on": False, "results_as": "list",
+    "priority": 10, "eta": False, "identity_key": False, "unique_for": 0, "timeout": 3600,
+    "max_attempts": 3, "max_again": 1000, "retry_delays": "10,60,300", "retry_on": False,
+    "results_as": "list",
     "result_field": False, "on_result": False, "on_error": False,
 }  # fmt: skip
 
