@@ -74,9 +74,5 @@ AIMS = {
         least=0.8,
     ),
     "many_idle_cpu": Aim("the relay service with 50 databases without work: % of a core", most=1),
-    "many_beside_backlog_s": Aim(
-        "seconds from the commit of a job to its result while another database has 20,000 jobs",
-        most=1,
-    ),
     "create_many": Aim("jobs/s made in bulk / bare ORM creates of simple rows", least=0.5),
 }

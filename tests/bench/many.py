@@ -99,7 +99,10 @@ def _starts(worlds: list[World], service: Process) -> dict[str, float]:
 
 
 def _busy(world: World, other: World) -> dict[str, float]:
-    """Measure single jobs in a database with a relay, alone and beside another's backlog."""
+    """Measure single jobs in a database with a relay, alone and beside another's backlog.
+
+    Both use one service, in whose queue up to `--max-sent` requests of the backlog are before each.
+    """
     _latency(other)
     alone = [_latency(other) for _ in range(LATENCIES)]
     make_jobs(world, BACKLOG)
