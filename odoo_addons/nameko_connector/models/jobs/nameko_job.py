@@ -5,7 +5,6 @@ from typing import Any
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
-from odoo.tools.misc import format_datetime
 
 from ...exceptions import SendingRefused
 from ...job_store import relays, retention
@@ -205,48 +204,6 @@ class NamekoJob(models.Model):
         return self.env._(
             "%(job)s: %(progress)s %% done.", job=self.display_name, progress=round(self.progress)
         )
-
-    def _waits_for(self, held: Held, is_away: bool, relay_runs: bool) -> str:
-        if self.is_waiting:
-            return self._waits_for_others()
-        if not self.is_ready:
-            return self._waits_until(format_datetime(self.env, self.eta))
-        if held.pause:
-            return held.pause
-        if not relay_runs:
-            return self.env._(
-                "No relay works: it is stopped, or cannot reach the message broker. Odoo "
-                "tries itself once a minute."
-            )
-        if is_away:
-            return self.env._(
-                "The service %s has no queue. Start it, or check its name.", self.service
-            )
-        return held.limit or self.env._("Waits for its turn.")
-
-    def _waits_for_others(self) -> str:
-        earlier = self.sudo().predecessor_ids
-        done = len(earlier.filtered(lambda job: job.state == "done"))
-        return self.env._(
-            "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
-        )
-
-    def _waits_until(self, time: str) -> str:
-        if self.attempts:
-            return self.env._(
-                "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
-                time=time,
-                number=self.attempts + 1,
-                most=self.max_attempts,
-            )
-        if self.asked_again:
-            return self.env._(
-                "Asks the service again on %(time)s (%(number)s of %(most)s times at most).",
-                time=time,
-                number=self.asked_again,
-                most=self.max_again,
-            )
-        return self.env._("Not before %s.", time)
 
     @api.private
     def get_result(self) -> Any:

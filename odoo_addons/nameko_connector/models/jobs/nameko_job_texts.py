@@ -1,11 +1,13 @@
-"""The arguments and the result of a job as readable texts."""
+"""Texts of a job: its arguments and its result, and what it waits for."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 from odoo import api, fields, models
+from odoo.tools.misc import format_datetime
 
+from ...job_store.claiming.limits import Held
 from ...tools.texts import clean, pretty
 
 MOST_SHOWN = 20_000  # characters: a browser need not load megabytes to show a form
@@ -35,6 +37,48 @@ class NamekoJob(models.Model):
             return text
         more = self.env._("… (%s more characters)", len(text) - MOST_SHOWN)
         return f"{text[:MOST_SHOWN]}\n{more}"
+
+    def _waits_for(self, held: Held, is_away: bool, relay_runs: bool) -> str:
+        if self.is_waiting:
+            return self._waits_for_others()
+        if not self.is_ready:
+            return self._waits_until(format_datetime(self.env, self.eta))
+        if held.pause:
+            return held.pause
+        if not relay_runs:
+            return self.env._(
+                "No relay works: it is stopped, or cannot reach the message broker. Odoo "
+                "tries itself once a minute."
+            )
+        if is_away:
+            return self.env._(
+                "The service %s has no queue. Start it, or check its name.", self.service
+            )
+        return held.limit or self.env._("Waits for its turn.")
+
+    def _waits_for_others(self) -> str:
+        earlier = self.sudo().predecessor_ids
+        done = len(earlier.filtered(lambda job: job.state == "done"))
+        return self.env._(
+            "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
+        )
+
+    def _waits_until(self, time: str) -> str:
+        if self.attempts:
+            return self.env._(
+                "Is tried again on %(time)s (attempt %(number)s of %(most)s).",
+                time=time,
+                number=self.attempts + 1,
+                most=self.max_attempts,
+            )
+        if self.asked_again:
+            return self.env._(
+                "Asks the service again on %(time)s (%(number)s of %(most)s times at most).",
+                time=time,
+                number=self.asked_again,
+                most=self.max_again,
+            )
+        return self.env._("Not before %s.", time)
 
 
 def _readable(text: str | None, write: Callable[[Any], str]) -> str:
