@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.jobs.test_callbacks import make_slow
+from tests.jobs.answers.test_callbacks import make_slow
 from tests.jobs.world import World
 from tests.waiting import wait_until
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.jobs.test_callbacks import of_callback
+from tests.jobs.answers.test_callbacks import of_callback
 from tests.jobs.world import World
 from tests.waiting import wait_until
 
