@@ -7,11 +7,22 @@ from playwright.sync_api import BrowserContext, Page
 
 from tests.conftest import Stack
 
+# A notification closes by itself, on a busy machine perhaps between two looks.
+KEEP_NOTIFICATIONS = """
+    window.notified = [];
+    new MutationObserver(() => {
+        for (const { textContent } of document.querySelectorAll(".o_notification")) {
+            window.notified.push(textContent);
+        }
+    }).observe(document, { childList: true, subtree: true });
+"""
+
 
 @pytest.fixture(scope="module")
 def kept_tab(logged_in: BrowserContext) -> Iterator[Page]:
     """A page with admin logged in."""
     page = logged_in.new_page()
+    page.add_init_script(KEEP_NOTIFICATIONS)
     yield page
     page.close()
 

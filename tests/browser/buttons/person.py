@@ -34,9 +34,9 @@ class Person:
         self.page.locator(".o-dropdown--menu").get_by_text(item, exact=True).click()
 
     def told(self, *texts: str) -> None:
+        shown = "text => window.notified.some((each) => each.includes(text))"
         for text in texts:
-            told = self.page.locator(".o_notification", has_text=text)
-            expect(told.first).to_be_visible(timeout=PATIENCE)
+            self.page.wait_for_function(shown, arg=text, timeout=PATIENCE)
 
     def shows_state(self, label: str) -> None:
         current = self.page.locator(".o_statusbar_status .o_arrow_button_current")
