@@ -69,7 +69,7 @@ def _idle(service: Process) -> dict[str, float]:
     process = psutil.Process(service.pid)
     before, began = sum(process.cpu_times()[:2]), time.perf_counter()
     servers = _server_seconds()
-    time.sleep(IDLE_SECONDS)
+    time.sleep(IDLE_SECONDS)  # the period that is measured
     seconds = time.perf_counter() - began
     return {
         "many_idle_cpu": 100 * (sum(process.cpu_times()[:2]) - before) / seconds,
@@ -124,5 +124,5 @@ def _latency(world: World) -> float:
     make_jobs(world, 1)
     began = time.perf_counter()
     while world.states().get("done", 0) <= done:
-        time.sleep(0.005)
+        time.sleep(0.005)  # the resolution: `wait_until` looks every 0.2 s
     return time.perf_counter() - began

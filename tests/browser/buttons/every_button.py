@@ -133,7 +133,7 @@ class Database:
                 )
 
     def policy(self, **values: Any) -> None:
-        """Give the service `compute` this policy alone."""
+        """Make this the only policy; it is of the service `compute`."""
         self.no_policies()
         self.client.call("nameko.policy", "create", {"service": "compute", **values})
 

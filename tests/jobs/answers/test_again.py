@@ -55,7 +55,7 @@ def request_headers(world: World) -> dict[str, Any]:
 
 
 def test_each_round_has_an_idempotency_id(world: World):
-    """Otherwise a service that runs each request once would give the first answer again."""
+    """With the same id, a service that runs each request once returns its first answer again."""
     world.start_relay()
     world.start_service().kill()
     make(world, 5, 1)

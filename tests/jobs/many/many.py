@@ -19,7 +19,7 @@ def create(name: str) -> None:
 
 
 def drop(name: str) -> None:
-    """Drop a database of `create`, whoever uses it."""
+    """Drop a database that `create` has made, also while somebody is connected."""
     forget(PREFIX + name)
     run_outside("DROP DATABASE IF EXISTS {} WITH (FORCE)", PREFIX + name)
 

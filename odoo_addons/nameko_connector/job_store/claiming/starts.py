@@ -132,7 +132,7 @@ def still_sent(cr: Cursor, job_ids: Collection[int]) -> list[int]:
 
 
 def keep_places(cr: Cursor, job_ids: Collection[int]) -> None:
-    """Leave these jobs sent, as the broker may have them; give the attempt back."""
+    """Keep these jobs sent, as the broker may have them; do not count this attempt."""
     if job_ids:
         cr.execute(
             "UPDATE nameko_job SET attempts = greatest(attempts - 1, 0) WHERE id = ANY(%s)",
