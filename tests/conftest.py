@@ -46,8 +46,8 @@ class Stack:
     def wait_until_whole(self) -> None:
         """Start what a test has stopped, and wait until the broker and the services answer."""
         self.control.start("epmd", "rabbitmq", "services")
-        wait_until(lambda: broker_answers(os.environ), seconds=60)
-        wait_until(lambda: services_answer(os.environ), seconds=60)
+        wait_until(lambda: broker_answers(os.environ))
+        wait_until(lambda: services_answer(os.environ))
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def running_odoo(
     ]
     odoo = OdooProcess(database, options, addons, environment)
     try:
-        wait_until(odoo.answers, seconds=120)
+        wait_until(odoo.answers)
         yield odoo
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):  # then it is killed

@@ -18,7 +18,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 from stack.layout import CHECKOUT
 from stack.ports import reserve
 from tests.forks.client import DIES_WITH_THE_TESTS, QUICK_START, Fork, fork_server
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 BIN = Path(sys.executable).parent
 CONFIG = CHECKOUT / "services" / "config.yaml"
@@ -73,7 +73,7 @@ class Process:
     def is_alive(self) -> bool:
         return self._child.poll() is None
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait until the program ends; return its exit status."""
         return self._child.wait(seconds)
 
@@ -109,7 +109,7 @@ class Process:
     def logged(self, text: str) -> bool:
         return text in self.output
 
-    def wait_for_log(self, text: str, seconds: float = 90) -> str:
+    def wait_for_log(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait until a text is in the program's output; return the first line that has it.
 
         :raises AssertionError: the program ended without it

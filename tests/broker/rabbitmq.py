@@ -78,7 +78,7 @@ class RabbitMQ:
         if not hasattr(self, "_epmd"):
             self._epmd = self._run("epmd", "-address", HOST, "-port", str(self._epmd_port))
         self._server = self._run(f"{self._programs.folder}/rabbitmq-server")
-        wait_until(self._is_up, seconds=60, what=f"RabbitMQ, see {self._folder}/output.log")
+        wait_until(self._is_up, what=f"RabbitMQ, see {self._folder}/output.log")
 
     def _is_up(self) -> bool:
         assert self._server.poll() is None, (self._folder / "output.log").read_text()[-2000:]

@@ -196,8 +196,8 @@ def _compare_with_what_ran(summaries: list[dict[str, Any]], log: Path, report: R
 def _count_what_is_left(stage: Stage, report: Report) -> None:
     stage.forwarder.kill()  # ends the silently dead connections, too
     try:
-        wait_until(lambda: not stage.vhost.client_connections(), seconds=30)
-        wait_until(lambda: not _our_queues(stage.vhost), seconds=30)
+        wait_until(lambda: not stage.vhost.client_connections())
+        wait_until(lambda: not _our_queues(stage.vhost))
     except TimeoutError:
         left = stage.vhost.client_connections(), _our_queues(stage.vhost)
         report.problems.append(f"left at the broker: {left}")

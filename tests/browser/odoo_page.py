@@ -3,25 +3,32 @@
 from playwright.sync_api import BrowserContext, Page, expect
 
 from stack.demo import LOGIN, PASSWORD
+from tests.waiting import PATIENCE
 
-FIRST_PAGE = 180_000  # ms at most; with a new database, Odoo first builds the web client's assets
+
+def be_patient(context: BrowserContext) -> None:
+    """Wait for a page as long as tests do for anything."""
+    context.set_default_timeout(PATIENCE * 1000)
 
 
 def log_in(page: Page, address: str, login: str = LOGIN, password: str = PASSWORD) -> None:
+    """Log in."""
+    be_patient(page.context)
     page.goto(f"{address}/web/login")
     page.fill("input[name=login]", login)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
-    page.wait_for_selector(".o_main_navbar", timeout=FIRST_PAGE)
+    page.wait_for_selector(".o_main_navbar")
 
 
 def open_odoo(
     context: BrowserContext, address: str, login: str = LOGIN, password: str = PASSWORD
 ) -> Page:
     """Open the web client on a new page; log in if this browser has no session."""
+    be_patient(context)
     page = context.new_page()
     page.goto(f"{address}/odoo")
-    page.wait_for_selector(".o_main_navbar, input[name=login]", timeout=FIRST_PAGE)
+    page.wait_for_selector(".o_main_navbar, input[name=login]")
     if page.locator("input[name=login]").count():
         log_in(page, address, login, password)
     return page

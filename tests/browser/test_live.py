@@ -8,7 +8,6 @@ from tests.conftest import Stack
 from tests.waiting import wait_until
 
 SECONDS = 1000  # ms
-PATIENCE = 60 * SECONDS
 VIEWERS = "SELECT count(*) FROM nameko_live_viewer"
 
 
@@ -56,7 +55,7 @@ def test_form_shows_the_result_of_a_job(tab: Page, stack: Stack, database: Datab
     (record,) = database.computations(1)
     open_live(tab, database, f"{stack.odoo_url}/odoo/computations/{record}")
     later(database, record)
-    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+    expect(tab.locator("[name=result]")).to_have_text("3")
 
 
 @pytest.mark.parametrize(("view", "row"), [("list", ".o_data_row"), ("kanban", ".o_kanban_record")])
@@ -67,7 +66,7 @@ def test_new_jobs_and_how_they_end(
     for record in database.computations(3):
         later(database, record)
     done = tab.locator(row, has_text="Done")
-    expect(done).to_have_count(3, timeout=PATIENCE)
+    expect(done).to_have_count(3)
 
 
 def test_what_is_being_typed_stays(tab: Page, stack: Stack, database: Database):
@@ -81,7 +80,7 @@ def test_what_is_being_typed_stays(tab: Page, stack: Stack, database: Database):
     wait_until(lambda: database.states("nameko_compute") == {"done": 2})
     expect(tab.locator("[name=name] input")).to_have_value("What I type")
     tab.locator(".o_form_button_cancel").click()
-    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+    expect(tab.locator("[name=result]")).to_have_text("3")
 
 
 def test_changes_while_a_view_begins_to_listen(tab: Page, stack: Stack, database: Database):
@@ -93,7 +92,7 @@ def test_changes_while_a_view_begins_to_listen(tab: Page, stack: Stack, database
     later(database, record)
     wait_until(lambda: database.states("nameko_compute") == {"done": 1})
     held[0].continue_()
-    expect(tab.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+    expect(tab.locator("[name=result]")).to_have_text("3")
 
 
 def test_a_row_that_is_selected_while_the_list_reloads(tab: Page, stack: Stack, database: Database):
@@ -105,7 +104,7 @@ def test_a_row_that_is_selected_while_the_list_reloads(tab: Page, stack: Stack, 
     wait_until(lambda: tab.evaluate("1") and held, what="the reload")
     tab.locator(".o_data_row input[type=checkbox]").first.check()
     held[0].continue_()
-    expect(tab.locator(".o_data_row", has_text="Cancelled")).to_be_visible(timeout=PATIENCE)
+    expect(tab.locator(".o_data_row", has_text="Cancelled")).to_be_visible()
     expect(tab.locator(".o_selection_box")).to_contain_text("1 selected")
 
 
@@ -118,7 +117,7 @@ def test_filtered_and_folded_lists_follow(tab: Page, stack: Stack, database: Dat
     expect(tab.locator(".o_group_header", has_text="Waiting (2)")).to_be_visible()
     for job in database.client.call("nameko.job", "search", [["state", "=", "pending"]]):
         database.client.click("nameko.job", "action_cancel", [job])
-    expect(tab.locator(".o_group_header", has_text="Cancelled (2)")).to_be_visible(timeout=PATIENCE)
+    expect(tab.locator(".o_group_header", has_text="Cancelled (2)")).to_be_visible()
 
 
 def test_queued_is_shown_while_no_service_answers(tab: Page, stack: Stack, database: Database):
@@ -126,7 +125,7 @@ def test_queued_is_shown_while_no_service_answers(tab: Page, stack: Stack, datab
     open_live(tab, database, f"{stack.odoo_url}/odoo/computations/{record}")
     later(database, record)
     state = tab.locator(".o_statusbar_status .o_arrow_button_current")
-    expect(state).to_have_text("Queued", timeout=PATIENCE)
+    expect(state).to_have_text("Queued")
     database.client.click("nameko.compute", "unlink", [record])  # which cancels it
 
 

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.buttons.every_button import Database
-from tests.browser.test_live import PATIENCE, VIEWERS, later, see_it_idle
+from tests.browser.test_live import VIEWERS, later, see_it_idle
 from tests.conftest import Stack
 from tests.waiting import wait_until
 
@@ -26,9 +26,9 @@ def test_numbers_follow(tab: Page, stack: Stack, database: Database):
     open_overview(tab, stack, database)
     for record in database.computations(3):
         later(database, record)
-    expect(tile(tab, "done")).to_have_text("3", timeout=PATIENCE)
+    expect(tile(tab, "done")).to_have_text("3")
     database.jobs(2, "pending")
-    expect(tile(tab, "waiting")).to_have_text("2", timeout=PATIENCE)
+    expect(tile(tab, "waiting")).to_have_text("2")
     row = tab.locator(".o_nameko_services tbody tr", has_text="compute").first
     expect(row).to_contain_text("1 up")
     row.get_by_role("button", name="2", exact=True).click()
@@ -74,11 +74,11 @@ def test_what_fails_is_retried(tab: Page, stack: Stack, database: Database):
     open_overview(tab, stack, database)
     database.failures(3)
     group = tab.locator(".o_nameko_failures li", has_text="No price for …")
-    expect(group).to_contain_text(re.compile(r"compute\.compute.*Failed jobs: 3"), timeout=PATIENCE)
+    expect(group).to_contain_text(re.compile(r"compute\.compute.*Failed jobs: 3"))
     group.get_by_role("button", name="Retry All").click()
     expect(tab.locator(".o_notification", has_text="3 jobs will run again.")).to_be_visible()
-    expect(group).to_have_count(0, timeout=PATIENCE)
-    expect(tile(tab, "done")).to_have_text("3", timeout=PATIENCE)
+    expect(group).to_have_count(0)
+    expect(tile(tab, "done")).to_have_text("3")
 
 
 def test_what_fails_is_ignored(tab: Page, stack: Stack, database: Database):

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.buttons.every_button import Database
 from tests.browser.odoo_page import log_in
-from tests.browser.test_live import PATIENCE, VIEWERS
+from tests.browser.test_live import VIEWERS
 from tests.conftest import Stack
 from tests.spanish import speak
 from tests.waiting import wait_until
@@ -54,7 +54,7 @@ def test_a_job_that_another_one_cancels(ana: Page, tab: Page, stack: Stack, data
     tab.goto(f"{stack.odoo_url}/odoo/nameko-jobs/{job}")
     tab.click("button[name=action_cancel]")
     tab.locator(".modal").get_by_role("button", name="Cancel the Job", exact=True).click()
-    expect(state(ana)).to_have_text("Cancelado", timeout=PATIENCE)
+    expect(state(ana)).to_have_text("Cancelado")
 
 
 def test_failures_that_another_one_retries(ana: Page, tab: Page, stack: Stack, database: Database):
@@ -65,9 +65,9 @@ def test_failures_that_another_one_retries(ana: Page, tab: Page, stack: Stack, d
     expect(ana.get_by_role("heading", name="Errores")).to_be_visible()
     tab.goto(f"{stack.odoo_url}/odoo/nameko-overview")
     tab.get_by_role("button", name="Retry All").click()
-    expect(group).to_have_count(0, timeout=PATIENCE)
+    expect(group).to_have_count(0)
     done = ana.locator("[data-tile=done] .fs-2")
-    expect(done).to_have_text("3", timeout=PATIENCE)
+    expect(done).to_have_text("3")
 
 
 def test_a_batch_that_another_one_asks_for(ana: Page, tab: Page, stack: Stack, database: Database):
@@ -78,4 +78,4 @@ def test_a_batch_that_another_one_asks_for(ana: Page, tab: Page, stack: Stack, d
     records = database.computations(3)
     database.client.click("nameko.compute", "action_compute_later", records)
     row = ana.locator(".o_data_row")
-    expect(row).to_contain_text("Hecho", timeout=PATIENCE)
+    expect(row).to_contain_text("Hecho")

@@ -29,14 +29,14 @@ def test_jobs_go_on_while_a_table_of_the_catalogue_is_locked(
     wait_until(lambda: world.sql(PIDS) == [(process.pid,)])
 
     def done_while_it_waits() -> bool:
-        waiting = set(wait_until(lambda: world.sql(WAITS_FOR_THE_CATALOGUE), seconds=30))
+        waiting = set(wait_until(lambda: world.sql(WAITS_FOR_THE_CATALOGUE)))
         world.make(1)
         world.wait_until_finished()
         return bool(waiting & set(world.sql(WAITS_FOR_THE_CATALOGUE)))
 
     with psycopg2.connect(dbname=world.database) as other, other.cursor() as cursor:
         cursor.execute("LOCK nameko_instance")
-        wait_until(done_while_it_waits, seconds=60)
+        wait_until(done_while_it_waits)
     other.close()
 
 
@@ -53,7 +53,7 @@ def test_jobs_go_on_while_many_methods_are_heard_of(
     world.make(50)
     assert world.wait_until_finished() == {"done": 50}
     process = start_compute()
-    wait_until(lambda: (process.pid,) in world.sql(PIDS), seconds=60)
+    wait_until(lambda: (process.pid,) in world.sql(PIDS))
     ((count,),) = world.sql("SELECT count(*) FROM nameko_method")
     assert count <= 10_000
     log = relay.output

@@ -12,7 +12,7 @@ SERVICES = "SELECT name, state FROM nameko_service"
 def test_service_that_does_not_beat_is_listed_without_description(world: World):
     world.start_service()
     world.start_relay()
-    assert wait_until(lambda: world.sql(SERVICES), seconds=60) == [("probe", "unknown")]
+    assert wait_until(lambda: world.sql(SERVICES)) == [("probe", "unknown")]
     assert world.sql("SELECT 1 FROM nameko_method") == []
 
 

@@ -25,7 +25,7 @@ REFUSED = {
 @pytest.fixture
 def admin(stack: Stack) -> WebClient:
     client = stack.web_client()
-    wait_until(lambda: client.call("nameko.service", "search", []), seconds=90, what="a beat")
+    wait_until(lambda: client.call("nameko.service", "search", []), what="a beat")
     return client
 
 

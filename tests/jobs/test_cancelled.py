@@ -9,7 +9,7 @@ import pytest
 
 from tests.jobs.world import World
 from tests.processes import Process, nameko_run
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 LONG = 9 * 10**9  # counted for minutes
 MANY = 5_000
@@ -47,7 +47,7 @@ def test_the_work_stops_and_its_process_is_free(world: World):
     uuid = count_primes(world, LONG)
     (worker,) = wait_until(lambda: busy_workers(compute))
     cancel(world, uuid)
-    psutil.wait_procs([worker], timeout=60)
+    psutil.wait_procs([worker], PATIENCE)
     assert not worker.is_running()
     count_primes(world, 10**6)
     assert world.wait_until_finished() == {"cancelled": 1, "done": 1}
@@ -68,7 +68,7 @@ def test_the_scheduled_action_tells_it(world: World):
 
         assert has_live_jobs(env.cr)
     move_for(world.database, 3)
-    psutil.wait_procs([worker], timeout=60)
+    psutil.wait_procs([worker], PATIENCE)
     assert not worker.is_running()
 
 
@@ -108,7 +108,7 @@ def test_a_broker_that_refuses_it_stops_nothing_and_it_is_told_later(world: Worl
     assert world.wait_until_finished() == {"cancelled": 1, "done": 20}
     assert world.sql(UNANNOUNCED) == [(1,)]
     other(connection.channel()).delete()
-    wait_until(lambda: world.sql(UNANNOUNCED) == [(0,)], seconds=100)
+    wait_until(lambda: world.sql(UNANNOUNCED) == [(0,)])
     connection.close()
 
 

@@ -19,7 +19,7 @@ from stack.layout import CHECKOUT
 from tests.databases import copy_installed, database_oid
 from tests.processes import CONFIG, PLAIN_CONFIG, Process, nameko_run
 from tests.vhosts import Vhost
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 HERE = Path(__file__).parent
 BUILD = STACK / "jobs"
@@ -126,9 +126,7 @@ class World:
         command = nameko_run(SERVICES[name], config=CONFIG if contained else PLAIN_CONFIG)
         program = self.start("service", command, "nameko" if self.fork else "", **environment)
         if wait:
-            wait_until(
-                lambda: self.vhost.consumers(f"rpc-{name}") > 0, seconds=60, what="the service"
-            )
+            wait_until(lambda: self.vhost.consumers(f"rpc-{name}") > 0, what="the service")
         return program
 
     def start_rogue(self, wait: bool = True, **environment: str) -> Process:
@@ -190,7 +188,7 @@ class World:
     def states(self) -> dict[str, int]:
         return dict(self.sql("SELECT state, count(*) FROM nameko_job GROUP BY state"))
 
-    def wait_until_finished(self, seconds: float = 60) -> dict[str, int]:
+    def wait_until_finished(self, seconds: float = PATIENCE) -> dict[str, int]:
         """Wait until no job is pending or sent."""
         wait_until(
             lambda: not {"pending", "sent"} & self.states().keys(),

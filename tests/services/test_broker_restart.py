@@ -45,8 +45,8 @@ def test_mails_and_requests_outlive_a_restart_of_the_broker(faults, stack, serve
             faults.stop("rabbitmq")
             server.start()
             stack.wait_until_whole()
-            wait_until(lambda: can_call(vhost.amqp_uri), seconds=60)
-            wait_until(lambda: len(server.count()) == 20, seconds=60)
+            wait_until(lambda: can_call(vhost.amqp_uri))
+            wait_until(lambda: len(server.count()) == 20)
             with running("services.compute", **environment):
                 (reply,) = client.wait_for(ids)
     assert reply["result"] == 50847534

@@ -17,7 +17,7 @@ from stack.layout import CHECKOUT
 from stack.ports import reserve
 from tests.processes import BIN, cluster, running, starting
 from tests.services.durable_client import DurableClient, progress_of, results
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 CALLS = [(number, 1) for number in range(400)]
 SUMS = [number + 1 for number in range(400)]
@@ -59,7 +59,7 @@ def kill_all(supervisor):
     supervisor.wait()
     for child in children:
         child.kill()
-    psutil.wait_procs(children, 10)
+    psutil.wait_procs(children, PATIENCE)
 
 
 def service_processes(supervisor):
@@ -84,7 +84,7 @@ def answers(amqp_uri):
 def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
     """Whatever was accepted is answered, also what was in hand, and nobody restarts a thing."""
     with supervised(tmp_path, 2, AMQP_URI=fresh_vhost.uri(proxy.port)) as supervisor:
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
+        wait_until(lambda: answers(fresh_vhost.amqp_uri))
         client = DurableClient(fresh_vhost.amqp_uri)
         ids = client.request("compute.method", *CALLS)
         slow = client.request("compute.prime_count", *[(3 * 10**8,)] * 2)
@@ -94,7 +94,7 @@ def test_the_broker_away_for_ten_seconds(fresh_vhost, proxy, tmp_path):
         proxy.restore()
         assert results(client.wait_for(ids + more)) == SUMS * 2
         assert results(client.wait_for(slow)) == [16252325] * 2
-        wait_until(lambda: answers(fresh_vhost.amqp_uri), seconds=60)
+        wait_until(lambda: answers(fresh_vhost.amqp_uri))
         assert supervisor.poll() is None
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from stack.layout import CHECKOUT, VENV
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 class Checkout:
@@ -65,7 +65,7 @@ def checkout(tmp_path_factory) -> Iterator[Checkout]:
 
 
 def test_demo_prints_the_sum_beside_a_running_stack_and_leaves_nothing(checkout):
-    assert checkout.make("demo").wait(timeout=240) == 0, checkout.output.read_text()
+    assert checkout.make("demo").wait(PATIENCE) == 0, checkout.output.read_text()
     assert checkout.says("99999 + 99999 = 199998")
     assert checkout.processes() == []
 
@@ -80,7 +80,7 @@ def test_demo_uses_what_the_user_names(checkout):
         started.update(names_of(checkout.processes()))
         return make.poll() is not None
 
-    wait_until(has_ended, seconds=240)
+    wait_until(has_ended)
     assert checkout.says("99999 + 99999 = 199998"), checkout.output.read_text()
     assert "supervisord" in started
     assert not started & {"beam.smp", "postgres", "epmd"}
@@ -121,10 +121,10 @@ def make_down(make: subprocess.Popen, checkout: Checkout) -> None:
 @pytest.mark.parametrize("end", [kill_make, kill_stack, kill_supervisord, make_down])
 def test_nothing_is_left_after(checkout: Checkout, end: Callable):
     make = checkout.make("run")
-    wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=120)
+    wait_until(lambda: checkout.says("Ctrl-C stops everything"))
     assert len(checkout.processes()) > 5
     end(make, checkout)
-    wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
+    wait_until(lambda: checkout.processes() == [], what="every process is gone")
     make.wait()
     if end is make_down:
         check_that_each_program_stopped_in_order(checkout)
@@ -143,12 +143,12 @@ def test_nothing_is_left_after_ctrl_c_nor_any_complaint_in_logs(checkout: Checko
     """On a broker that has no queue yet; the services log one JSON object a line."""
     shutil.rmtree(checkout.folder / "build" / "stack" / "rabbitmq", ignore_errors=True)
     make = checkout.make("run")
-    wait_until(lambda: checkout.says("Ctrl-C stops everything"), seconds=240)
+    wait_until(lambda: checkout.says("Ctrl-C stops everything"))
     logs = checkout.folder / "build" / "stack" / "log"
     complaints = (logs / "rabbitmq.log").read_text()  # before the connections are closed
     os.killpg(make.pid, signal.SIGINT)  # Ctrl-C reaches the whole process group of the terminal
-    make.wait(timeout=60)
-    wait_until(lambda: checkout.processes() == [], seconds=60, what="every process is gone")
+    make.wait(PATIENCE)
+    wait_until(lambda: checkout.processes() == [], what="every process is gone")
     check_that_each_program_stopped_in_order(checkout)
     assert "[error]" not in complaints
     assert logs.stat().st_mode & 0o077 == 0  # nobody else reads them
@@ -163,7 +163,7 @@ def test_failing_step_says_which_and_why_and_leaves_nothing(checkout):
     original = configuration.read_text()
     configuration.write_text(original + "no_such_setting = 1\n")
     try:
-        assert checkout.make("demo").wait(timeout=120) != 0
+        assert checkout.make("demo").wait(PATIENCE) != 0
         assert checkout.says("Failed: the relay of the jobs")
         assert checkout.says("no_such_setting")
     finally:

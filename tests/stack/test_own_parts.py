@@ -33,9 +33,7 @@ def test_own_service_runs_and_is_listed(stack, tmp_path: Path):
     try:
         client = stack.web_client()
         names = [["name", "=", "own_pricing"], ["state", "=", "up"]]
-        wait_until(
-            lambda: client.call("nameko.service", "search_count", names), seconds=60, what="listed"
-        )
+        wait_until(lambda: client.call("nameko.service", "search_count", names), what="listed")
         methods = client.call("nameko.method", "search_read", [["service_id", "=", "own_pricing"]])
         assert [(method["name"], method["doc"]) for method in methods] == [
             ("quote", "Quote a price.")

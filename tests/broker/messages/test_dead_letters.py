@@ -63,7 +63,7 @@ def test_an_event_that_was_given_up_is_sent_again_to_who_gave_it_up(vhost, tmp_p
         )
     queues = queues_of("poison")
     with respawning(1, POISON, AMQP_URI=vhost.amqp_uri):
-        (letter,) = wait_until(lambda: look(vhost, queues), seconds=120)
+        (letter,) = wait_until(lambda: look(vhost, queues))
         assert (letter.kind, letter.service, letter.name) == ("request", "poison", "happened")
         assert "delivered 5 times" in letter.reason
         assert "deadly" in letter.body

@@ -22,5 +22,5 @@ def test_the_broker_ends_what_a_process_has_forgotten(client: Client, vhost, mon
     )  # the broker lists a connection within 5 s
     client.call(echo(1))
     wait_until(vhost.client_connections)
-    wait_until(lambda: not vhost.client_connections(), seconds=60)
+    wait_until(lambda: not vhost.client_connections())
     assert client.call(echo(2)) == 2

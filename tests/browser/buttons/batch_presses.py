@@ -4,7 +4,6 @@ from playwright.sync_api import expect
 
 from tests.browser.buttons.every_button import MANY
 from tests.browser.buttons.job_presses import JobPresses
-from tests.browser.buttons.person import PATIENCE
 from tests.waiting import wait_until
 
 
@@ -108,4 +107,4 @@ class FailurePresses(JobPresses):
     def list_failures_ignore(self) -> None:
         self.all_failures()
         self.press("action_ignore")
-        expect(self.page.locator(".o_data_row")).to_have_count(0, timeout=PATIENCE)
+        expect(self.page.locator(".o_data_row")).to_have_count(0)

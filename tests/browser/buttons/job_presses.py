@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 
 from tests.browser.buttons.every_button import MANY
-from tests.browser.buttons.person import PATIENCE, Person
+from tests.browser.buttons.person import Person
 from tests.waiting import wait_until
 
 
@@ -36,12 +36,12 @@ class ComputationPresses(Person):
     def form_later(self) -> None:
         self.computation()
         self.press("action_compute_later")
-        expect(self.page.locator("[name=result]")).to_have_text("3", timeout=PATIENCE)
+        expect(self.page.locator("[name=result]")).to_have_text("3")
 
     def form_jobs(self) -> None:
         self.form_later()
         self.press("action_nameko_jobs")
-        expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(1, timeout=PATIENCE)
+        expect(self.page.locator(".o_list_view .o_data_row")).to_have_count(1)
 
     def list_sum(self) -> None:
         self.database.computations(MANY - 100)

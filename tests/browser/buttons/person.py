@@ -4,8 +4,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.buttons.every_button import MANY, Database
 
-PATIENCE = 60_000  # ms: so long 500 records may take on a busy machine
-
 
 class Person:
     """A person at the web client."""
@@ -36,8 +34,8 @@ class Person:
     def told(self, *texts: str) -> None:
         shown = "text => window.notified.some((each) => each.includes(text))"
         for text in texts:
-            self.page.wait_for_function(shown, arg=text, timeout=PATIENCE)
+            self.page.wait_for_function(shown, arg=text)
 
     def shows_state(self, label: str) -> None:
         current = self.page.locator(".o_statusbar_status .o_arrow_button_current")
-        expect(current).to_have_text(label, timeout=PATIENCE)
+        expect(current).to_have_text(label)

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.buttons.every_button import MANY
-from tests.browser.buttons.person import PATIENCE, Person
+from tests.browser.buttons.person import Person
 from tests.browser.screenshots.catalogue import open_settings
 from tests.waiting import wait_until
 
@@ -166,7 +166,7 @@ class ServicePresses(Person):
         self.page.fill(".modal [name=named] textarea", '{"value1": 40, "value2": 2}')
         self.page.locator(".modal button[name=action_try]").click()
         answer = self.page.locator(".modal [name=answer]")
-        expect(answer).to_have_text("42", timeout=PATIENCE)
+        expect(answer).to_have_text("42")
 
     def method_close(self) -> None:
         self.service_method("action_try")

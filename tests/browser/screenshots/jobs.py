@@ -114,7 +114,7 @@ def running(album: Album, database: Database) -> None:
     database.client.click("nameko.compute", "action_compute_later", records)
     query = "SELECT batch_id FROM nameko_job WHERE batch_id IS NOT NULL ORDER BY id DESC LIMIT 1"
     ((batch,),) = database.sql(query)
-    wait_until(lambda: database.states("nameko_job").get("done", 0) > MANY / 10, seconds=120)
+    wait_until(lambda: database.states("nameko_job").get("done", 0) > MANY / 10)
     album.take("overview", "nameko-overview", "canvas", wide=TALL)
     album.take("batch", f"nameko-batches/{batch}", "[name=done_count]")
     album.wide.locator(".o_nameko_batches").click()

@@ -28,9 +28,9 @@ def test_slow_callbacks_hold_up_no_others(served: World):
     make_slow(served, 40, 1.5)
     wait_until(lambda: served.states().get("done", 0) >= 1)
     served.make(MANY)
-    wait_until(lambda: of_callback(served, "_on_sum") == {"done": MANY}, seconds=60)
+    wait_until(lambda: of_callback(served, "_on_sum") == {"done": MANY})
     assert of_callback(served, "_on_slow").get("sent", 0) > 0
-    assert served.wait_until_finished(seconds=120) == {"done": MANY + 40}
+    assert served.wait_until_finished() == {"done": MANY + 40}
     assert served.hits() == {1: MANY + 40}
 
 
@@ -39,7 +39,7 @@ def test_fast_callback_that_once_is_slow_holds_up_no_others(served: World):
     served.wait_until_finished()
     (slow,) = make_slow(served, 1, 20)
     make_slow(served, MANY, 0)
-    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1}, seconds=20)
+    wait_until(lambda: served.states() == {"done": 50 + MANY, "sent": 1})
     assert served.wait_until_finished() == {"done": 51 + MANY}
     assert served.hits() == {1: 51 + MANY}
     assert slow

@@ -13,7 +13,6 @@ from tests.odoo_process import running_odoo
 from tests.processes import Process
 from tests.waiting import wait_until
 
-PATIENCE = 60_000  # ms at most for what one click needs
 QUESTION = "Was this database moved, or is it a copy?"
 COUNTER = ".o-mail-ActivityMenu-counter"
 MOVED = ("action_nameko_moved", "It is stopped: go on")
@@ -43,7 +42,6 @@ def address(world: World, relay: Process) -> Iterator[str]:
 def asked(browser: Browser, address: str) -> Iterator[Page]:
     """The settings, as the administrator sees them who is asked."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     log_in(page, address)
     open_settings(page, address)
@@ -66,10 +64,10 @@ def press(page: Page, button: Button, *, confirmed: bool = True) -> None:
 
 def expect_told(page: Page, text: str) -> None:
     """See that the answer was taken and that nothing asks any more."""
-    expect(page.locator(".o_notification", has_text=text)).to_be_visible(timeout=PATIENCE)
-    expect(question(page)).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator(".o_notification", has_text=text)).to_be_visible()
+    expect(question(page)).to_be_hidden()
     expect(page.locator("[name=nameko_broker]")).to_be_visible()
-    expect(page.locator(COUNTER)).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator(COUNTER)).to_have_count(0)
 
 
 def test_jobs_of_an_original_go_on(asked: Page, world: World, relay: Process):

@@ -6,7 +6,7 @@ from tests.databases import run_outside
 from tests.jobs.databases.elsewhere import forget
 from tests.jobs.world import DATABASE, World
 from tests.processes import Process
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 PREFIX = "nameko_many_"
 
@@ -49,7 +49,7 @@ class Many:
         left = [process for service in running for process in children(service)]
         for service in running:
             service.kill()
-        _, alive = psutil.wait_procs(left, timeout=60)
+        _, alive = psutil.wait_procs(left, PATIENCE)
         assert not alive
 
 

@@ -12,7 +12,7 @@ from tests.jobs.databases.elsewhere import answer, forget
 from tests.jobs.many.many import PREFIX, Many, child, children, create, drop, wait_for_children
 from tests.jobs.world import BUILD
 from tests.processes import Process
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 def test_all_databases_are_served(many: Many):
@@ -127,7 +127,7 @@ def test_killed_service_leaves_no_child(many: Many):
         many[name].make(1)
     started = [child(service, name) for name in "ab"]
     service.kill()
-    psutil.wait_procs(started, timeout=60)
+    psutil.wait_procs(started, PATIENCE)
     assert not any(each.is_running() for each in started)
 
 

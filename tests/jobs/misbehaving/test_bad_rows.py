@@ -39,7 +39,7 @@ def test_expiry(world: World, attempts: int):
     spoil(world, ids)
     world.sql(f"UPDATE nameko_job SET attempts = %s, {PAST}", attempts)  # noqa: S608
     end = "failed" if attempts == 99 else "pending"
-    wait_until(lambda: world.states() == {end: GOOD + len(BAD)}, seconds=30)
+    wait_until(lambda: world.states() == {end: GOOD + len(BAD)})
     if attempts == 99:
         told = "SELECT count(*) FROM nameko_job_probe WHERE failures = 1"
         assert world.sql(told)[0][0] >= GOOD

@@ -28,7 +28,7 @@ def test_several_relays_share_the_work(world: World):
         return min(published) > 1 and min(acknowledged) > 0  # 1: to ask whether the broker takes it
 
     what = "each relay to publish requests and to take replies"
-    wait_until(each_has_done_both, seconds=240, what=what)
+    wait_until(each_has_done_both, what=what)
     assert world.wait_until_finished() == {"done": made}
     assert world.hits() == {1: made}
     assert len(world.ran()) == made
@@ -71,7 +71,7 @@ def test_locked_record_gets_its_result_when_it_is_free(served: World):
     with psycopg2.connect(dbname=served.database) as connection, connection.cursor() as cursor:
         ids = served.make(50)
         cursor.execute("SELECT 1 FROM nameko_job_probe WHERE id = %s FOR UPDATE", [ids[7]])
-        wait_until(lambda: served.states().get("done", 0) == 49, seconds=120)
+        wait_until(lambda: served.states().get("done", 0) == 49)
         connection.commit()
     assert served.wait_until_finished() == {"done": 50}
     assert served.hits() == {1: 50}

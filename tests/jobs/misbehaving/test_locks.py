@@ -22,9 +22,9 @@ def locked(world: World, table: str, where: str) -> Iterator[None]:
 
 
 def assert_others_go_on(world: World, stay: int = LOCKED) -> None:
-    wait_until(lambda: world.states().get("done", 0) == JOBS - stay, seconds=60)
+    wait_until(lambda: world.states().get("done", 0) == JOBS - stay)
     world.make(JOBS)  # the next ones, too
-    wait_until(lambda: world.states().get("done", 0) == 2 * JOBS - stay, seconds=60)
+    wait_until(lambda: world.states().get("done", 0) == 2 * JOBS - stay)
     assert world.states()["sent"] == stay
 
 

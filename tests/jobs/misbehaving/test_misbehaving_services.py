@@ -148,7 +148,7 @@ def test_unexecuted_requests_do_not_pile_up(world: World):
     world.start_service().kill()
     world.start_relay()
     world.make(10, timeout=1, max_attempts=9, retry_delays=[0.1])
-    wait_until(lambda: world.sql("SELECT min(attempts) FROM nameko_job") == [(3,)], seconds=60)
+    wait_until(lambda: world.sql("SELECT min(attempts) FROM nameko_job") == [(3,)])
     world.start_service()
     assert world.wait_until_finished() == {"done": 10}
     assert sorted(world.ran()) == sorted(set(world.ran()))

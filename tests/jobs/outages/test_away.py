@@ -22,7 +22,7 @@ def wait_for_next_look(world: World) -> None:
     """Wait until one more job has been sent to see whether the service is back."""
     look = "SELECT coalesce(max(look_at)::text, '') FROM nameko_route"
     before = world.sql(look)
-    wait_until(lambda: world.sql(look) != before, seconds=60, what="a look for the service")
+    wait_until(lambda: world.sql(look) != before, what="a look for the service")
 
 
 def test_jobs_wait_for_a_service_that_has_run(world: World):
@@ -58,7 +58,7 @@ def test_who_stays_away_for_longer_than_a_job_may_take_fails_it(world: World):
     take_queue_away(world)
     world.make(20, timeout=0.5, max_attempts=1)
     world.make(1, timeout=3600, max_attempts=1)
-    wait_until(lambda: world.states() == {"failed": 20, "pending": 1}, seconds=60)
+    wait_until(lambda: world.states() == {"failed": 20, "pending": 1})
     assert world.sql("SELECT DISTINCT error_type FROM nameko_job WHERE state = 'failed'") == [
         ("UnknownService",)
     ]

@@ -22,7 +22,7 @@ def whole(stack, faults: Control) -> Iterator[Control]:
     """Control over the stack, of which everything runs again after the test."""
     yield faults
     faults.start("postgres")
-    wait_until(database_answers, seconds=60)
+    wait_until(database_answers)
 
 
 def database_answers() -> bool:
@@ -34,11 +34,11 @@ def database_answers() -> bool:
 
 
 def wait_until_some_are_done(world: World, some: int = 30) -> None:
-    wait_until(lambda: world.states().get("done", 0) >= some, seconds=60)
+    wait_until(lambda: world.states().get("done", 0) >= some)
 
 
-def assert_nothing_lost(world: World, count: int = JOBS, seconds: float = 120) -> None:
-    assert world.wait_until_finished(seconds) == {"done": count}
+def assert_nothing_lost(world: World, count: int = JOBS) -> None:
+    assert world.wait_until_finished() == {"done": count}
     assert world.hits() == {1: count}
 
 
@@ -71,10 +71,10 @@ def test_broker_is_killed(served: World, whole: Control):
     killed = whole.pid("rabbitmq")
     whole.signal("rabbitmq", "KILL")
     wait_until(lambda: whole.pid("rabbitmq") != killed)
-    wait_until(lambda: not broker_answers(os.environ), seconds=30)
+    wait_until(lambda: not broker_answers(os.environ))
     served.make(JOBS, **OPTIONS)  # Odoo does not need the broker for this
     whole.start("rabbitmq")
-    wait_until(lambda: broker_answers(os.environ), seconds=60)
+    wait_until(lambda: broker_answers(os.environ))
     served.start_service()  # an unsupervised one ends with its broker
     assert_nothing_lost(served, 2 * JOBS)
 
@@ -84,9 +84,9 @@ def test_database_is_killed(served: World, whole: Control):
     served.make(JOBS, **OPTIONS)
     wait_until_some_are_done(served)
     whole.signal("postgres", "KILL")
-    wait_until(lambda: not database_answers(), seconds=30)
+    wait_until(lambda: not database_answers())
     whole.start("postgres")
-    wait_until(database_answers, seconds=60)
+    wait_until(database_answers)
     assert_nothing_lost(served)
 
 
@@ -116,7 +116,7 @@ def assert_silence_is_noticed(world: World, way: Forwarder, **environment: str) 
 def test_full_disk_of_the_broker(served: World):
     with disk_alarm():
         served.make(50, **OPTIONS)
-        wait_until(lambda: "connects again" in served.programs[0].output, seconds=60)
+        wait_until(lambda: "connects again" in served.programs[0].output)
         assert served.states().get("done", 0) < 50
     assert_nothing_lost(served, 50)
 

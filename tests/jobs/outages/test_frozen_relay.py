@@ -48,7 +48,7 @@ def test_relay_frozen_in_the_middle_of_a_transaction(world: World):
     ids = freeze_while_writing(world, frozen)
     world.start_relay()
     world.make(JOBS)
-    wait_until(lambda: world.states().get("done", 0) >= JOBS - PREFETCH, seconds=90)
+    wait_until(lambda: world.states().get("done", 0) >= JOBS - PREFETCH)
     assert_records_become_free(world, ids)
     # Its answers are nobody's, and their jobs not late, until the broker has them back.
     world.sql("UPDATE nameko_job SET deadline = now() AT TIME ZONE 'UTC' - interval '1 hour',"
@@ -80,7 +80,7 @@ def test_relay_frozen_at_any_moment_goes_on_when_it_may(world: World):
         before = world.states().get("done", 0)
         world.make(JOBS)
         count += 2 * JOBS
-        wait_until(lambda b=before: world.states().get("done", 0) >= b + JOBS / 2, seconds=60)
+        wait_until(lambda b=before: world.states().get("done", 0) >= b + JOBS / 2)
         frozen.signal(signal.SIGCONT)
         assert world.wait_until_finished() == {"done": count}
     assert world.hits() == {1: count}
@@ -99,7 +99,7 @@ def test_scheduled_action_takes_over_from_a_frozen_relay(world: World):
         with world.env() as env:
             return bool(env["nameko.job"]._relay_runs())
 
-    wait_until(lambda: not runs(), seconds=60)
+    wait_until(lambda: not runs())
     from odoo.addons.nameko_connector.job_store.relays import end_frozen_relays  # noqa: PLC0415
 
     with world.env() as env:

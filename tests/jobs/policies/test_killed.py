@@ -59,6 +59,6 @@ def test_relays_are_killed_at_any_moment(counted: Counted):
         wait_until(lambda n=done: world.states().get("done", 0) >= n)
         counted.kill(relays.pop(0))
         relays.append(counted.start_relay())
-    assert world.wait_until_finished(seconds=120) == {"done": 60}
+    assert world.wait_until_finished() == {"done": 60}
     assert counted.most_at_once() <= 3
     assert world.hits() == {1: 60}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.processes import cluster, running
 from tests.services.durable_client import DurableClient, progress_of, results
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 def pool_workers(process):
@@ -75,7 +75,7 @@ def test_pool_workers_die_with_their_parent(counting, number):
     workers = pool_workers(counting)
     assert workers
     counting.signal(number)
-    _, alive = psutil.wait_procs(workers, 15)
+    _, alive = psutil.wait_procs(workers, PATIENCE)
     assert not alive
 
 

@@ -210,7 +210,7 @@ def test_a_thousand_mails_while_the_server_is_down_half_of_the_time(environment,
         with cluster(environment["AMQP_URI"]) as rpc:
             replies = [rpc.mail.send.call_async(TO, "subject", f"{n}") for n in range(1000)]
             ids = {reply.result()[0] for reply in replies}
-        wait_until(lambda: len(server.count()) == 1000, seconds=240)
+        wait_until(lambda: len(server.count()) == 1000)
         wait_until(lambda: sum("was sent" in line for line in process.lines) == 1000)
     assert len(ids) == 1000
     assert set(server.count().values()) == {1}

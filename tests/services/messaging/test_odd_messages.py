@@ -72,7 +72,7 @@ def all_are_handled(vhost, *queues):
         found = {queue["name"]: queue for queue in vhost.request("GET", f"queues/{vhost.name}")}
         return [name for name in queues if found[name].get("messages", 1)]
 
-    wait_until(lambda: not left(), seconds=60)
+    wait_until(lambda: not left())
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_replies_go_over_the_connection_of_the_requests(fresh_vhost, plain):
     ids = client.request("plain.echo", *[(number,) for number in range(2000)])
     assert [reply["result"] for reply in client.wait_for(ids)] == list(range(2000))
     assert {len(replies) for replies in client.replies.values()} == {1}
-    wait_until(lambda: connections(fresh_vhost) == ["running"], seconds=60)
+    wait_until(lambda: connections(fresh_vhost) == ["running"])
 
 
 def test_large_replies_arrive_whole_and_among_small_ones(fresh_vhost, plain):
@@ -81,7 +81,7 @@ def test_replies_wait_while_the_broker_takes_none(faults, fresh_vhost, asked):
     client, ids = asked
     environment = {"AMQP_URI": fresh_vhost.amqp_uri, "MAX_WORKERS": "100"}
     with disk_alarm(), running(PLAIN, **environment) as plain:
-        wait_until(lambda: is_blocked(fresh_vhost), seconds=60)
+        wait_until(lambda: is_blocked(fresh_vhost))
         assert plain.is_alive()
     with running(PLAIN, **environment):
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
@@ -93,7 +93,7 @@ def test_replies_held_back_go_out_when_the_broker_takes_them(faults, fresh_vhost
     with contextlib.ExitStack() as stack:
         with disk_alarm():
             plain = stack.enter_context(running(PLAIN, **environment))
-            wait_until(lambda: is_blocked(fresh_vhost), seconds=60)
+            wait_until(lambda: is_blocked(fresh_vhost))
         assert [reply["result"] for reply in client.wait_for(ids)] == list(range(500))
         assert plain.is_alive()
         assert {len(replies) for replies in client.replies.values()} == {1}
