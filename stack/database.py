@@ -16,6 +16,9 @@ from .steps import run_logged
 
 CLUSTER = BUILD / "postgres"
 COPY = "nameko_as_installed"
+# PostgreSQL's other strategy copies the number of values that a sequence may still take without
+# writing them to the log: after a crash, the copy's sequences would take them again.
+COPYING = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
 OURS = ("nameko_connector", "nameko_compute")
 NOT_IN_THE_DATABASE = frozenset({"__pycache__", "static", "tests", "readme"})
 CALLED_BY_UPDATE = frozenset({"init", "_auto_init", "_register_hook", "migrate"})
@@ -115,12 +118,11 @@ def _keep_copy(environment: Mapping[str, str], *, is_fresh: bool) -> None:
         dbname="postgres",
     )
     connection.autocommit = True
-    names = {"copy": sql.Identifier(COPY), "database": sql.Identifier(environment["ODOO_DATABASE"])}
+    names = sql.Identifier(COPY), sql.Identifier(environment["ODOO_DATABASE"])
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {copy}").format(**names))
+        cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(names[0]))
         if is_fresh:
-            create = sql.SQL("CREATE DATABASE {copy} TEMPLATE {database}")
-            cursor.execute(create.format(**names))
+            cursor.execute(sql.SQL(COPYING).format(*names))
     connection.close()
 
 

@@ -6,7 +6,7 @@ import psycopg2
 import psycopg2.sql
 from psycopg2.errors import InsufficientPrivilege
 
-from stack.database import COPY
+from stack.database import COPY, COPYING
 from tests.waiting import wait_until
 
 
@@ -46,5 +46,5 @@ def copy_installed(database: str) -> bool:
     """
     if database_oid(COPY) is None:
         return False
-    run_outside("CREATE DATABASE {} TEMPLATE {}", database, COPY)
+    run_outside(COPYING, database, COPY)
     return True

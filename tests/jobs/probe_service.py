@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from typing import Any
 
 import eventlet
@@ -13,7 +14,7 @@ def note(text: str) -> None:
         file.write(f"{text}\n")
 
 
-running = 0
+running: Counter[int] = Counter()  # by key; 5 keys by the remainder, and -1 for `count`
 
 
 class ProbeService:
@@ -46,14 +47,21 @@ class ProbeService:
     @rpc
     def count(self, value: Any, other: Any) -> Any:
         """Log the value, how many run now, and the time; run while the gate is closed."""
-        global running  # noqa: PLW0603  of this process
-        running += 1
-        note(f"{value}:{running}:{time.time()}")
+        return self._count(-1, value) + other
+
+    @rpc
+    def count_key(self, value: Any, other: Any) -> Any:
+        """Likewise, but count those whose value has the same remainder."""
+        return self._count(value % 5, value) + other
+
+    def _count(self, key: int, value: Any) -> Any:
+        running[key] += 1
+        note(f"{value}:{running[key]}:{time.time()}")
         while os.path.exists(f"{os.environ['PROBE_FILE']}.closed"):
             eventlet.sleep(0.02)
         eventlet.sleep(0.02)
-        running -= 1
-        return value + other
+        running[key] -= 1
+        return value
 
     @rpc
     def fail(self, value: Any, other: Any) -> None:

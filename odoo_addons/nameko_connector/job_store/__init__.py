@@ -3,7 +3,8 @@
 No function commits: that is the caller's task. A row goes through these steps:
 
 1. `enqueue` inserts it as *pending*: ready, with a start time (`eta`), or waiting for other jobs.
-2. `waiting` makes it ready when its predecessors are done; `dispatch.wake_due`, at its start time.
+2. `waiting` makes it ready when its predecessors are done, and when it is its turn among the jobs
+   with its limit key; `dispatch.wake_due`, at its start time.
 3. `claiming` locks ready rows (`FOR NO KEY UPDATE SKIP LOCKED`, by priority and age, within the
    capacity of their service and the policies). `dispatch` marks them *sent*, with a deadline, in
    the transaction in which they are published; before it, if a policy limits them. `routes`

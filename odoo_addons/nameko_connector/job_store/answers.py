@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ..broker.jobs.ids import is_uuid
 from ..tools.texts import clean
 from .rows import COLUMNS, NOW, PUT_BACK, Cursor, Finish, Row
-from .waiting import notify_finished
+from .waiting.predecessors import notify_finished
 
 LEASE_SECONDS = 600  # a job does not expire for so long if its answer is in a relay or parked
 
@@ -44,8 +44,8 @@ WRITE_FINISHED = """
       FROM json_to_recordset(%s) AS finish(
                id int, state text, result text, error_type text, error_message text)
      WHERE job.id = finish.id
-    RETURNING job.id,
-              EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
+    RETURNING job.id, job.limit_key IS NOT NULL
+              OR EXISTS (SELECT FROM nameko_job_predecessor WHERE predecessor_id = job.id)
 """
 
 

@@ -131,12 +131,17 @@ def note_progress(cr: Cursor, shares: dict[str, float]) -> list[tuple[str, int]]
 
 
 def reschedule(cr: Cursor, job_ids: Sequence[int], priority: int, eta: datetime | None) -> None:
-    """Set the priority and the start time of pending jobs; None means at once."""
+    """Set the priority and the start time of pending jobs; None means at once.
+
+    Jobs with a limit key take their place in the line again at that time.
+    """
     cr.execute(
         f"""
         UPDATE nameko_job
-           SET priority = %(priority)s, eta = %(eta)s,
-               is_ready = NOT is_waiting AND coalesce(%(eta)s <= {NOW}, true)
+           SET priority = %(priority)s,
+               eta = CASE WHEN limit_key IS NULL THEN %(eta)s ELSE coalesce(%(eta)s, {NOW}) END,
+               is_waiting = is_waiting OR limit_key IS NOT NULL,
+               is_ready = NOT is_waiting AND limit_key IS NULL AND coalesce(%(eta)s <= {NOW}, true)
          WHERE id = ANY(%(ids)s) AND state = 'pending'
         """,  # noqa: S608  constants
         {"priority": priority, "eta": eta, "ids": list(job_ids)},

@@ -15,14 +15,15 @@ from typing import Any
 from odoo.tools import SQL
 
 from .rows import Cursor
-from .waiting import release_waiting
+from .waiting.keys import notify_entered
+from .waiting.predecessors import release_waiting
 
 COLUMNS = (
     "uuid", "service", "method", "arguments", "state", "is_ready", "is_waiting",
     "res_model", "res_id", "result_field", "on_result", "on_error",
     "user_id", "company_id", "language", "batch_id", "priority", "eta", "timeout", "attempts",
     "max_attempts", "max_again", "retry_delays", "retry_on", "identity_key", "unique_for",
-    "results_as", "progress", "has_result", "create_uid", "write_uid",
+    "limit_key", "most_at_once", "results_as", "progress", "has_result", "create_uid", "write_uid",
 )  # fmt: skip
 
 
@@ -53,7 +54,10 @@ def insert_jobs(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
             rows=json.dumps(rows),
         )
     )
-    return dict(cr.fetchall())
+    ids = dict(cr.fetchall())
+    if any(row["limit_key"] for row in rows):
+        notify_entered(cr)
+    return ids
 
 
 def _free_keys(cr: Cursor, rows: Sequence[dict[str, Any]]) -> None:

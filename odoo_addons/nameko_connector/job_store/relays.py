@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..tools import locks
 from .cancelled import has_cancelled
-from .rows import Cursor
+from .rows import READY, Cursor
 
 CHANNEL = "nameko_job"  # NOTIFY: there is something to do
 RELAY_NAME = "nameko_relay-"  # and an id: the application_name of a relay's sessions
+MOST_COUNTED = 10_000
 FROZEN_SECONDS = 30  # without a statement, after which a relay counts as frozen
 RELAYS = """
     SELECT activity.application_name, activity.state_change
@@ -50,6 +51,15 @@ def end_frozen_relays(cr: Cursor) -> int:
         [locks.RELAY, FROZEN_SECONDS, RELAY_NAME],
     )
     return cr.rowcount
+
+
+def count_ready(cr: Cursor) -> int:
+    """Return how many jobs are ready, at most MOST_COUNTED."""
+    cr.execute(
+        f"SELECT count(*) FROM (SELECT FROM nameko_job WHERE {READY} LIMIT %s) ready",  # noqa: S608
+        [MOST_COUNTED],
+    )
+    return int(cr.fetchone()[0])
 
 
 def has_live_jobs(cr: Cursor) -> bool:

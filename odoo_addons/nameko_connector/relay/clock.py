@@ -12,9 +12,11 @@ from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
 from ..broker.amqp.connecting import BROKER_LOST
 from ..broker.jobs.consumer import Consumer
 from ..job_store import answers, dispatch, relays, routes
-from ..job_store import waiting as store
 from ..job_store.claiming import policies, starts
-from ..job_store.waiting import FINISHED
+from ..job_store.rows import Cursor
+from ..job_store.waiting import keys, predecessors
+from ..job_store.waiting.keys import ENTERED
+from ..job_store.waiting.predecessors import FINISHED
 from .database import Database, is_lost
 from .lateness import Lateness
 from .live import TURN_SECONDS, Live
@@ -64,44 +66,68 @@ class Step:
 
 
 class Waiting:
-    """Makes jobs ready whose predecessors are done, and fails those whose predecessors failed."""
+    """Makes jobs ready that waited for others, and fails those whose predecessors failed."""
 
     def __init__(self, database: Database, replies: Replies) -> None:
         self._database, self._replies = database, replies
         self._finished: set[int] = set()
+        self._refused: set[int] = set()  # waiting jobs: another relay opened some meanwhile
+        self._has_entered = False
         self._after = 0  # the id after which the check of all jobs continues
         self._all_at = 0.0
 
     def hear(self, payloads: set[str]) -> None:
-        """Note the finished jobs from PostgreSQL's notifications."""
+        """Note the finished jobs from PostgreSQL's notifications, and that jobs entered a line."""
         for payload in payloads:
             kind, _, ids = payload.partition(":")
             if kind == FINISHED:
                 self._finished.update(int(each) for each in ids.split(",") if each)
                 if not ids:  # too many to name
-                    self._all_at = 0.0
+                    self.look_at_all()
+            self._has_entered |= kind == ENTERED
+
+    def look_at_all(self) -> None:
+        """Check all waiting jobs in the next turns."""
+        self._all_at = 0.0
 
     @property
     def is_due(self) -> bool:
-        """Whether a notification named finished jobs, for which others may wait."""
-        return bool(self._finished)
+        """Whether a notification named jobs for which others may wait, or that wait."""
+        return bool(self._finished) or self._has_entered
 
     def turn(self) -> None:
         """Check the jobs that wait for finished ones, and from time to time all waiting jobs."""
-        finished, self._finished = self._finished, set()
         with self._database.rows() as cr:
-            waiting = set(store.waiting_for(cr, finished)) if finished else set()
-            if time.monotonic() > self._all_at:
-                found = store.waiting_after(cr, self._after)
-                waiting.update(found)
-                self._after = found[-1] if found else 0
-                if not found:
-                    self._all_at = time.monotonic() + WAITING_SECONDS
+            waiting = self._to_check(cr)
             lost = []
             if waiting:
-                store.release_waiting(cr, waiting)
-                lost = store.after_failed(cr, waiting)
+                predecessors.release_waiting(cr, waiting)
+                if not keys.release(cr, waiting):
+                    self._refused = waiting
+                lost = predecessors.after_failed(cr, waiting)
         self._replies.give_lost(lost)
+
+    def _to_check(self, cr: Cursor) -> set[int]:
+        """Return the jobs that may not have to wait any more."""
+        finished, self._finished = self._finished, set()
+        entered = keys.enter(cr)
+        self._has_entered = len(entered) == keys.MOST_ENTERED
+        waiting, self._refused = self._refused, set()
+        if finished:
+            waiting.update(predecessors.waiting_for(cr, finished))
+        if finished or entered:
+            waiting.update(keys.next_in_line(cr, [*finished, *entered]))
+        if time.monotonic() > self._all_at:
+            waiting.update(self._next_window(cr))
+        return waiting
+
+    def _next_window(self, cr: Cursor) -> list[int]:
+        """Return the next of all waiting jobs; after the last one, begin again some time later."""
+        found = predecessors.waiting_after(cr, self._after)
+        self._after = found[-1] if found else 0
+        if not found:
+            self._all_at = time.monotonic() + WAITING_SECONDS
+        return found
 
 
 class Clock:

@@ -31,18 +31,23 @@ STOP_SECONDS = 2.0  # to wait for callbacks that still run
 QUIET_SECONDS = 2.0  # without a reply, after which the run ends
 
 
-def move_for(database_name: str, seconds: float) -> None:
-    """Send ready jobs and write replies, until nothing more comes or the seconds have passed."""
+def move_for(database_name: str, seconds: float) -> int:
+    """Send ready jobs and write replies, until nothing more comes or the seconds have passed.
+
+    :return: how many replies and lost jobs were settled
+    """
     until = time.monotonic() + seconds
     database = Database(database_name)
     with contextlib.closing(database):
         try:
-            _move(database, identity_of(database), until)
+            return _move(database, identity_of(database), until)
         except SendingRefused as refusal:
             _logger.info("Jobs wait: %s", refusal)
+            return 0
 
 
-def _move(database: Database, identity: str, until: float) -> None:
+def _move(database: Database, identity: str, until: float) -> int:
+    settled = 0
     writers = Writers(database.name, limit_seconds=until - time.monotonic())
     try:
         with (
@@ -59,11 +64,12 @@ def _move(database: Database, identity: str, until: float) -> None:
                 replies,
                 Clock(database, consumer, replies, lateness, Cancelled(database, publisher)),
             )
-            run.until(until, writers)
+            settled = run.until(until, writers)
     except (RpcError, TooManyStuck, *BROKER_LOST) as error:
         _logger.warning("Jobs wait for the broker: %s", error)
     finally:
         writers.stop(STOP_SECONDS)
+    return settled
 
 
 @dataclass
@@ -76,13 +82,19 @@ class Run:
     replies: Replies
     clock: Clock
 
-    def until(self, until: float, writers: Writers) -> None:
-        """Work until QUIET_SECONDS pass without a reply, or until this monotonic time."""
+    def until(self, until: float, writers: Writers) -> int:
+        """Work until QUIET_SECONDS pass without a reply, or until this monotonic time.
+
+        :return: how many replies and lost jobs were settled
+        """
+        count = 0
         quiet_at = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < min(until, quiet_at):
             self.publisher.drain()
             self.consumer.drain()
-            settled = self.replies.turn()
+            count += (settled := self.replies.turn())
+            if settled:
+                self.clock.waiting.look_at_all()
             self.clock.turn()
             self.clock.tell()
             writers.watch()
@@ -94,3 +106,4 @@ class Run:
                 select.select(sources, [], [], 0.1)
         self.clock.statistics.finish()
         self.clock.live.finish()
+        return count

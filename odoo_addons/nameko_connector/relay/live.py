@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..job_store.rows import created_after
-from ..job_store.waiting import FINISHED
+from ..job_store.waiting.predecessors import FINISHED
 from ..models.monitoring.nameko_live import Changed, collected
 from .database import Database
 

@@ -20,11 +20,13 @@ from ..broker.amqp import errors
 from ..broker.amqp.request import Outcome, Request
 from ..broker.jobs.body import decode, with_results
 from ..broker.jobs.reply import Reply
-from ..job_store import dispatch, waiting
+from ..job_store import dispatch
 from ..job_store.claiming.claim import RESULTS_BEFORE
 from ..job_store.events import Event
 from ..job_store.late import retry_unanswered
 from ..job_store.rows import Lost
+from ..job_store.waiting import keys
+from ..job_store.waiting.predecessors import after_failed, release_waiting
 from .answers import in_a_reply, outcome_of
 
 NO_REPLY = (errors.CallTimeout, errors.UnknownService)
@@ -71,14 +73,16 @@ class Performance:
     def _follow(self, jobs: models.BaseModel) -> None:
         """Release or fail the jobs that wait for others."""
         if jobs:
-            waiting.release_waiting(self._env.cr, jobs.ids)
-            self._apply(*waiting.after_failed(self._env.cr, jobs.ids))
+            keys.enter_at_once(self._env.cr, jobs.ids)
+            keys.release(self._env.cr, jobs.ids)
+            release_waiting(self._env.cr, jobs.ids)
+            self._apply(*after_failed(self._env.cr, jobs.ids))
 
     def _send(self, job: models.BaseModel) -> None:
         request = self._request(job)
         outcome = outcome_of(self._answer(request), request)
         if not job.is_ready:
-            dispatch.reschedule(self._env.cr, job.ids, job.priority, None)
+            self._env.cr.execute("UPDATE nameko_job SET eta = NULL WHERE id = %s", [job.id])
         dispatch.mark_sent(self._env.cr, job.ids)
         self._sent[job.id] += 1
         job.invalidate_recordset()

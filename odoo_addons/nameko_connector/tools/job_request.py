@@ -29,6 +29,9 @@ class JobOptions:
         job with this key and this option counts as well when it is done
     on_match: if there is such a job, "keep" it as it is, or "replace" its arguments by the new ones
         if it was never sent, and calls the same method for the same record
+    limit_key: of the unfinished jobs with this key, only `most_at_once` are open at a time; they
+        are sent in the order in which they were created
+    most_at_once: with `limit_key`: how many; 1 by default
     timeout: how long one attempt may take, including the time in the service's queue
     max_attempts: how often it is sent at most, in each round
     max_again: how often its callback may return `Again`
@@ -49,6 +52,8 @@ class JobOptions:
     identity_key: str | None = None
     unique_for: float | timedelta | None = None
     on_match: OnMatch = "keep"
+    limit_key: str | None = None
+    most_at_once: int | None = None
     timeout: float | None = None
     max_attempts: int | None = None
     max_again: int | None = None

@@ -9,6 +9,7 @@ IDENTITY = 7_210_423_119  # for the identity of the database; until the commit
 RELAY = 7_210_423_120  # shared by every running relay; until its session ends
 CATALOGUE = 7_210_423_121  # to write the catalogue of services; until the commit
 COUNTS = 7_210_423_122  # for statistics and groups of failures; until the commit
+LIMIT_KEYS = 7_210_423_123  # to open jobs with limit keys; until the commit
 
 
 def is_under_way(records: models.BaseModel, name: str) -> bool:

@@ -24,8 +24,15 @@ from .parameters import MOST_DELAY
 from .texts import clean, shorten
 
 MOST_CALL = 1_000_000  # s of a call: RabbitMQ and sockets have 32 bits for milliseconds
-MOST_KEY = 500  # characters of an identity key: an index entry has at most 2,700 bytes
-TEXTS = ("result_field", "on_result", "on_error", "identity_key", "retry_on")  # "": not given
+MOST_KEY = 500  # characters of a key: an index entry has at most 2,700 bytes
+TEXTS = (
+    "result_field",
+    "on_result",
+    "on_error",
+    "identity_key",
+    "limit_key",
+    "retry_on",
+)  # "": not given
 
 Asked = TypeVar("Asked", Request, JobRequest)
 
@@ -271,6 +278,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "eta": _moment,
     "identity_key": _key,
     "unique_for": _period,
+    "limit_key": _key,
+    "most_at_once": _whole(1),
     "on_match": _one_of(*get_args(OnMatch)),
     "timeout": _seconds,
     "max_attempts": _whole(1),

@@ -1,5 +1,6 @@
 from . import test_again
 from . import test_failures
+from . import test_limit_keys
 from . import test_live
 from . import test_overview
 from . import test_recorded_calls

@@ -85,12 +85,13 @@ def test_many_threads_make_one(world: World):
 def test_replaced_while_it_is_sent(world: World):
     """A job that a relay is about to mark as sent keeps its arguments."""
     from odoo.addons.nameko_connector.job_store import dispatch  # noqa: PLC0415
+    from odoo.addons.nameko_connector.job_store.claiming.claim import Lane, claim  # noqa: PLC0415
 
     uuid, _tries = delay(world, 1)
     found: list[tuple[str, int]] = []
     thread = threading.Thread(target=lambda: found.append(delay(world, 2, on_match="replace")))
     with world.env() as env:
-        (claimed,) = dispatch.claim(env.cr, "a", 1, 10**6, 10**6)
+        (claimed,) = claim(env.cr, Lane("a", 1), 10**6, 10**6)
         thread.start()
         wait_until(lambda: world.sql(BLOCKED, world.database) == [(1,)])
         dispatch.mark_sent(env.cr, [claimed.id])

@@ -10,9 +10,12 @@ SOON = "now() AT TIME ZONE 'UTC' + interval '1 hour'"
 LONG_AGO = "now() AT TIME ZONE 'UTC' - interval '1 hour'"
 NO_BATCH = "UPDATE nameko_job SET batch_id = NULL; DELETE FROM nameko_batch;"
 ENDED = f"state = 'done', is_ready = false, done_at = {LONG_AGO}"
+IN_LINE = "is_ready = false, is_waiting = true, limit_key = 'k', most_at_once = 1"
 WORK = {
     "a ready job": "SELECT",
     "a job whose time has come": f"UPDATE nameko_job SET is_ready = false, eta = {LONG_AGO}",
+    "a job that enters a line": f"UPDATE nameko_job SET {IN_LINE}, eta = {LONG_AGO}",
+    "a job whose turn it is": f"UPDATE nameko_job SET {IN_LINE}",
     "a late job": f"UPDATE nameko_job SET state = 'sent', is_ready = false, deadline = {LONG_AGO}",
     "a cancelled job": "UPDATE nameko_job SET state = 'cancelled', cancel_unannounced = true",
     "a failure": "UPDATE nameko_job SET state = 'failed', error_type = 'ValueError'",
@@ -28,6 +31,7 @@ ATTEND = {
 }  # fmt: skip
 NOTHING = {
     "an ended job": f"UPDATE nameko_job SET {ENDED}",
+    "a job that enters a line later": f"UPDATE nameko_job SET {IN_LINE}, eta = {SOON}",
     "a later job": f"UPDATE nameko_job SET is_ready = false, eta = {SOON}",
 }
 
@@ -58,6 +62,15 @@ def test_jobs_that_wait_for_others(world: World):
     assert look_after(world, later) == 0
     assert look_after(world, done) == 2
     assert look_after(world, done.replace("'done'", "'failed', failure_id = NULL")) == 2
+
+
+def test_jobs_in_line_behind_another(world: World):
+    first, *_others = world.make(3)
+    in_line = f"{NO_BATCH} UPDATE nameko_job SET {IN_LINE};"
+    first_is = f"UPDATE nameko_job SET {{}} WHERE res_id = {first}"
+    opened = f"is_waiting = false, eta = {SOON}"
+    assert look_after(world, in_line + first_is.format(opened)) == 0
+    assert look_after(world, in_line + first_is.format(f"is_waiting = false, {ENDED}")) == 2
 
 
 def look_after(world: World, change: str) -> int:

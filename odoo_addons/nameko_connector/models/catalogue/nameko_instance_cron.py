@@ -20,6 +20,5 @@ class NamekoInstance(models.Model):
             return
         from ...relay.catalogue import keep_once  # noqa: PLC0415  loads amqp
 
-        # `keep_once` uses its own transactions.
-        self.env.cr.commit()  # pylint: disable=invalid-commit
+        self.env["ir.cron"]._commit_progress()  # `keep_once` uses its own transactions
         keep_once(self.env.cr.dbname)

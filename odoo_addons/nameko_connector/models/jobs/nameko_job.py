@@ -10,6 +10,7 @@ from ...exceptions import SendingRefused
 from ...job_store import relays, retention
 from ...job_store.claiming.limits import Held
 from ...job_store.rows import READY
+from ...job_store.waiting.keys import IN_LINE
 from ...tools.parameters import KEEP_DAYS
 
 DEFAULT_PRIORITY = 10
@@ -87,6 +88,11 @@ class NamekoJob(models.Model):
     retry_on = fields.Char("Retried Errors", readonly=True)
     identity_key = fields.Char(readonly=True)
     unique_for = fields.Float("Unique For (s)", readonly=True, aggregator=None)
+    limit_key = fields.Char(
+        readonly=True,
+        help="Jobs with the same key run one after the other, or so many at a time as allowed.",
+    )
+    most_at_once = fields.Integer("At a Time", readonly=True, aggregator=None)
     predecessor_ids = fields.Many2many(
         "nameko.job",
         "nameko_job_predecessor",
@@ -138,6 +144,14 @@ class NamekoJob(models.Model):
     _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
     _ready_method_index = models.Index(f"(service, method, priority, id) WHERE {READY}")
     _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")
+    _limit_key_index = models.Index(
+        "(limit_key, id) WHERE state IN ('pending', 'sent') AND limit_key IS NOT NULL"
+    )
+    _open_key_index = models.Index(
+        "(limit_key, id) WHERE state IN ('pending', 'sent') AND limit_key IS NOT NULL"
+        " AND NOT is_waiting"
+    )
+    _entering_index = models.Index(f"(eta, id) WHERE {IN_LINE} AND eta IS NOT NULL")
     _waiting_index = models.Index("(id) WHERE state = 'pending' AND is_waiting")
     _sent_index = models.Index("(service) WHERE state = 'sent'")
     _deadline_index = models.Index("(deadline) WHERE state = 'sent'")
@@ -233,7 +247,10 @@ class NamekoJob(models.Model):
 
     @api.model
     def _cron_move_jobs(self) -> None:
-        """Send pending jobs and write replies, unless a relay runs."""
+        """Send pending jobs and write replies, unless a relay runs.
+
+        If Odoo's time for this scheduled action is over, it runs again after the others.
+        """
         if not self.env.su:
             raise AccessError(self.env._("Only a scheduled action may do this."))
         if self._relay_runs() or not relays.has_live_jobs(self.env.cr):
@@ -241,10 +258,15 @@ class NamekoJob(models.Model):
         relays.end_frozen_relays(self.env.cr)
         from ...relay.fallback import move_for  # noqa: PLC0415  loads kombu
 
-        # `move_for` uses its own transactions.
-        self.env.cr.commit()  # pylint: disable=invalid-commit
-        move_for(self.env.cr.dbname, CRON_SECONDS)
+        cron = self.env["ir.cron"]
+        # This commits: `move_for` uses its own transactions.
+        if cron._commit_progress(remaining=relays.count_ready(self.env.cr)) <= 0:
+            return
+        answered = move_for(self.env.cr.dbname, CRON_SECONDS)
         self.env.cr.rollback()
+        # Where nothing comes back, another run at once would be of no use.
+        remaining = relays.count_ready(self.env.cr) if answered else 0
+        cron._commit_progress(answered, remaining=remaining)
         if relays.has_live_jobs(self.env.cr):
             self._cron()._trigger(fields.Datetime.now() + RESULTS_AGAIN)
 

@@ -16,7 +16,7 @@ from ...job_store.answers import lock_free_rows
 from ...job_store.cancelled import note_cancelled
 from ...job_store.events import Answer, Pace
 from ...job_store.rows import LIVE, Finish, Row
-from ...job_store.waiting import begin_anew
+from ...job_store.waiting.predecessors import begin_anew
 from ...tools import job_errors
 from ...tools.client_actions import Kind, notification
 from ...tools.job_request import Again

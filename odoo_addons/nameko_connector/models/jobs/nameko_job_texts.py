@@ -57,8 +57,17 @@ class NamekoJob(models.Model):
         return held.limit or self.env._("Waits for its turn.")
 
     def _waits_for_others(self) -> str:
+        if self.limit_key and self.eta and self.eta > fields.Datetime.now():
+            return self._waits_until(format_datetime(self.env, self.eta))
         earlier = self.sudo().predecessor_ids
         done = len(earlier.filtered(lambda job: job.state == "done"))
+        if self.limit_key and done == len(earlier):
+            return self.env._(
+                "Waits for earlier jobs with the limit key %(key)s. Of these, %(most)s may run at "
+                "a time.",
+                key=self.limit_key,
+                most=self.most_at_once,
+            )
         return self.env._(
             "Waits for other jobs: %(done)s of %(all)s are done.", done=done, all=len(earlier)
         )

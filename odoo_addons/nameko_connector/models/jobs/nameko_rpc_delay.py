@@ -161,12 +161,15 @@ class NamekoRpc(models.AbstractModel):
         options = request.options
         if options.identity_key is None and (options.unique_for or options.on_match == "replace"):
             raise InvalidJob(f"{request}: unique_for and on_match need an identity_key.")
+        if options.most_at_once and options.limit_key is None:
+            raise InvalidJob(f"{request}: most_at_once needs a limit_key.")
         given: dict[str, Any] = {
             "priority": options.priority,
             "timeout": options.timeout,
             "max_attempts": options.max_attempts,
             "max_again": options.max_again,
         }
+        eta = options.eta or (fields.Datetime.now() if options.limit_key else None)
         if options.retry_delays is not None:
             given["retry_delays"] = retry_delays_text(options.retry_delays)
         return {
@@ -174,13 +177,15 @@ class NamekoRpc(models.AbstractModel):
             "service": request.service,
             "method": request.method,
             "arguments": self._encode_arguments(request),
-            "eta": options.eta and fields.Datetime.to_string(options.eta),
+            "eta": eta and fields.Datetime.to_string(eta),
             "identity_key": options.identity_key,
             "unique_for": options.unique_for,
             "retry_on": ",".join(sorted(options.retry_on)) or None,
             "results_as": options.results_as,
-            "is_waiting": bool(options.after),
-            "is_ready": not options.after and not options.eta,
+            "limit_key": options.limit_key,
+            "most_at_once": options.limit_key and (options.most_at_once or 1),
+            "is_waiting": bool(options.after or options.limit_key),
+            "is_ready": not (options.after or options.limit_key or eta),
             **self._target_values(request),
             **{name: value for name, value in given.items() if value is not None},
         }
@@ -240,7 +245,7 @@ class NamekoRpc(models.AbstractModel):
         links = [
             {"job_id": ids[row["uuid"]], "predecessor_id": predecessor, "sequence": number}
             for row, request in zip(rows, requests, strict=True)
-            if row["is_waiting"] and row["uuid"] in ids
+            if request.options.after and row["uuid"] in ids
             for number, predecessor in enumerate(request.options.after.ids)
         ]
         enqueue.link_predecessors(self.env.cr, links)

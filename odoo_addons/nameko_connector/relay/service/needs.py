@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from ...job_store.monitoring.failures import UNGROUPED
 from ...job_store.relays import RELAYS
 from ...job_store.rows import NOW, READY
-from ...job_store.waiting import HAS_FAILED_PREDECESSOR, IS_WAITING
+from ...job_store.waiting.keys import HAS_TURN, IN_LINE
+from ...job_store.waiting.predecessors import HAS_FAILED_PREDECESSOR, IS_WAITING
 from ...models.jobs.nameko_database import NEUTRALIZED, PARAMETER
 from ...models.monitoring.nameko_live_viewer import LONGEST
 from ...tools import locks
@@ -24,13 +25,15 @@ CAN_END = """
              WHERE NOT EXISTS (SELECT FROM nameko_job job WHERE job.batch_id = batch.id
                                   AND job.state IN ('pending', 'sent')))
 """
-# Jobs whose predecessors have ended while no relay ran.
+# Jobs for which others, which they wait for, have ended while no relay ran.
 CAN_BE_RELEASED = f"""
     EXISTS (SELECT FROM (SELECT id FROM nameko_job WHERE state = 'pending' AND is_waiting
                           ORDER BY id LIMIT {{most}}) job
-             WHERE NOT {IS_WAITING} OR {HAS_FAILED_PREDECESSOR})
+             WHERE NOT {IS_WAITING} AND (limit_key IS NULL OR eta IS NULL AND {HAS_TURN})
+                OR {HAS_FAILED_PREDECESSOR})
 """  # noqa: S608  constants
 LATER = "state = 'pending' AND NOT is_ready AND NOT is_waiting"
+ENTERS = f"{IN_LINE} AND eta IS NOT NULL"
 PREPARE = f"""
     PREPARE nameko_look AS SELECT
         (SELECT latest_version FROM ir_module_module WHERE name = 'base'),
@@ -42,6 +45,7 @@ PREPARE = f"""
           WHERE key IN ('{NEUTRALIZED}', '{PARAMETER}')),
         EXISTS (SELECT FROM nameko_job WHERE {READY})
             OR EXISTS (SELECT FROM nameko_job WHERE {LATER} AND eta <= {NOW})
+            OR EXISTS (SELECT FROM nameko_job WHERE {ENTERS} AND eta <= {NOW})
             OR EXISTS (SELECT FROM nameko_job WHERE state = 'sent' AND deadline <= {NOW})
             OR EXISTS (SELECT FROM nameko_job WHERE cancel_unannounced)
             OR EXISTS (SELECT FROM nameko_job WHERE {UNGROUPED})
@@ -50,8 +54,10 @@ PREPARE = f"""
             OR EXISTS (SELECT FROM nameko_live_viewer
                         WHERE since > now() AT TIME ZONE 'UTC' - interval '{LONGEST}'),
         EXISTS (SELECT FROM nameko_job WHERE state = 'pending' AND is_waiting),
-        (SELECT extract(epoch FROM eta - {NOW})::float FROM nameko_job WHERE {LATER}
-          ORDER BY eta LIMIT 1)
+        (SELECT extract(epoch FROM min(eta) - {NOW})::float
+           FROM ((SELECT eta FROM nameko_job WHERE {LATER} ORDER BY eta LIMIT 1)
+                 UNION ALL
+                 (SELECT eta FROM nameko_job WHERE {ENTERS} ORDER BY eta LIMIT 1)) next)
 """  # noqa: S608  constants
 EXECUTE = "EXECUTE nameko_look"
 MODULES = "SELECT name FROM ir_module_module WHERE state = 'installed'"

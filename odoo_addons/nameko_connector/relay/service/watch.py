@@ -12,7 +12,7 @@ import psycopg2.errors
 from odoo.modules.module import Manifest
 
 from ...job_store.relays import CHANNEL
-from ...job_store.waiting import FINISHED
+from ...job_store.waiting.predecessors import FINISHED
 from . import needs
 from .needs import Look, Need
 from .session import Session, Steps, Wait

@@ -8,7 +8,7 @@ from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.exceptions import InvalidJob, NotSendable
 from odoo.addons.nameko_connector.job_store import dispatch
-from odoo.addons.nameko_connector.job_store.waiting import after_failed
+from odoo.addons.nameko_connector.job_store.waiting.predecessors import after_failed
 from odoo.addons.nameko_connector.models.jobs import nameko_job_callbacks
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest

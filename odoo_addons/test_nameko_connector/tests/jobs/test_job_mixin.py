@@ -7,7 +7,7 @@ from odoo.addons.nameko_compute.tests.common import ComputationCase
 from odoo.addons.nameko_connector.broker.jobs.reply import Reply
 from odoo.addons.nameko_connector.job_store.cancelled import take_cancelled
 from odoo.addons.nameko_connector.job_store.dispatch import mark_sent
-from odoo.addons.nameko_connector.job_store.waiting import after_failed
+from odoo.addons.nameko_connector.job_store.waiting.predecessors import after_failed
 from odoo.addons.nameko_connector.tests.common import MANAGER, USER
 from odoo.exceptions import AccessError
 from odoo.tests import tagged

@@ -15,6 +15,8 @@ WRONG = {
     "eta": ("tomorrow", 0, 5, date(2026, 1, 1), timedelta(1), True, [datetime(2026, 1, 1)]),
     "identity_key": (5, b"key", "\ud800", "a\0", "k" * 501, ["key"], True),
     "unique_for": ("5", 0, -1, math.inf, math.nan, 2**31, True, timedelta(0), [5]),
+    "limit_key": (5, b"key", "\ud800", "a\0", "k" * 501, ["key"], True),
+    "most_at_once": ("3", 0, -1, 1.5, 2**31, math.nan, True, [3]),
     "on_match": ("other", 5, ["keep"], True),
     "timeout": ("5", 0, -1, math.inf, math.nan, 2**31, 10**400, True, timedelta(1), [5]),
     "max_attempts": ("3", 0, -1, 1.5, 2**31, 10**20, math.nan, True, [3]),
@@ -29,7 +31,8 @@ WRONG = {
     "on_error": (5, ["_on_x"], print, True),
 }
 NONE_GIVEN = {
-    "priority": 10, "eta": False, "identity_key": False, "unique_for": 0, "timeout": 3600,
+    "priority": 10, "eta": False, "identity_key": False, "unique_for": 0, "limit_key": False,
+    "most_at_once": 0, "timeout": 3600,
     "max_attempts": 3, "max_again": 1000, "retry_delays": "10,60,300", "retry_on": False,
     "results_as": "list",
     "result_field": False, "on_result": False, "on_error": False,
@@ -68,7 +71,7 @@ class TestOptions(ComputationCase):
         for empty in (None, False):
             job = self.delay(**dict.fromkeys(JobOptions.__dataclass_fields__, empty))
             self.assertEqual({name: job[name] for name in NONE_GIVEN}, NONE_GIVEN)
-        texts = ("identity_key", "result_field", "on_result", "on_error", "retry_on")
+        texts = ("identity_key", "limit_key", "result_field", "on_result", "on_error", "retry_on")
         self.assertFalse(self.delay(**dict.fromkeys(texts, "")).identity_key)
 
     def test_a_text_counts_as_one(self):

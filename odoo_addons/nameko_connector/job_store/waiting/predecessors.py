@@ -1,14 +1,11 @@
-"""Release or fail the jobs that wait for other jobs.
-
-The relay's queries process a limited number of rows, and skip locked rows.
-"""
+"""Release or fail the jobs that wait for the results of other jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from .relays import CHANNEL
-from .rows import NOW, SENDINGS, Cursor, Lost
+from ..relays import CHANNEL
+from ..rows import NOW, SENDINGS, Cursor, Lost
 
 BATCH = 500  # jobs at a time
 WINDOW = 2_000  # waiting jobs checked in one step
@@ -19,6 +16,7 @@ IS_WAITING = """
               JOIN nameko_job earlier ON earlier.id = link.predecessor_id
              WHERE link.job_id = job.id AND earlier.state <> 'done')
 """
+HAS_TO_WAIT = f"(limit_key IS NOT NULL OR {IS_WAITING})"
 HAS_FAILED_PREDECESSOR = """
     EXISTS (SELECT 1 FROM nameko_job_predecessor link
               JOIN nameko_job earlier ON earlier.id = link.predecessor_id
@@ -55,7 +53,10 @@ def waiting_after(cr: Cursor, job_id: int) -> list[int]:
 
 
 def release_waiting(cr: Cursor, job_ids: Collection[int]) -> int:
-    """Make those of these jobs ready whose predecessors are all done; return how many."""
+    """Make those of these jobs ready whose predecessors are all done; return how many.
+
+    Jobs with a limit key are left to `keys`.
+    """
     cr.execute(
         f"""
         UPDATE nameko_job
@@ -63,7 +64,7 @@ def release_waiting(cr: Cursor, job_ids: Collection[int]) -> int:
                eta = greatest(eta, {NOW})
          WHERE id IN (SELECT id FROM nameko_job job
                        WHERE id = ANY(%s) AND state = 'pending' AND is_waiting
-                         AND NOT {IS_WAITING}
+                         AND limit_key IS NULL AND NOT {IS_WAITING}
                          FOR NO KEY UPDATE SKIP LOCKED)
         """,  # noqa: S608  constants
         [list(job_ids)],
@@ -127,12 +128,12 @@ def begin_anew(cr: Cursor, job_ids: Collection[int]) -> list[int]:
 
 
 def _set_ready_or_waiting(cr: Cursor, job_ids: Sequence[int]) -> None:
-    """Mark pending jobs as waiting if a predecessor is not done, else as ready."""
+    """Mark pending jobs as ready, or as waiting for their predecessors or their turn."""
     cr.execute(
         f"""
         UPDATE nameko_job job
-           SET is_waiting = {IS_WAITING}, is_ready = NOT {IS_WAITING},
-               eta = CASE WHEN {IS_WAITING} THEN NULL ELSE {NOW} END
+           SET is_waiting = {HAS_TO_WAIT}, is_ready = NOT {HAS_TO_WAIT},
+               eta = CASE WHEN limit_key IS NULL AND {IS_WAITING} THEN NULL ELSE {NOW} END
          WHERE id = ANY(%s) AND state = 'pending' AND NOT is_ready AND NOT is_waiting
            AND eta IS NULL
         """,  # noqa: S608  constants
