@@ -14,7 +14,8 @@ def note(text: str) -> None:
         file.write(f"{text}\n")
 
 
-running: Counter[int] = Counter()  # by key; 5 keys by the remainder, and -1 for `count`
+KEYS = int(os.environ.get("PROBE_KEYS", "5"))
+running: Counter[int] = Counter()  # by key; -1 for `count`
 
 
 class ProbeService:
@@ -52,7 +53,7 @@ class ProbeService:
     @rpc
     def count_key(self, value: Any, other: Any) -> Any:
         """Likewise, but count those whose value has the same remainder."""
-        return self._count(value % 5, value) + other
+        return self._count(value % KEYS, value) + other
 
     def _count(self, key: int, value: Any) -> Any:
         running[key] += 1

@@ -116,6 +116,24 @@ def test_later_job_holds_up_nobody(counted: Counted):
 
 
 @pytest.mark.breaks_connections
+def test_job_of_a_killed_relay_keeps_its_turn(counted: Counted):
+    """Nobody knows whether it runs: the next one waits for its answer."""
+    counted.close_gate()
+    killed = counted.start_relay()
+    with counted.held_after_publishing():
+        make(counted, range(0, 15, KEYS))
+        counted.wait_for_runs(1)
+        counted.kill(killed)
+    counted.start_relay()
+    counted.wait_until_recovered()
+    counted.wait_for_rounds()
+    assert counted.world.states() == {"sent": 1, "pending": 2}
+    counted.open_gate()
+    assert counted.world.wait_until_finished() == {"done": 3}
+    assert [run.value for run in counted.runs()] == [0, 5, 10]
+
+
+@pytest.mark.breaks_connections
 def test_relays_are_killed_at_any_moment_with_keys(counted: Counted):
     world = counted.world
     relays = [counted.start_relay(), counted.start_relay()]

@@ -21,6 +21,8 @@ without one is claimed as if there were no policies. Otherwise:
   (`starts.recover`). Nobody knows then whether the requests have left. Under a limit at a time,
   the jobs keep their places until their answer or their timeout; otherwise they are ready again.
 
+Jobs with a limit key start in two transactions as well, whether there are policies or not.
+
 **At a time** counts the jobs that are sent and have not ended.
 
 **The rate** is a sliding window log (Alex Xu, "System Design Interview", chapter 4): a start counts

@@ -38,8 +38,8 @@ class Lane(NamedTuple):
 class Claimed:
     """A job locked by this transaction, to be published.
 
-    size: the approximate size of the message body, in bytes; arguments, results_before: None if
-    that is too large.
+    has_key: whether it has a limit key; size: the approximate size of the message body, in bytes;
+    arguments, results_before: None if that is too large.
     """
 
     id: int
@@ -54,11 +54,12 @@ class Claimed:
     sendings: int
     sendings_before: int | None
     results_as: ResultsAs
+    has_key: bool
     size: int
     results_before: Sequence[str] | None
 
 
-COMPUTED = ("arguments", "sendings", "size", "results_before")
+COMPUTED = ("arguments", "sendings", "has_key", "size", "results_before")
 CLAIMED = [name for name in Claimed.__annotations__ if name not in COMPUTED]
 OF_SERVICE_ITSELF = f"""
          WHERE {READY} AND service = %(service)s
@@ -77,7 +78,8 @@ OF_METHODS = f"""
 """  # noqa: S608  constants
 CLAIM = f"""
     WITH locked AS MATERIALIZED (
-        SELECT {", ".join(CLAIMED)}, arguments, {SENDINGS} AS sendings, priority FROM nameko_job
+        SELECT {", ".join(CLAIMED)}, arguments, {SENDINGS} AS sendings, priority,
+               limit_key IS NOT NULL AS has_key FROM nameko_job
         <wanted>),
     sized AS MATERIALIZED (
         SELECT *, octet_length(arguments) + coalesce({SIZE_BEFORE}, 0) AS size
@@ -89,7 +91,7 @@ CLAIM = f"""
         WINDOW earlier AS (
             ORDER BY priority, id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW))
     SELECT {", ".join(CLAIMED)}, CASE WHEN size <= %(most_size)s THEN arguments END,
-           sendings, size,
+           sendings, has_key, size,
            CASE WHEN size <= %(most_size)s THEN {RESULTS_BEFORE} END
       FROM counted job WHERE coalesce(before, 0) < %(most_bytes)s ORDER BY priority, id
 """  # noqa: S608  constants

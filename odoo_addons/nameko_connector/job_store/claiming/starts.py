@@ -9,6 +9,7 @@ from ..dispatch import mark_unsent
 from ..rows import NOW, Cursor
 from .limits import WINDOW
 
+OF_KEYS = 0  # in place of a policy's id: the starts of jobs with limit keys
 SHARED = 100  # starts within such a part of the window share a row
 # A session of PostgreSQL: its process id, which may be used again later, and when it began. Other
 # roles of PostgreSQL do not see when.
@@ -24,7 +25,7 @@ IS_LEFT = f"""
 
 
 def note(cr: Cursor, started: Mapping[int, Collection[int]]) -> dict[int, int]:
-    """Note, before they are published, which jobs start under each policy.
+    """Note, before they are published, which jobs start under each policy, or OF_KEYS.
 
     :return: the ids of the notes, by policy
     """
@@ -95,6 +96,7 @@ def forget_old(cr: Cursor) -> None:
 
 LEFT = f"""
     SELECT start.id, start.jobs, start.job_ids,
+           start.policy_ref = {OF_KEYS} OR
            EXISTS (SELECT FROM nameko_policy policy
                     WHERE policy.id = start.policy_ref AND policy.most_at_once > 0)
       FROM nameko_policy_start start WHERE {IS_LEFT} FOR NO KEY UPDATE SKIP LOCKED
@@ -104,8 +106,9 @@ LEFT = f"""
 def recover(cr: Cursor) -> None:
     """Settle the notes of sessions that have ended, and decide about their jobs.
 
-    The broker may have all of them or none. Those under a limit at a time stay sent, until their
-    answer or their timeout; this is not an attempt. The others are ready again.
+    The broker may have all of them or none. Those under a limit at a time, or with a limit key,
+    stay sent, until their answer or their timeout; this is not an attempt. The others are ready
+    again.
     """
     cr.execute(LEFT)
     left = cr.fetchall()

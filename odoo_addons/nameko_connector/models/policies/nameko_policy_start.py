@@ -11,7 +11,13 @@ class NamekoPolicyStart(models.Model):
     _log_access = False
 
     # Without a foreign key: its lock would have the relay wait for who deletes the policy.
-    policy_ref = fields.Integer("ID of the Policy", required=True, readonly=True, index=True)
+    policy_ref = fields.Integer(
+        "ID of the Policy",
+        required=True,
+        readonly=True,
+        index=True,
+        help="0 for jobs with limit keys.",
+    )
     jobs = fields.Integer(required=True, readonly=True)
     job_ids = fields.Json("IDs of the Jobs", readonly=True, help="While they are published.")
     began = fields.Datetime("First Start", required=True, readonly=True)

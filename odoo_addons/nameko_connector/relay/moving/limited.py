@@ -1,4 +1,4 @@
-"""Publish the jobs that policies limit, in two transactions: see `job_store/claiming`."""
+"""Publish jobs that policies or keys limit, in two transactions: see `job_store/claiming`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Started:
     """Jobs that are marked sent and are published next.
 
     ids: of the jobs, by uuid; unsendable: the errors of others, by uuid; notes: the jobs of each
-    note of a start, by its id; placed: the jobs under a limit at a time.
+    note of a start, by its id; placed: the jobs under a limit at a time, or with a limit key.
     """
 
     requests: Sequence[Attempt]
@@ -41,7 +41,7 @@ class Started:
 
 
 class Limited:
-    """Publishes ready jobs within the limits of policies."""
+    """Publishes jobs within the limits of policies, and jobs with limit keys."""
 
     def __init__(
         self, database: Database, publisher: Publisher, requests: Requests, replies: Replies
@@ -67,13 +67,25 @@ class Limited:
         started = self._start(lanes) if lanes else None
         if started is None:
             return False
+        self.publish(started, found)
+        return True
+
+    def start_keyed(self, cr: Cursor, batch: Sequence[Claimed]) -> Started:
+        """Mark claimed jobs with limit keys as sent; `publish` them after the commit."""
+        limits.set_durable(cr)
+        return self._marked(cr, batch, {}, ())
+
+    def publish(self, started: Started, found: Mapping[str, Capacity]) -> None:
+        """Publish jobs that are marked as sent, and write the outcome.
+
+        :raises Exception: a connection is lost; confirmed jobs are marked as sent
+        """
         sent = self._publish(started.requests)
         self._settle(started, sent, found)
         unsendable = started.unsendable | sent.unsendable
         self._replies.give_lost([Lost(u, "unsendable", error=e) for u, e in unsendable.items()])
         if sent.lost:
             raise sent.lost
-        return True
 
     def _start(self, lanes: Sequence[LimitedLane]) -> Started | None:
         """Claim jobs and mark them sent, in a transaction of its own; return None if none may."""
@@ -86,7 +98,16 @@ class Limited:
             rooms = limits.rooms(cr, limits.lock(cr, policies_of(lanes)))
             batch = self._claim(cr, lanes, rooms)
             jobs.env["nameko.live"]._note([(jobs._name, job.id) for job in batch])
-            return self._marked(cr, batch, lanes, rooms) if batch else None
+            if not batch:
+                return None
+            under = {
+                policy.id: [job.id for job in batch if lane.has(job, policy)]
+                for lane in lanes
+                for policy in lane.policies
+                if policy.id in rooms
+            }
+            places = [ids for policy, ids in under.items() if rooms[policy].at_once is not None]
+            return self._marked(cr, batch, under, set().union(*places))
 
     def _with_room(self, cr: Cursor, lanes: Sequence[LimitedLane]) -> list[LimitedLane]:
         """Return the lanes that have room, by a look without a lock; note when others have some."""
@@ -115,29 +136,26 @@ class Limited:
         self,
         cr: Cursor,
         batch: Sequence[Claimed],
-        lanes: Sequence[LimitedLane],
-        rooms: Mapping[int, Room],
+        under: Mapping[int, Collection[int]],
+        placed: Collection[int],
     ) -> Started:
-        """Mark the jobs as sent and note their starts, before they are published."""
+        """Mark the jobs as sent and note their starts, before they are published.
+
+        :param under: the ids of the jobs under each policy
+        :param placed: the ids of those under a limit at a time
+        """
         requests, unsendable = self._requests.build(batch)
-        sent = [job for job in batch if job.uuid not in unsendable]
-        dispatch.mark_sent(cr, [job.id for job in sent])
+        ids = {job.uuid: job.id for job in batch if job.uuid not in unsendable}
+        dispatch.mark_sent(cr, list(ids.values()))
         dispatch.hold(cr, [job.id for job in batch if job.uuid in unsendable])
-        under = {
-            policy.id: {job.id for job in sent if lane.has(job, policy)}
-            for lane in lanes
-            for policy in lane.policies
-            if policy.id in rooms
+        keyed = {job.id for job in batch if job.has_key}
+        started = {
+            policy: {*jobs} & {*ids.values()}
+            for policy, jobs in {**under, starts.OF_KEYS: keyed}.items()
         }
-        notes = starts.note(cr, {policy_id: ids for policy_id, ids in under.items() if ids})
-        places = [ids for policy_id, ids in under.items() if rooms[policy_id].at_once is not None]
-        return Started(
-            requests,
-            {job.uuid: job.id for job in sent},
-            unsendable,
-            {note_id: under[policy_id] for policy_id, note_id in notes.items()},
-            set().union(*places),
-        )
+        notes = starts.note(cr, {policy: jobs for policy, jobs in started.items() if jobs})
+        of_notes = {note: started[policy] for policy, note in notes.items()}
+        return Started(requests, ids, unsendable, of_notes, {*placed} | keyed)
 
     def _publish(self, requests: Sequence[Attempt]) -> Sent:
         try:

@@ -54,11 +54,16 @@ class Mover:
             cr = jobs.env.cr
             found = capacities(cr, self._max_sent)
             batch, more = self._claim(cr, found)
-            lost, error = self._publish(cr, batch, found) if batch else ([], None)
+            keyed = [job for job in batch if job.has_key]
+            others = [job for job in batch if not job.has_key]
+            lost, error = self._publish(cr, others, found) if others else ([], None)
+            started = self._limited.start_keyed(cr, keyed) if keyed and not error else None
             jobs.env["nameko.live"]._note([(jobs._name, job.id) for job in batch])
         self._replies.give_lost(lost)
         if error:
             raise error
+        if started:
+            self._limited.publish(started, found)
         more |= self._limited.turn(found, Counter(job.service for job in batch))
         self._consumer.watch(found)
         return more
