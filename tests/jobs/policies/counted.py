@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -111,6 +112,6 @@ def most_in_a_window(moments: Sequence[float], seconds: float) -> int:
     """Return how many of these moments are in one window of this length, at most."""
     ordered = sorted(moments)
     return max(
-        sum(first <= each < first + seconds for each in ordered[number:])
+        bisect_left(ordered, first + seconds) - number
         for number, first in enumerate(ordered)
     )
