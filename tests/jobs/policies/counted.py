@@ -112,6 +112,5 @@ def most_in_a_window(moments: Sequence[float], seconds: float) -> int:
     """Return how many of these moments are in one window of this length, at most."""
     ordered = sorted(moments)
     return max(
-        bisect_left(ordered, first + seconds) - number
-        for number, first in enumerate(ordered)
+        bisect_left(ordered, first + seconds) - number for number, first in enumerate(ordered)
     )

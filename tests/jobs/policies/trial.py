@@ -1,7 +1,7 @@
 """`python -m tests.jobs.policies.trial 50000`: limits hold while relays are killed.
 
 Of every three jobs, one is under a limit of 5 at a time, one under a rate of 500 a second, and one
-has one of 50 limit keys. The service counts. Needs the stack: `python -m stack exec -- python -m ...`.
+has one of 50 limit keys. The service counts. Needs the stack: `python -m stack exec -- python ...`.
 """
 
 from __future__ import annotations
