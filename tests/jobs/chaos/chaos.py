@@ -43,15 +43,16 @@ class Chaos:
         self.faults = Faults(world, longest_freeze)
         self.progress = Progress(world)
 
-    def click(self) -> None:
+    def click(self, jobs: int = BATCH, *, poisoned: bool = True) -> None:
         """Create jobs through Odoo over HTTP; a request that fails was rolled back."""
         try:
             client = WebClient(f"http://127.0.0.1:{self.faults.port}")
             client.log_in(self.world.database, "admin", "admin")
-            for service, count in (("probe", BATCH * 3 // 4), ("plain_probe", BATCH // 4)):
+            for service, count in (("probe", jobs * 3 // 4), ("plain_probe", jobs // 4)):
                 client.call("nameko.job.probe", "make", count, self.made(), service)
-            kinds = [kind.request() for kind in poison.POISONS]
-            client.call("nameko.job.probe", "make_poison", kinds)
+            if poisoned:
+                kinds = [kind.request() for kind in poison.POISONS]
+                client.call("nameko.job.probe", "make_poison", kinds)
         except (OdooRefused, requests.RequestException):
             self.faults.happened["click that failed"] += 1
 

@@ -8,6 +8,8 @@ from tests.jobs.chaos.chaos import Chaos, judge, set_options
 from tests.jobs.world import World
 
 JOBS = 2_000
+BATCH = 200
+POISONED = 4  # every so many batches: poison that kills its service takes the time of its restarts
 FREEZE_SECONDS = 5.0
 
 
@@ -27,7 +29,7 @@ def test_nothing_is_lost_in_chaos(world: World):
     )  # fmt: skip
     try:
         for number in range(200):
-            chaos.click()
+            chaos.click(BATCH, poisoned=number % POISONED == 0)
             turns[number % len(turns)]()
             faults.mend()
             if chaos.made() >= JOBS and number >= len(turns):
