@@ -124,8 +124,9 @@ class Waiting:
     def _next_window(self, cr: Cursor) -> list[int]:
         """Return the next of all waiting jobs; after the last one, begin again some time later."""
         found = predecessors.waiting_after(cr, self._after)
-        self._after = found[-1] if found else 0
-        if not found:
+        is_last = len(found) < predecessors.WINDOW
+        self._after = 0 if is_last else found[-1]
+        if is_last:
             self._all_at = time.monotonic() + WAITING_SECONDS
         return found
 

@@ -17,6 +17,8 @@ OPTIONS = {
     "eta": (datetime(2040, 1, 1), datetime(2040, 1, 2)),
     "identity_key": ("a", "b"),
     "unique_for": (),
+    "limit_key": ("a", "b"),
+    "most_at_once": (),
     "on_match": (),
     "timeout": (7, 8),
     "max_attempts": (4, 5),

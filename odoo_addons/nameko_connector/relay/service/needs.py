@@ -27,7 +27,8 @@ CAN_END = """
 """
 # Jobs for which others, which they wait for, have ended while no relay ran.
 CAN_BE_RELEASED = f"""
-    EXISTS (SELECT FROM (SELECT id FROM nameko_job WHERE state = 'pending' AND is_waiting
+    EXISTS (SELECT FROM (SELECT id, limit_key, most_at_once, eta
+                           FROM nameko_job WHERE state = 'pending' AND is_waiting
                           ORDER BY id LIMIT {{most}}) job
              WHERE NOT {IS_WAITING} AND (limit_key IS NULL OR eta IS NULL AND {HAS_TURN})
                 OR {HAS_FAILED_PREDECESSOR})
