@@ -8,9 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from odoo import SUPERUSER_ID, api
 from odoo.cli.command import Command
-from odoo.modules.registry import Registry
 from odoo.service import server
 from odoo.tools import config
 
@@ -123,17 +121,11 @@ def check(alive_file: Path) -> int:
 
 def answer(names: list[str], method: str) -> None:
     """Record whether this database is the original or a copy, by calling `method`."""
-    if len(names) != 1:
-        sys.exit("nameko_relay: name one database with -d")
-    (database,) = names
     server.load_server_wide_modules()
-    registry = Registry(database)
-    if "nameko.job" not in registry:
-        sys.exit(f"nameko_relay: the database {database} does not have the addon")
-    with registry.cursor() as cr:
-        asked = api.Environment(cr, SUPERUSER_ID, {})["nameko.database"]
-        changed = getattr(asked, method)()
-    registry.signal_changes()
+    from odoo.addons.nameko_connector.cli.one_database import environment  # noqa: PLC0415
+
+    with environment("nameko_relay", names) as env:
+        changed = getattr(env["nameko.database"], method)()
     _logger.warning(
         "%s",
         "Done" if changed else "Nothing was changed: the database does not wait for this answer",

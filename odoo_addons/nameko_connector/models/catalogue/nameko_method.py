@@ -96,9 +96,15 @@ class NamekoMethod(models.Model):
         actions = self.env["ir.actions.server"].search([("nameko_method_id", "in", old.ids)])
         (old - actions.mapped("nameko_method_id")).unlink()
 
+    def _described(self) -> list[dict[str, Any]]:
+        """Return what beats have said of these methods."""
+        return [
+            {"name": each.name, "doc": each.doc or "", "parameters": each.parameters or []}
+            for each in self
+        ]
+
     def _differs(self, values: dict[str, Any]) -> bool:
-        kept = (self.active, self.doc or "", self.parameters or [])
-        return kept != (True, values["doc"], values["parameters"])
+        return (self.active, *self._described()) != (True, values)
 
 
 def _shown(parameter: dict[str, object]) -> str:

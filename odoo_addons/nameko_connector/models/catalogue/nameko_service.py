@@ -8,6 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ...broker.amqp.config import InvalidBrokerConfig
 from ...broker.amqp.names import is_service
+from ...broker.beats.beat import Service
 from ...tools.configuration import broker_config, management_uri
 
 INSTANCE_STATES = [("up", "Up"), ("late", "Late"), ("stopped", "Stopped"), ("gone", "Gone")]
@@ -140,6 +141,13 @@ class NamekoService(models.Model):
             "queue_rate": report.rate,
             "queue_checked_at": fields.Datetime.now(),
         }
+
+    def _described(self) -> list[Service]:
+        """Return what beats have said of these services and their methods."""
+        return [
+            Service(service.name, service.doc or "", tuple(service.method_ids._described()))
+            for service in self
+        ]
 
     def _check_manager(self) -> None:
         self.check_access("read")
