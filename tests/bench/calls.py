@@ -24,7 +24,7 @@ from broker import BrokerConfig, Client, Request, RpcError
 from nameko.standalone.rpc import ClusterRpcProxy
 
 from stack.layout import CHECKOUT
-from tests.bench.raw_server import QUEUE, connection
+from tests.bench.peers.raw_server import QUEUE, connection
 from tests.waiting import wait_until
 
 ROUNDS = 10  # each takes every way in turn, so that other load on the machine affects all of them
@@ -190,7 +190,7 @@ def _instances(uri: str, client: Client, number: int) -> Iterator[None]:
 @contextlib.contextmanager
 def raw_server(uri: str) -> Iterator[None]:
     """Keep the server of `RawClient` running."""
-    with _running("tests.bench.raw_server", uri):
+    with _running("tests.bench.peers.raw_server", uri):
         wait_until(lambda: _consumers(uri, QUEUE) == 1)
         yield
 

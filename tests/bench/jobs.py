@@ -9,7 +9,6 @@ import psutil
 import psycopg2
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from tests.bench import queue_job
 from tests.bench.jobs_world import (
     JOBS,
     make_jobs,
@@ -19,6 +18,7 @@ from tests.bench.jobs_world import (
     wait_until_done,
     wait_until_idle,
 )
+from tests.bench.peers import queue_job
 from tests.jobs.world import World
 from tests.processes import Process
 from tests.waiting import wait_until

@@ -159,17 +159,13 @@ class NamekoRpc(models.AbstractModel):
 
     def _job_values(self, request: JobRequest, common: dict[str, Any]) -> dict[str, Any]:
         options = request.options
-        if options.identity_key is None and (options.unique_for or options.on_match == "replace"):
-            raise InvalidJob(f"{request}: unique_for and on_match need an identity_key.")
-        if options.most_at_once and options.limit_key is None:
-            raise InvalidJob(f"{request}: most_at_once needs a limit_key.")
+        _check_keys(request)
         given: dict[str, Any] = {
             "priority": options.priority,
             "timeout": options.timeout,
             "max_attempts": options.max_attempts,
             "max_again": options.max_again,
         }
-        eta = options.eta or (fields.Datetime.now() if options.limit_key else None)
         if options.retry_delays is not None:
             given["retry_delays"] = retry_delays_text(options.retry_delays)
         return {
@@ -177,15 +173,11 @@ class NamekoRpc(models.AbstractModel):
             "service": request.service,
             "method": request.method,
             "arguments": self._encode_arguments(request),
-            "eta": eta and fields.Datetime.to_string(eta),
             "identity_key": options.identity_key,
             "unique_for": options.unique_for,
             "retry_on": ",".join(sorted(options.retry_on)) or None,
             "results_as": options.results_as,
-            "limit_key": options.limit_key,
-            "most_at_once": options.limit_key and (options.most_at_once or 1),
-            "is_waiting": bool(options.after or options.limit_key),
-            "is_ready": not (options.after or options.limit_key or eta),
+            **_waiting_values(options),
             **self._target_values(request),
             **{name: value for name, value in given.items() if value is not None},
         }
@@ -249,6 +241,27 @@ class NamekoRpc(models.AbstractModel):
             for number, predecessor in enumerate(request.options.after.ids)
         ]
         enqueue.link_predecessors(self.env.cr, links)
+
+
+def _check_keys(request: JobRequest) -> None:
+    options = request.options
+    if options.identity_key is None and (options.unique_for or options.on_match == "replace"):
+        raise InvalidJob(f"{request}: unique_for and on_match need an identity_key.")
+    if options.most_at_once and options.limit_key is None:
+        raise InvalidJob(f"{request}: most_at_once needs a limit_key.")
+
+
+def _waiting_values(options: JobOptions) -> dict[str, Any]:
+    """Return the columns that say what a job waits for: its time, other jobs, or its turn."""
+    eta = options.eta or (fields.Datetime.now() if options.limit_key else None)
+    is_waiting = bool(options.after or options.limit_key)
+    return {
+        "eta": eta and fields.Datetime.to_string(eta),
+        "limit_key": options.limit_key,
+        "most_at_once": options.limit_key and (options.most_at_once or 1),
+        "is_waiting": is_waiting,
+        "is_ready": not (is_waiting or eta),
+    }
 
 
 def _name_of(requests: Sequence[JobRequest]) -> str:

@@ -1,4 +1,4 @@
-"""A raw AMQP RPC server: `python -m tests.bench.raw_server AMQP_URI` adds two numbers."""
+"""A raw AMQP RPC server: `python -m tests.bench.peers.raw_server AMQP_URI` adds two numbers."""
 
 import json
 import sys

@@ -1,0 +1,1 @@
+"""What the benchmark compares with: OCA queue_job, and plain AMQP."""
