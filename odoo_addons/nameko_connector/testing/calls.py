@@ -23,6 +23,7 @@ from unittest.mock import patch
 from kombu.utils.json import dumps, loads
 
 from ..broker.amqp import errors
+from ..broker.amqp.encoding import encode
 from ..broker.amqp.request import Outcome, Request
 from ..broker.rpc.client import client_for
 from ..models.calls.nameko_rpc import NamekoRpc
@@ -70,17 +71,24 @@ class _Client:
 
 
 class _AnsweringClient(_Client):
+    """Refuses arguments that cannot be sent, and returns results as they come from a service."""
+
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
         self.requests: list[Request] = []
 
     def answer(self, request: Request) -> Outcome:
         self.requests.append(request)
+        try:
+            encode(request, None)
+        except errors.NotSendable as error:
+            return Outcome(error=error)
         if str(request) not in self.answers:
             text = f"No answer was given for {request}."
             unknown = errors.UnknownService(text, service=request.service, method=request.method)
             return Outcome(error=unknown)
-        return outcome_of(self.answers[str(request)], request)
+        outcome = outcome_of(self.answers[str(request)], request)
+        return outcome if outcome.error else Outcome(loads(dumps(outcome.result)))
 
 
 class _RecordingClient(_Client):

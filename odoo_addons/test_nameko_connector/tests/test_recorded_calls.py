@@ -12,6 +12,7 @@ from odoo.addons.nameko_connector.broker.amqp.request import Request
 from odoo.addons.nameko_connector.exceptions import (
     BrokerUnreachable,
     CallTimeout,
+    NotSendable,
     RemoteError,
     ServiceNotAllowed,
     UnknownService,
@@ -58,6 +59,15 @@ class TestAnsweredCalls(ComputationCase):
             self.assertRaisesRegex(TypeError, "NotAllowed.* is no answer"),
         ):
             self.computation(1, 2).action_suma()
+
+    def test_what_cannot_be_sent_is_refused(self):
+        with answered_calls({"pricing.quote": 42}), self.assertRaises(NotSendable):
+            self.env["nameko.rpc"].call("pricing", "quote", self.env.user)
+
+    def test_result_is_as_it_comes_from_a_service(self):
+        with answered_calls({"pricing.quote": {"amounts": (1, 2), 3: date(2040, 1, 1)}}):
+            result = self.env["nameko.rpc"].call("pricing", "quote")
+        self.assertEqual(result, {"amounts": [1, 2], "3": date(2040, 1, 1)})
 
     def test_unexpected_call_is_an_unknown_service(self):
         with answered_calls({}), self.assertRaises(UnknownService):

@@ -20,7 +20,7 @@ What happens when something fails:
 - A database has no addon, another Odoo version, or modules to install: it is looked at again later.
 - A child ends with an error: its database waits, with growing pauses. Meanwhile it counts as
   having no relay, so Odoo's scheduled action does the work.
-- A database may not send anything (neutralized, restored, copied): its child asks the
-  administrators and ends; the next one starts when the system parameters have changed.
+- A database may not send anything: its child ends. If it was restored or copied, the child first
+  asks the administrators. The next one starts when the system parameters have changed.
 - This process is killed: the kernel sends SIGTERM to the children, which drain and end.
 """
