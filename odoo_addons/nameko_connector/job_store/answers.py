@@ -65,7 +65,8 @@ def write_finished(cr: Cursor, finished: Collection[Finish]) -> None:
 
 ASK_AGAIN = f"""
     UPDATE nameko_job job
-       SET state = 'pending', is_ready = false, is_waiting = false,
+       SET state = 'pending', is_ready = false,
+           is_waiting = limit_key IS NOT NULL AND NOT %(is_open)s,
            eta = {NOW} + make_interval(secs => %(seconds)s),
            arguments = coalesce(%(arguments)s, arguments),
            asked_again = coalesce(asked_again, 0) + 1,
@@ -84,12 +85,19 @@ ASK_AGAIN = f"""
 def ask_again(cr: Cursor, row: Row, seconds: float, arguments: str | None) -> bool:
     """Set a job that this transaction finished to pending for its next round.
 
-    Answers to earlier requests do not count any more. The counting of attempts begins anew.
+    Answers to earlier requests do not count any more. The counting of attempts begins anew. A job
+    with a limit key that was not open any more waits for its turn.
 
     :param arguments: as JSON; None: the same as before
     :return: False, and nothing is changed, if another job has its identity key
     """
-    values = {"sendings": row.newest_request, "seconds": seconds, "arguments": arguments}
+    is_open = row.state == "sent" or (row.state == "pending" and not row.is_waiting)
+    values = {
+        "sendings": row.newest_request,
+        "seconds": seconds,
+        "arguments": arguments,
+        "is_open": is_open,
+    }
     cr.execute(ASK_AGAIN, {"id": row.id, **values}, log_exceptions=False)
     return bool(cr.rowcount)
 

@@ -13,6 +13,7 @@ from odoo.tools import SQL
 
 from ..tools.parameters import MOST_DELAY
 from .rows import NOW, SENDINGS, Cursor
+from .waiting.predecessors import notify_finished
 
 MOST_WOKEN = 5_000  # jobs at a time
 LONGEST_TIMEOUT = 2**31  # s
@@ -143,6 +144,9 @@ def reschedule(cr: Cursor, job_ids: Sequence[int], priority: int, eta: datetime 
                is_waiting = is_waiting OR limit_key IS NOT NULL,
                is_ready = NOT is_waiting AND limit_key IS NULL AND coalesce(%(eta)s <= {NOW}, true)
          WHERE id = ANY(%(ids)s) AND state = 'pending'
+        RETURNING id, limit_key IS NOT NULL
         """,  # noqa: S608  constants
         {"priority": priority, "eta": eta, "ids": list(job_ids)},
     )
+    if moved := [job_id for job_id, has_key in cr.fetchall() if has_key]:
+        notify_finished(cr, moved)  # those behind them may have their turn now

@@ -27,6 +27,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+# A job with a limit key has a start time, by PostgreSQL's clock.
+START = "coalesce(eta, CASE WHEN limit_key IS NOT NULL THEN now() AT TIME ZONE 'UTC' END)"
+VALUES = {"eta": SQL(START)}
 UNFINISHED_KEY = SQL(
     "(identity_key) WHERE state IN ('pending', 'sent') AND identity_key IS NOT NULL"
 )
@@ -44,12 +47,13 @@ def insert_jobs(cr: Cursor, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
         SQL(
             """
             INSERT INTO nameko_job (create_date, write_date, %(columns)s)
-            SELECT now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %(columns)s
+            SELECT now() AT TIME ZONE 'UTC', now() AT TIME ZONE 'UTC', %(values)s
               FROM json_populate_recordset(NULL::nameko_job, %(rows)s)
                 ON CONFLICT %(key)s DO NOTHING
             RETURNING uuid, id
             """,
             columns=columns,
+            values=SQL(", ").join(VALUES.get(name, SQL.identifier(name)) for name in COLUMNS),
             key=ANY_KEY if unique else UNFINISHED_KEY,
             rows=json.dumps(rows),
         )

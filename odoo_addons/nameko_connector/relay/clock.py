@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY as CONFLICTS
@@ -13,7 +13,6 @@ from ..broker.amqp.connecting import BROKER_LOST
 from ..broker.jobs.consumer import Consumer
 from ..job_store import answers, dispatch, relays, routes
 from ..job_store.claiming import policies, starts
-from ..job_store.rows import Cursor
 from ..job_store.waiting import keys, predecessors
 from ..job_store.waiting.keys import ENTERED
 from ..job_store.waiting.predecessors import FINISHED
@@ -71,7 +70,7 @@ class Waiting:
     def __init__(self, database: Database, replies: Replies) -> None:
         self._database, self._replies = database, replies
         self._finished: set[int] = set()
-        self._refused: set[int] = set()  # waiting jobs: another relay opened some meanwhile
+        self._again: set[int] = set()  # to check in the next turn: some jobs were locked
         self._has_entered = False
         self._after = 0  # the id after which the check of all jobs continues
         self._all_at = 0.0
@@ -82,13 +81,7 @@ class Waiting:
             kind, _, ids = payload.partition(":")
             if kind == FINISHED:
                 self._finished.update(int(each) for each in ids.split(",") if each)
-                if not ids:  # too many to name
-                    self.look_at_all()
             self._has_entered |= kind == ENTERED
-
-    def look_at_all(self) -> None:
-        """Check all waiting jobs in the next turns."""
-        self._all_at = 0.0
 
     @property
     def is_due(self) -> bool:
@@ -97,38 +90,29 @@ class Waiting:
 
     def turn(self) -> None:
         """Check the jobs that wait for finished ones, and from time to time all waiting jobs."""
+        finished = self._finished | self._again
+        is_full_turn = time.monotonic() > self._all_at
         with self._database.rows() as cr:
-            waiting = self._to_check(cr)
+            window = predecessors.waiting_after(cr, self._after) if is_full_turn else []
+            waiting = {*window, *(predecessors.waiting_for(cr, finished) if finished else ())}
             lost = []
             if waiting:
                 predecessors.release_waiting(cr, waiting)
-                if not keys.release(cr, waiting):
-                    self._refused = waiting
                 lost = predecessors.after_failed(cr, waiting)
+            is_complete = keys.release(cr, finished | waiting)
+        self._finished -= finished
+        self._has_entered = False
+        self._again = set() if is_complete else finished | waiting
+        if is_full_turn:
+            self._continue_after(window)
         self._replies.give_lost(lost)
 
-    def _to_check(self, cr: Cursor) -> set[int]:
-        """Return the jobs that may not have to wait any more."""
-        finished, self._finished = self._finished, set()
-        entered = keys.enter(cr)
-        self._has_entered = len(entered) == keys.MOST_ENTERED
-        waiting, self._refused = self._refused, set()
-        if finished:
-            waiting.update(predecessors.waiting_for(cr, finished))
-        if finished or entered:
-            waiting.update(keys.next_in_line(cr, [*finished, *entered]))
-        if time.monotonic() > self._all_at:
-            waiting.update(self._next_window(cr))
-        return waiting
-
-    def _next_window(self, cr: Cursor) -> list[int]:
-        """Return the next of all waiting jobs; after the last one, begin again some time later."""
-        found = predecessors.waiting_after(cr, self._after)
-        is_last = len(found) < predecessors.WINDOW
-        self._after = 0 if is_last else found[-1]
+    def _continue_after(self, window: Sequence[int]) -> None:
+        """Continue with the next of all waiting jobs; after the last, begin again later."""
+        is_last = len(window) < predecessors.WINDOW
+        self._after = 0 if is_last else window[-1]
         if is_last:
             self._all_at = time.monotonic() + WAITING_SECONDS
-        return found
 
 
 class Clock:
@@ -164,10 +148,15 @@ class Clock:
             Step("The numbers of past minutes", statistics.merge, MERGE_SECONDS),
         ]
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a notification asks for a step now, unless that fails at present."""
+        return self.waiting.is_due and not self._waiting_step.pause
+
     def turn(self) -> None:
         """Run the steps that are due."""
         now = time.monotonic()
-        if self.waiting.is_due and not self._waiting_step.pause:
+        if self.is_due:
             self._waiting_step.next_at = now
         for step in self._steps:
             step.run(now)

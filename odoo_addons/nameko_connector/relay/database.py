@@ -139,9 +139,9 @@ def end_session(database: str, pid: int) -> None:
 
 
 class Listener:
-    """A session that listens for notifications and shows that a relay runs, by a shared lock."""
+    """A session that listens for notifications, and shows by a shared lock that a relay runs."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, *, is_relay: bool = True) -> None:
         _, info = connection_info_for(database)
         self._connection = psycopg2.connect(**info)
         keep_alive(self._connection)
@@ -149,7 +149,8 @@ class Listener:
         for name, value in SESSION.items():
             self._execute("SELECT set_config(%s, %s, false)", name, value)
         self._execute(f"LISTEN {CHANNEL}")
-        self._execute(f"SELECT pg_advisory_lock_shared({locks.RELAY})")
+        if is_relay:
+            self._execute(f"SELECT pg_advisory_lock_shared({locks.RELAY})")
 
     def _execute(self, statement: str, *values: str) -> None:
         with self._connection.cursor() as cursor:

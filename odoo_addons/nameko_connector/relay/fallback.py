@@ -17,7 +17,7 @@ from ..exceptions import SendingRefused
 from ..models.monitoring.nameko_live import collecting
 from ..tools.configuration import broker_config
 from .clock import Clock
-from .database import Database
+from .database import Database, Listener
 from .identity import identity_of
 from .lateness import Lateness
 from .moving.cancelled import Cancelled
@@ -53,11 +53,13 @@ def _move(database: Database, identity: str, until: float) -> int:
         with (
             Consumer(broker_config(), identity) as consumer,
             Publisher(broker_config(), reply_key(identity)) as publisher,
+            contextlib.closing(Listener(database.name, is_relay=False)) as listener,
             collecting(database.name),
         ):
             replies = Replies(consumer, writers)
             lateness = Lateness(database, consumer, replies, own=0)
             run = Run(
+                listener,
                 publisher,
                 consumer,
                 Mover(database, publisher, consumer, replies, MAX_SENT),
@@ -76,6 +78,7 @@ def _move(database: Database, identity: str, until: float) -> int:
 class Run:
     """One run of the scheduled action."""
 
+    listener: Listener
     publisher: Publisher
     consumer: Consumer
     mover: Mover
@@ -90,11 +93,10 @@ class Run:
         count = 0
         quiet_at = time.monotonic() + QUIET_SECONDS
         while time.monotonic() < min(until, quiet_at):
+            self.clock.waiting.hear(self.listener.heard())
             self.publisher.drain()
             self.consumer.drain()
             count += (settled := self.replies.turn())
-            if settled:
-                self.clock.waiting.look_at_all()
             self.clock.turn()
             self.clock.tell()
             writers.watch()
@@ -102,7 +104,7 @@ class Run:
             if settled or more or self.replies.uuids():
                 quiet_at = time.monotonic() + QUIET_SECONDS
             if not (settled or more):
-                sources: list[Any] = [self.publisher, self.consumer, writers]
+                sources: list[Any] = [self.listener, self.publisher, self.consumer, writers]
                 select.select(sources, [], [], 0.1)
         self.clock.statistics.finish()
         self.clock.live.finish()

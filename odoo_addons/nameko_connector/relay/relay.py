@@ -199,7 +199,7 @@ class Rounds:
 
     def _look_at_the_clock(self) -> None:
         now = time.monotonic()
-        if now > self._tick_at or self._connected.clock.waiting.is_due:
+        if now > self._tick_at or self._connected.clock.is_due:
             self._tick_at = now + IDLE_SECONDS
             self._alive_file.touch()
             self._connected.clock.turn()

@@ -74,7 +74,8 @@ class Performance:
         """Release or fail the jobs that wait for others."""
         if jobs:
             keys.enter_at_once(self._env.cr, jobs.ids)
-            keys.release(self._env.cr, jobs.ids)
+            if not keys.release(self._env.cr, jobs.ids):
+                raise AssertionError("Another transaction has locked jobs with limit keys.")
             release_waiting(self._env.cr, jobs.ids)
             self._apply(*after_failed(self._env.cr, jobs.ids))
 

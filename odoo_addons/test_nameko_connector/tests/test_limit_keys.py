@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from freezegun import freeze_time
+
 from odoo import fields
 from odoo.addons.nameko_connector.exceptions import InvalidJob
+from odoo.addons.nameko_connector.job_store.answers import ask_again, lock_free_rows
 from odoo.addons.nameko_connector.job_store.waiting import keys
 from odoo.tests import tagged
 
@@ -17,8 +20,7 @@ class TestLimitKeys(PerformCase):
 
     def release(self):
         """Open jobs as a relay does; return the ids of those that are ready."""
-        entered = keys.enter(self.env.cr)
-        self.assertTrue(keys.release(self.env.cr, keys.next_in_line(self.env.cr, entered)))
+        self.assertTrue(keys.release(self.env.cr, ()))
         self.env.invalidate_all()
         return self.env["nameko.job"].search([("is_ready", "=", True)], order="id").ids
 
@@ -74,3 +76,38 @@ class TestLimitKeys(PerformCase):
         self.assertEqual((failed.is_waiting, failed.is_ready), (True, False))
         self.assertEqual(self.release(), failed.ids)
         self.assertFalse(waiting.is_ready)
+
+    def test_moved_job_gives_its_turn_away(self):
+        first, second = self.keyed(), self.keyed()
+        self.release()
+        eta = fields.Datetime.now() + timedelta(days=1)
+        manager = self.env["res.users"].browse(self.env.ref("base.user_admin").id)
+        wizard = self.env["nameko.job.reschedule"].with_user(manager)
+        wizard.create({"job_ids": [(6, 0, first.ids)], "eta": eta}).action_reschedule()
+        self.assertEqual((first.is_waiting, first.eta), (True, eta))
+        keys.release(self.env.cr, first.ids)
+        self.env.invalidate_all()
+        self.assertTrue(second.is_ready)
+
+    def test_job_that_asks_again_without_its_turn_waits_for_it(self):
+        """It had ended, and its result was written again."""
+        for state, waits in (("failed", True), ("sent", False)):
+            job = self.keyed()
+            self.release()
+            self.env.cr.execute(
+                "UPDATE nameko_job SET state = %s, is_ready = false WHERE id = %s", [state, job.id]
+            )
+            rows, _locked = lock_free_rows(self.env.cr, [job.uuid])
+            ask_again(self.env.cr, rows[job.uuid], 30, None)
+            self.env.invalidate_all()
+            self.assertEqual((job.state, job.is_waiting, job.is_ready), ("pending", waits, False))
+            job.action_cancel()
+
+    def test_start_time_is_that_of_the_database(self):
+        with freeze_time("2040-01-01"):
+            job = self.keyed()
+        self.assertEqual(self.release(), job.ids)
+
+    def test_different_limits_keep_the_order(self):
+        jobs = self.keyed(most_at_once=2) + self.keyed() + self.keyed(most_at_once=2)
+        self.assertEqual(self.release(), jobs[:1].ids)

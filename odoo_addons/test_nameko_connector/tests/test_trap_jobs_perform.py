@@ -52,6 +52,13 @@ class TestPerform(PerformCase):
         self.assertEqual((env.user, env.su, env.lang), (self.user, False, "fr_FR"))
         self.assertEqual(result, Decimal("9.50"))
 
+    def test_only_errors_of_the_service_are_retried(self):
+        """Not that a job before it has failed, whatever `retry_on` names."""
+        first = self.rpc.delay("pricing", "quote")
+        second = self.waits_for(first, retry_on="*", max_attempts=5)
+        self.perform(LookupError("no stock"))
+        self.assertEqual((second.state, second.error_type), ("failed", "PredecessorFailed"))
+
     def test_results_are_as_they_come_from_a_service(self):
         self.job(record=self.record, on_result="_on_heard")
         self.perform({"amounts": (1, 2), 3: None})

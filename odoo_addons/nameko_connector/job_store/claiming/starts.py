@@ -117,18 +117,20 @@ def recover(cr: Cursor) -> None:
     placed = {each for _id, _jobs, ids, has_places in left if has_places for each in ids}
     others = {each for _id, _jobs, ids, _has_places in left for each in ids} - placed
     keep_places(cr, still_sent(cr, placed))
-    mark_unsent(cr, still_sent(cr, others))
+    mark_unsent(cr, still_sent(cr, others, "AND limit_key IS NULL"))
     settle(cr, {start_id: jobs for start_id, jobs, _ids, _has_places in left})
 
 
-def still_sent(cr: Cursor, job_ids: Collection[int]) -> list[int]:
+def still_sent(cr: Cursor, job_ids: Collection[int], condition: str = "") -> list[int]:
     """Lock those of these jobs that are sent, and return their ids.
 
     A job that is locked is being answered or cancelled, so the broker had it, or it is not needed.
+
+    :param condition: SQL from constants
     """
     cr.execute(
-        "SELECT id FROM nameko_job WHERE id = ANY(%s) AND state = 'sent' ORDER BY id"
-        " FOR NO KEY UPDATE SKIP LOCKED",
+        f"SELECT id FROM nameko_job WHERE id = ANY(%s) AND state = 'sent' {condition}"  # noqa: S608
+        " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
         [list(job_ids)],
     )
     return [job_id for (job_id,) in cr.fetchall()]

@@ -5,13 +5,13 @@
   wait (`is_waiting`), in the order of their ids:
 
   1. A job with a limit key is inserted as waiting, with a start time: now, if it has none.
-  2. At that time, `keys.enter` removes the start time. From then on the job is in the line.
-  3. `keys.release` opens jobs: those with fewer unfinished jobs before them in the line, or open
-     behind them, than may run at a time. It holds an advisory lock, and its statement sees
-     everything that earlier holders have committed. So a limit is exact with several relays, also
-     if a job with a lower id is committed after others have been opened.
+  2. At that time, `keys.release` removes the start time. From then on the job is in the line.
+  3. `keys.release` opens jobs from the head of a line: as many as may be open at a time, less those
+     that are. It holds an advisory lock, and its statements see everything that earlier holders
+     have committed. So a limit is exact with several relays, also if a job with a lower id is
+     committed after others have been opened.
   4. An open job stays open until it has ended, over all attempts, delays and rounds. Then the
-     relays are notified, and look at the next jobs with its key.
+     relays are notified, and look at the line of its key.
 
   Jobs without a limit key are not read by any of these steps.
 """

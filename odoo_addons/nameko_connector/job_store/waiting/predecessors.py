@@ -11,6 +11,8 @@ BATCH = 500  # jobs at a time
 WINDOW = 2_000  # waiting jobs checked in one step
 MOST_NAMED = 500  # ids in one notification, which holds 8,000 bytes
 FINISHED = "finished"
+# Jobs that can go on when others have ended: not those with a limit key before their start time.
+WAITS = "state = 'pending' AND is_waiting AND (limit_key IS NULL OR eta IS NULL)"
 IS_WAITING = """
     EXISTS (SELECT 1 FROM nameko_job_predecessor link
               JOIN nameko_job earlier ON earlier.id = link.predecessor_id
@@ -26,8 +28,9 @@ HAS_FAILED_PREDECESSOR = """
 
 def notify_finished(cr: Cursor, job_ids: Sequence[int]) -> None:
     """Notify the relays, after the commit, to check the jobs that wait for these."""
-    named = ",".join(map(str, job_ids)) if len(job_ids) <= MOST_NAMED else ""
-    cr.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{FINISHED}:{named}"])
+    for first in range(0, len(job_ids), MOST_NAMED):
+        named = ",".join(map(str, job_ids[first : first + MOST_NAMED]))
+        cr.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{FINISHED}:{named}"])
 
 
 def waiting_for(cr: Cursor, job_ids: Collection[int]) -> list[int]:
@@ -45,8 +48,7 @@ def waiting_for(cr: Cursor, job_ids: Collection[int]) -> list[int]:
 def waiting_after(cr: Cursor, job_id: int) -> list[int]:
     """Return the next ids, after `job_id`, of jobs that wait for others, at most WINDOW."""
     cr.execute(
-        "SELECT id FROM nameko_job WHERE state = 'pending' AND is_waiting AND id > %s"
-        " ORDER BY id LIMIT %s",
+        f"SELECT id FROM nameko_job WHERE {WAITS} AND id > %s ORDER BY id LIMIT %s",  # noqa: S608
         [job_id, WINDOW],
     )
     return [found for (found,) in cr.fetchall()]

@@ -10,7 +10,8 @@ from ...exceptions import SendingRefused
 from ...job_store import relays, retention
 from ...job_store.claiming.limits import Held
 from ...job_store.rows import READY
-from ...job_store.waiting.keys import IN_LINE
+from ...job_store.waiting.keys import ENTERS, IN_LINE, IS_OPEN
+from ...job_store.waiting.predecessors import WAITS
 from ...tools.parameters import KEEP_DAYS
 
 DEFAULT_PRIORITY = 10
@@ -144,15 +145,10 @@ class NamekoJob(models.Model):
     _ready_index = models.Index(f"(service, priority, id) WHERE {READY}")
     _ready_method_index = models.Index(f"(service, method, priority, id) WHERE {READY}")
     _eta_index = models.Index("(eta) WHERE state = 'pending' AND NOT is_ready AND NOT is_waiting")
-    _limit_key_index = models.Index(
-        "(limit_key, id) WHERE state IN ('pending', 'sent') AND limit_key IS NOT NULL"
-    )
-    _open_key_index = models.Index(
-        "(limit_key, id) WHERE state IN ('pending', 'sent') AND limit_key IS NOT NULL"
-        " AND NOT is_waiting"
-    )
-    _entering_index = models.Index(f"(eta, id) WHERE {IN_LINE} AND eta IS NOT NULL")
-    _waiting_index = models.Index("(id) WHERE state = 'pending' AND is_waiting")
+    _line_index = models.Index(f"(limit_key, id) WHERE {IN_LINE}")
+    _open_key_index = models.Index(f"(limit_key) WHERE {IS_OPEN}")
+    _entering_index = models.Index(f"(eta, id) WHERE {ENTERS}")
+    _waiting_index = models.Index(f"(id) WHERE {WAITS}")
     _sent_index = models.Index("(service) WHERE state = 'sent'")
     _deadline_index = models.Index("(deadline) WHERE state = 'sent'")
     _finished_index = models.Index("(done_at) WHERE state IN ('done', 'failed', 'cancelled')")

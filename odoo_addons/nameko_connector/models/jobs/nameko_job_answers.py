@@ -51,7 +51,7 @@ class NamekoJob(models.Model):
         again = {
             a.row.id: (a.row, a.error)
             for a in answers
-            if a.error and a.row.retries(describe(a.error)[0])
+            if a.error and a.reply is not None and a.row.retries(describe(a.error)[0])
         }
         note_failed(self.env.cr, again.values())
         retry_later(self.env.cr, list(again))

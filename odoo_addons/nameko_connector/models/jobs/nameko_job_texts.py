@@ -40,28 +40,33 @@ class NamekoJob(models.Model):
 
     def _waits_for(self, held: Held, is_away: bool, relay_runs: bool) -> str:
         if self.is_waiting:
-            return self._waits_for_others()
+            return self._waits_for_others(relay_runs)
         if not self.is_ready:
             return self._waits_until(format_datetime(self.env, self.eta))
         if held.pause:
             return held.pause
         if not relay_runs:
-            return self.env._(
-                "No relay works: it is stopped, or cannot reach the message broker. Odoo "
-                "tries itself once a minute."
-            )
+            return self._waits_for_a_relay()
         if is_away:
             return self.env._(
                 "The service %s has no queue. Start it, or check its name.", self.service
             )
         return held.limit or self.env._("Waits for its turn.")
 
-    def _waits_for_others(self) -> str:
+    def _waits_for_a_relay(self) -> str:
+        return self.env._(
+            "No relay works: it is stopped, or cannot reach the message broker. Odoo "
+            "tries itself once a minute."
+        )
+
+    def _waits_for_others(self, relay_runs: bool) -> str:
         if self.limit_key and self.eta and self.eta > fields.Datetime.now():
             return self._waits_until(format_datetime(self.env, self.eta))
         earlier = self.sudo().predecessor_ids
         done = len(earlier.filtered(lambda job: job.state == "done"))
         if self.limit_key and done == len(earlier):
+            if not relay_runs:
+                return self._waits_for_a_relay()
             return self.env._(
                 "Waits for earlier jobs with the limit key %(key)s. Of these, %(most)s may run at "
                 "a time.",

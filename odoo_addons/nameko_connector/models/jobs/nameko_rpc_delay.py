@@ -253,14 +253,13 @@ def _check_keys(request: JobRequest) -> None:
 
 def _waiting_values(options: JobOptions) -> dict[str, Any]:
     """Return the columns that say what a job waits for: its time, other jobs, or its turn."""
-    eta = options.eta or (fields.Datetime.now() if options.limit_key else None)
     is_waiting = bool(options.after or options.limit_key)
     return {
-        "eta": eta and fields.Datetime.to_string(eta),
+        "eta": options.eta and fields.Datetime.to_string(options.eta),
         "limit_key": options.limit_key,
         "most_at_once": options.limit_key and (options.most_at_once or 1),
         "is_waiting": is_waiting,
-        "is_ready": not (is_waiting or eta),
+        "is_ready": not (is_waiting or options.eta),
     }
 
 

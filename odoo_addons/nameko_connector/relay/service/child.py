@@ -20,7 +20,9 @@ class ChildRelay(Relay):
         raise SystemExit(REFUSED)
 
     def _finish(self, connected: Connected) -> None:
-        """Update what screens show, as the next relay may start much later."""
+        """Release jobs and update what screens show, as the next relay may start much later."""
         with suppress(*DATABASE_LOST):
+            connected.clock.waiting.hear(connected.listener.heard())
+            connected.clock.waiting.turn()
             connected.clock.statistics.finish()
             connected.clock.live.finish()

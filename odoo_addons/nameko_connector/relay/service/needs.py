@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from ...job_store.monitoring.failures import UNGROUPED
 from ...job_store.relays import RELAYS
 from ...job_store.rows import NOW, READY
-from ...job_store.waiting.keys import HAS_TURN, IN_LINE
-from ...job_store.waiting.predecessors import HAS_FAILED_PREDECESSOR, IS_WAITING
+from ...job_store.waiting.keys import ENTERS, IS_OPEN
+from ...job_store.waiting.predecessors import HAS_FAILED_PREDECESSOR, IS_WAITING, WAITS
 from ...models.jobs.nameko_database import NEUTRALIZED, PARAMETER
 from ...models.monitoring.nameko_live_viewer import LONGEST
 from ...tools import locks
@@ -27,14 +27,14 @@ CAN_END = """
 """
 # Jobs for which others, which they wait for, have ended while no relay ran.
 CAN_BE_RELEASED = f"""
-    EXISTS (SELECT FROM (SELECT id, limit_key, most_at_once, eta
-                           FROM nameko_job WHERE state = 'pending' AND is_waiting
+    EXISTS (SELECT FROM (SELECT id, limit_key FROM nameko_job WHERE {WAITS}
                           ORDER BY id LIMIT {{most}}) job
-             WHERE NOT {IS_WAITING} AND (limit_key IS NULL OR eta IS NULL AND {HAS_TURN})
-                OR {HAS_FAILED_PREDECESSOR})
+             WHERE {HAS_FAILED_PREDECESSOR}
+                OR NOT {IS_WAITING}
+                   AND NOT EXISTS (SELECT FROM nameko_job opened
+                                    WHERE {IS_OPEN} AND opened.limit_key = job.limit_key))
 """  # noqa: S608  constants
 LATER = "state = 'pending' AND NOT is_ready AND NOT is_waiting"
-ENTERS = f"{IN_LINE} AND eta IS NOT NULL"
 PREPARE = f"""
     PREPARE nameko_look AS SELECT
         (SELECT latest_version FROM ir_module_module WHERE name = 'base'),
@@ -54,7 +54,7 @@ PREPARE = f"""
         EXISTS (SELECT FROM nameko_job WHERE state = 'sent')
             OR EXISTS (SELECT FROM nameko_live_viewer
                         WHERE since > now() AT TIME ZONE 'UTC' - interval '{LONGEST}'),
-        EXISTS (SELECT FROM nameko_job WHERE state = 'pending' AND is_waiting),
+        EXISTS (SELECT FROM nameko_job WHERE {WAITS}),
         (SELECT extract(epoch FROM min(eta) - {NOW})::float
            FROM ((SELECT eta FROM nameko_job WHERE {LATER} ORDER BY eta LIMIT 1)
                  UNION ALL

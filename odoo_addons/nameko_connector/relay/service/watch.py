@@ -80,6 +80,7 @@ class Watch:
             raise NotServed("it has no jobs")
         yield from session.rows(needs.PREPARE)
         yield from session.rows(f"LISTEN {CHANNEL}")
+        self._may_release = True  # notifications may have been missed
         self._check(needs.read((yield from session.rows(needs.EXECUTE))))
         self._load(name for (name,) in (yield from session.rows(needs.MODULES)))
         while self._session is session:
