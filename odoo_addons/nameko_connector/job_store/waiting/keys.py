@@ -15,6 +15,7 @@ HAS_KEY = "state = 'pending' AND is_waiting AND limit_key IS NOT NULL"
 IN_LINE = f"{HAS_KEY} AND eta IS NULL"
 ENTERS = f"{HAS_KEY} AND eta IS NOT NULL"
 IS_OPEN = "state IN ('pending', 'sent') AND NOT is_waiting AND limit_key IS NOT NULL"
+HAS_ENTERING = f"SELECT EXISTS (SELECT FROM nameko_job WHERE {ENTERS} AND eta <= {NOW})"  # noqa: S608
 # The jobs of each key that may be open beside those that are: from the head of its line, until one
 # has as many before it and open as it allows.
 HAVE_TURNS = f"""
@@ -76,9 +77,7 @@ def _keys_of(cr: Cursor, job_ids: Collection[int]) -> set[str]:
 
 
 def _has_entering(cr: Cursor) -> bool:
-    cr.execute(
-        f"SELECT EXISTS (SELECT FROM nameko_job WHERE {ENTERS} AND eta <= {NOW})"  # noqa: S608
-    )
+    cr.execute(HAS_ENTERING)
     return bool(cr.fetchone()[0])
 
 
