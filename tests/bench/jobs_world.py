@@ -6,7 +6,7 @@ from pathlib import Path
 
 from odoo.tools import config
 
-from tests.jobs.world import World, install, odoo_options
+from tests.jobs.world import World, empty_world, install, odoo_options
 from tests.processes import nameko_run
 from tests.waiting import wait_until
 
@@ -24,17 +24,12 @@ def prepare() -> None:
 @contextlib.contextmanager
 def open_world() -> Iterator[World]:
     """Yield an empty database and a virtual host, with the adder run as in production."""
-    world = World()
-    world.open()
-    world.empty()
     config_file = HERE.parents[1] / "services" / "config.yaml"
     command = nameko_run("tests.bench.adder_service", config=config_file)
-    world.start("adder", command, MAX_WORKERS=MAX_WORKERS)
-    wait_until(lambda: world.vhost.consumers("rpc-bench_adder") > 0, seconds=60)
-    try:
+    with empty_world() as world:
+        world.start("adder", command, MAX_WORKERS=MAX_WORKERS)
+        wait_until(lambda: world.vhost.consumers("rpc-bench_adder") > 0)
         yield world
-    finally:
-        world.close()
 
 
 def make_jobs(world: World, count: int, addend: int = 1, first: int = 0) -> None:

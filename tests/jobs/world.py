@@ -225,6 +225,22 @@ class World:
         self.sql("TRUNCATE nameko_job, nameko_job_probe, nameko_job_predecessor CASCADE")
 
 
+@contextmanager
+def empty_world() -> Iterator[World]:
+    """Yield a world with an empty database, in a program that is no test."""
+    from odoo.tools import config  # noqa: PLC0415
+
+    install()
+    config.parse_config(odoo_options())
+    world = World()
+    world.open()
+    try:
+        world.empty()
+        yield world
+    finally:
+        world.close()
+
+
 @functools.cache
 def install() -> None:
     """Create the tests' database, or update it if an addon has changed, once in this process.

@@ -20,7 +20,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from stack.steps import say
-from tests.jobs.world import World, install, odoo_options
+from tests.jobs.world import World, empty_world
 from tests.waiting import wait_until
 from tests.wire.messages import Target, Wire, messages
 from tests.wire.raw import RawPublisher, Refused
@@ -175,21 +175,12 @@ def trial(world: World, count: int, seed: int, *, stop_at_first: bool = False) -
 
 def main() -> int:
     """Run a trial from the command line; return 1 if there were problems."""
-    from odoo.tools import config  # noqa: PLC0415
-
     options = _options()
     say(f"seed {options.seed}")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # what each SMTP client says
-    install()
-    config.parse_config(odoo_options())
-    world = World()
-    world.open()
-    world.empty()
     started = time.monotonic()
-    try:
+    with empty_world() as world:
         report = trial(world, options.count, options.seed, stop_at_first=options.stop_at_first)
-    finally:
-        world.close()
     say(f"{report.sent} messages in {time.monotonic() - started:.0f} s")
     _show(report)
     return int(bool(report.problems))

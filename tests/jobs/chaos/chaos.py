@@ -18,14 +18,12 @@ from typing import Any
 
 import requests
 
-from odoo.tools import config
-
 from stack.steps import say
 from stack.web import OdooRefused, WebClient
 from tests.jobs.chaos import poison
 from tests.jobs.chaos.faults import Faults
 from tests.jobs.progress import Progress
-from tests.jobs.world import World, install, odoo_options
+from tests.jobs.world import World, empty_world
 
 BATCH = 1000  # jobs that one click makes
 PAUSE = (1.0, 4.0)  # s between two faults, at least and at most
@@ -152,19 +150,14 @@ def by_runs(ran: Counter[str]) -> dict[int, int]:
 def run(jobs: int, seed: int, longest_freeze: float) -> int:
     """Make and finish so many jobs amid faults; return the exit code."""
     random.seed(seed)
-    install()
-    config.parse_config(odoo_options())
-    world = World()
-    world.open()
-    world.empty()
-    set_options(world)
-    chaos = Chaos(world, longest_freeze)
-    try:
-        rage(chaos, jobs)
-        found = judge(chaos)
-    finally:
-        chaos.close()
-        world.close()
+    with empty_world() as world:
+        set_options(world)
+        chaos = Chaos(world, longest_freeze)
+        try:
+            rage(chaos, jobs)
+            found = judge(chaos)
+        finally:
+            chaos.close()
     for problem in found:
         say(f"PROBLEM: {problem}")
     verdict = "SOMETHING IS WRONG" if found else "nothing lost, written twice or held up"

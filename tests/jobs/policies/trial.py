@@ -16,7 +16,7 @@ from typing import Any
 
 from stack.steps import say
 from tests.jobs.policies.counted import Counted, most_in_a_window
-from tests.jobs.world import World, install, odoo_options
+from tests.jobs.world import World, empty_world
 
 KINDS = ("count", "add", "count_key")  # the method of a job, by the remainder of its number
 AT_ONCE, A_SECOND, KEYS = 5, 500, 50
@@ -93,21 +93,12 @@ def options_of(number: int) -> dict[str, Any]:
 
 def main() -> int:
     """Run a trial from the command line; return 1 if there were problems."""
-    from odoo.tools import config  # noqa: PLC0415
-
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int, nargs="?", default=50_000)
     count = parser.parse_args().count
-    install()
-    config.parse_config(odoo_options())
-    world = World()
-    world.open()
-    world.empty()
     started = time.monotonic()
-    try:
+    with empty_world() as world:
         problems = Trial(world, count).run()
-    finally:
-        world.close()
     say(f"{count} jobs in {time.monotonic() - started:.0f} s")
     say("all limits held" if not problems else "\n".join(problems))
     return int(bool(problems))
