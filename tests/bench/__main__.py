@@ -12,7 +12,7 @@ import requests
 
 from stack.layout import CHECKOUT
 from stack.steps import say, step
-from tests.bench import calls, clicks, jobs, live, many, services
+from tests.bench import calls, clicks, jobs, live, many, relays, services
 from tests.bench.aims import AIMS, Aim
 from tests.vhosts import new_vhost
 
@@ -28,6 +28,7 @@ PARTS = {
     "clicks": clicks.measure,
     "services": services.measure,
     "jobs": jobs.measure,
+    "relays": relays.measure,
     "live": live.measure,
     "many": many.measure,
 }

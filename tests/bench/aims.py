@@ -74,5 +74,6 @@ AIMS = {
         least=0.8,
     ),
     "many_idle_cpu": Aim("the relay service with 50 databases without work: % of a core", most=1),
+    "relays_2_vs_1": Aim("jobs/s with two relays / with one, on this machine", least=0.95),
     "create_many": Aim("jobs/s made in bulk / bare ORM creates of simple rows", least=0.5),
 }

@@ -32,16 +32,23 @@ def open_world() -> Iterator[World]:
         yield world
 
 
-def make_jobs(world: World, count: int, addend: int = 1, first: int = 0) -> None:
+def make_jobs(world: World, count: int, addend: int = 1, first: int = 0, *, keys: int = 0) -> None:
     """Create a job for each of so many existing records, from `first` on, in one transaction.
 
-    The result for the record number n, from 0, is n + addend.
+    The result for the record number n, from 0, is n + addend. keys: of so many limit keys.
     """
     with world.env(user=2) as env:
         from odoo.addons.nameko_connector.tools.job_request import JobOptions, JobRequest  # noqa: PLC0415
 
         records = env["nameko.job.probe"].search([], limit=count, offset=first)
-        options = [JobOptions(record=record, result_field="result") for record in records]
+        options = [
+            JobOptions(
+                record=record,
+                result_field="result",
+                limit_key=f"key-{number % keys}" if keys else None,
+            )
+            for number, record in enumerate(records)
+        ]
         env["nameko.rpc"].delay_many(
             JobRequest("bench_adder", "add", (number, addend), {}, each)
             for number, each in enumerate(options, first)
