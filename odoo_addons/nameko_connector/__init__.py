@@ -1,4 +1,5 @@
 from . import models
 from . import wizards
+from .broker.amqp.request import Request
 from .hooks import uninstall_hook
 from .tools.job_request import Again
