@@ -90,7 +90,7 @@ class Process:
         self._child.kill()
         self._child.wait()
 
-    def terminate(self, seconds: float = 40) -> int:
+    def terminate(self, seconds: float = PATIENCE) -> int:
         """Send SIGTERM; return the exit status. Kill the program if it does not end in time."""
         self._child.terminate()
         try:
@@ -199,7 +199,7 @@ def running(*modules: str, **environment: str) -> Iterator[ServiceProcess]:
 
 
 @contextmanager
-def cluster(amqp_uri: str, timeout: float = 30, **options: Any) -> Iterator[Any]:
+def cluster(amqp_uri: str, timeout: float = PATIENCE, **options: Any) -> Iterator[Any]:
     """Call services as an unmodified Nameko client does."""
     with ClusterRpcProxy({"AMQP_URI": amqp_uri}, timeout=timeout, **options) as rpc:
         yield rpc

@@ -6,7 +6,7 @@ from typing import Any
 
 from kombu import Connection, Exchange, Queue
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 class DurableClient:
@@ -43,7 +43,7 @@ class DurableClient:
                 )
         return ids
 
-    def wait_for(self, ids: list[str], timeout: float = 60) -> list[Any]:
+    def wait_for(self, ids: list[str], timeout: float = PATIENCE) -> list[Any]:
         """Return the first reply of each request, in order."""
         wait_until(lambda: set(ids) <= set(self.take()), seconds=timeout)
         return [self.replies[correlation_id][0] for correlation_id in ids]

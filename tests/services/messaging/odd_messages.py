@@ -117,7 +117,7 @@ class RawClient:
             correlation_id=correlation_id,
         )
 
-    def reply(self, correlation_id: str, timeout: float = 60) -> Any:
+    def reply(self, correlation_id: str, timeout: float = PATIENCE) -> Any:
         """Wait for the reply with this correlation id and return it."""
         while True:
             for number, (found, reply) in enumerate(self.replies):
