@@ -9,6 +9,8 @@ import amqp
 from amqp import spec
 from hypothesis import strategies as st
 
+from tests.waiting import PATIENCE
+
 SHORT = st.binary(max_size=60) | st.binary(min_size=255, max_size=255) | st.text(max_size=60)
 VALUES = st.recursive(
     st.none()
