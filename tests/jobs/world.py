@@ -35,13 +35,13 @@ ODOO = [sys.executable, "-m", "odoo"]
 LOST = re.compile("The relay connects again|The catalogue of services waits")
 
 
-def odoo_options(database: str = DATABASE, addons: Path = ADDONS) -> list[str]:
-    """Return the options of Odoo's commands for a folder of addons, and a database, if named."""
+def odoo_options(database: str = DATABASE) -> list[str]:
+    """Return the options of Odoo's commands for the tests' addon, and a database, if named."""
     import configparser  # noqa: PLC0415
 
     parser = configparser.RawConfigParser()
     parser.read(os.environ["ODOO_RC"])
-    paths = f"{parser['options']['addons_path']},{addons}"
+    paths = f"{parser['options']['addons_path']},{ADDONS}"
     named = ["-d", database] if database else []
     return ["-c", os.environ["ODOO_RC"], *named, f"--addons-path={paths}"]
 

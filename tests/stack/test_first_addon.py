@@ -10,8 +10,7 @@ from nameko.testing.services import worker_factory
 
 from stack.layout import CHECKOUT
 from tests.databases import copy_installed, run_outside
-from tests.jobs.world import ODOO, odoo_options
-from tests.processes import Process
+from tests.odoo_process import OdooProcess
 
 DATABASE = "nameko_first_addon_test"
 BLOCK = re.compile(r"^```\w+\n(?:# |<!-- )~/(\S+)(?: -->)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -46,8 +45,7 @@ def test_service(home: Path):
 
 
 def test_addon_and_its_tests(stack, home: Path, database: str):
-    options = odoo_options(database, addons=home / "my-addons")
-    tests = ["-i", "engraving", "--test-tags=/engraving", "--stop-after-init", "--no-http"]
-    odoo = Process("first_addon", [*ODOO, "server", *options, *tests])
+    tests = ["-i", "engraving", "--test-tags=/engraving", "--stop-after-init"]
+    odoo = OdooProcess(database, tests, [home / "my-addons"], {})
     assert odoo.wait() == 0, odoo.output[-3000:]
     assert odoo.logged("0 failed, 0 error(s) of 3 tests"), odoo.output[-3000:]
