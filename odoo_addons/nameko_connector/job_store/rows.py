@@ -20,6 +20,9 @@ PUT_BACK = (
 )  # fmt: skip
 # Errors that another attempt does not avoid: "*" does not include them.
 FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})
+# Nameko answers so if it is stopped and has lost its connection, before a method runs: its consumer
+# cannot give the request back to the broker. The method itself may raise them, too.
+LOST_CONNECTION = frozenset({"BrokenPipeError", "ConnectionResetError"})
 Key = tuple[str, str]  # a model, and its method or field that receives results
 
 
@@ -97,6 +100,7 @@ class Row:
         """Return whether the job is retried after this exception of the service."""
         wanted = (self.retry_on or "").split(",")
         is_wanted = error_type in wanted or ("*" in wanted and error_type not in FINAL)
+        is_wanted |= error_type in LOST_CONNECTION
         return self.attempts < self.max_attempts and is_wanted
 
 

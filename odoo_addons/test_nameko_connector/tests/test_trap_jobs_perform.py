@@ -52,6 +52,11 @@ class TestPerform(PerformCase):
         self.assertEqual((env.user, env.su, env.lang), (self.user, False, "fr_FR"))
         self.assertEqual(result, Decimal("9.50"))
 
+    def test_a_connection_that_nameko_has_lost_is_no_error_of_the_method(self):
+        job = self.job(record=self.record, result_field="name", max_attempts=2)
+        self.perform(BrokenPipeError(32, "Broken pipe"), "Ground")
+        self.assertEqual((job.state, job.attempts, self.record.name), ("done", 2, "Ground"))
+
     def test_only_errors_of_the_service_are_retried(self):
         """Not that a job before it has failed, whatever `retry_on` names."""
         first = self.rpc.delay("pricing", "quote")
