@@ -20,8 +20,8 @@ PUT_BACK = (
 )  # fmt: skip
 # Errors that another attempt does not avoid: "*" does not include them.
 FINAL = frozenset({"RequestGivenUp", "RequestTooLarge", "ResultTooLarge"})
-# Nameko answers so if it is stopped and has lost its connection, before a method runs: its consumer
-# cannot give the request back to the broker. The method itself may raise them, too.
+# A Nameko service that stops answers with these errors if it has lost its connection and cannot
+# requeue a request, which it has not run. The method itself may raise them, too.
 LOST_CONNECTION = frozenset({"BrokenPipeError", "ConnectionResetError"})
 Key = tuple[str, str]  # a model, and its method or field that receives results
 

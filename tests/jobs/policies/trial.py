@@ -7,6 +7,7 @@ has one of 50 limit keys. The service counts. Needs the stack: `python -m stack 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import Any
 from stack.steps import say
 from tests.jobs.policies.counted import Counted, most_in_a_window
 from tests.jobs.world import World, empty_world
+from tests.waiting import wait_until
 
 KINDS = ("count", "add", "count_key")  # the method of a job, by the remainder of its number
 AT_ONCE, A_SECOND, KEYS = 5, 500, 50
@@ -45,15 +47,17 @@ class Trial:
             self.make(range(first, min(self.count, first + BATCH)))
         say(f"{self.count} jobs are made")
         relays = [self.counted.start_relay(), self.counted.start_relay()]
-        kill_at = time.monotonic() + KILL_SECONDS
-        while self.world.states().keys() != {"done"}:
-            time.sleep(0.5)
-            if time.monotonic() > kill_at:
-                self.counted.kill(relays.pop(0))
-                relays.append(self.counted.start_relay())
-                kill_at = time.monotonic() + KILL_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311
-                say(f"a relay was killed: {self.world.states()}")
+        while not self.is_done_within(KILL_SECONDS * random.uniform(0.5, 1.5)):  # noqa: S311
+            self.counted.kill(relays.pop(0))
+            relays.append(self.counted.start_relay())
+            say(f"a relay was killed: {self.world.states()}")
         return list(self.problems())
+
+    def is_done_within(self, seconds: float) -> bool:
+        """Wait until all jobs are done; return False if it takes longer."""
+        with contextlib.suppress(TimeoutError):
+            return wait_until(lambda: self.world.states().keys() == {"done"}, seconds=seconds)
+        return False
 
     def make(self, numbers: range) -> None:
         """Enqueue a job for each number, and commit."""

@@ -25,7 +25,7 @@ CAN_END = """
              WHERE NOT EXISTS (SELECT FROM nameko_job job WHERE job.batch_id = batch.id
                                   AND job.state IN ('pending', 'sent')))
 """
-# Jobs for which others, which they wait for, have ended while no relay ran.
+# Jobs that could go on because other jobs have ended while no relay ran.
 CAN_BE_RELEASED = f"""
     EXISTS (SELECT FROM (SELECT id, limit_key FROM nameko_job WHERE {WAITS}
                           ORDER BY id LIMIT {{most}}) job
